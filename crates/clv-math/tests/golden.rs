@@ -1,5 +1,7 @@
 //! Special functions against mpmath with 40 digits (`golden/make_golden.py` beside the table).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use clv_math::logspace::SignedLog;
 use clv_math::special::{
     beta_inc, digamma, gamma_p, gamma_q, ln_beta, ln_gamma, ln_hyp1f1, ln_hyp2f1, ln_hyperu, trigamma,

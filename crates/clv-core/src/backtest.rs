@@ -1,0 +1,194 @@
+//! How good was the forecast? Fit on the past, forecast the holdout, compare.
+
+use crate::cut::Split;
+use crate::error::{Error, Result};
+use crate::features::FeatureMatrix;
+use crate::log::TransactionLog;
+use crate::metrics::{Pairs, errors, ranking};
+use crate::model::{Ask, Context, Fit, FitReport, Predict, Progress, Training};
+use crate::summary::Purchases;
+use crate::units::TimeUnit;
+
+/// Settings of any model, under one roof.
+pub type BoxedFit = Box<dyn Fit<Model = Box<dyn Predict>>>;
+
+/// A split log, with what the holdout brought.
+#[derive(Debug)]
+pub struct Backtest {
+    split: Split,
+    unit: TimeUnit,
+    purchases: Purchases,
+    actual_purchases: Vec<f64>,
+    actual_value: Option<Vec<f64>>,
+}
+
+/// Scores of one quantity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Scores {
+    /// Mean squared error.
+    pub mse: f64,
+    /// Mean absolute error.
+    pub mae: f64,
+    /// Root mean squared error.
+    pub rmse: f64,
+    /// Median absolute error.
+    pub median_ae: f64,
+    /// Mean of forecast minus actual.
+    pub bias: f64,
+    /// Coefficient of determination.
+    pub r2: Option<f64>,
+    /// Rank correlation.
+    pub spearman: Option<f64>,
+    /// Gini relative to the perfect order.
+    pub normalized_gini: Option<f64>,
+    /// Mean relative error over deciles.
+    pub decile_mape: Option<f64>,
+    /// Sum of forecasts.
+    pub total_predicted: f64,
+    /// Sum of actuals.
+    pub total_actual: f64,
+}
+
+impl Scores {
+    /// All scores of a set of pairs.
+    pub fn of(actual: &[f64], forecast: &[f64]) -> Result<Self> {
+        let pairs = Pairs::new(actual, forecast)?;
+        Ok(Self {
+            mse: errors::mse(&pairs),
+            mae: errors::mae(&pairs),
+            rmse: errors::rmse(&pairs),
+            median_ae: errors::median_ae(&pairs),
+            bias: errors::bias(&pairs),
+            r2: errors::r2(&pairs),
+            spearman: ranking::spearman(&pairs),
+            normalized_gini: ranking::normalized_gini(&pairs),
+            decile_mape: ranking::decile_mape(&pairs),
+            total_predicted: forecast.iter().sum(),
+            total_actual: actual.iter().sum(),
+        })
+    }
+}
+
+/// How one model did.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Its name.
+    pub name: String,
+    /// The story of its fit.
+    pub report: FitReport,
+    /// Purchases in the holdout.
+    pub purchases: Scores,
+    /// Money in the holdout, undiscounted, margin 1; absent without amounts or without a value model.
+    pub value: Option<Scores>,
+    /// Customers whose value the model leaves undefined; they are not in the value scores.
+    pub value_undefined: usize,
+    /// Mean P(alive), for models that have one.
+    pub mean_p_alive: Option<f64>,
+}
+
+impl Backtest {
+    /// Splits a log.
+    ///
+    /// # Errors
+    ///
+    /// As [`Purchases::summary`].
+    pub fn new(log: &TransactionLog, split: Split, unit: TimeUnit) -> Result<Self> {
+        let purchases = Purchases::of(log, split.train.grain())?;
+        let training = Training::new(&purchases, split.train, unit)?;
+        let rows = &training.summary().customer;
+        let outcomes = rows.iter().map(|&c| purchases.between(c, &split.train, &split.holdout));
+        let (counts, values): (Vec<f64>, Vec<f64>) = outcomes.map(|(n, v)| (f64::from(n), v)).unzip();
+        let actual_value = training.summary().spend.is_some().then_some(values);
+        Ok(Self { split, unit, actual_purchases: counts, actual_value, purchases })
+    }
+
+    /// The training period: all that a model may see.
+    ///
+    /// # Errors
+    ///
+    /// As [`Training::new`].
+    pub fn training(&self) -> Result<Training<'_>> {
+        Training::new(&self.purchases, self.split.train, self.unit)
+    }
+
+    /// The split.
+    pub fn split(&self) -> Split {
+        self.split
+    }
+
+    /// Purchases of each customer in the holdout.
+    pub fn actual_purchases(&self) -> &[f64] {
+        &self.actual_purchases
+    }
+
+    /// Money of each customer in the holdout.
+    pub fn actual_value(&self) -> Option<&[f64]> {
+        self.actual_value.as_deref()
+    }
+
+    /// Fits settings on the training period and scores the forecast of the holdout.
+    ///
+    /// # Errors
+    ///
+    /// As the fit and the forecast; [`Error::CannotSay`] for a model that does not say purchases.
+    pub fn run(
+        &self,
+        name: &str,
+        settings: &dyn Fit<Model = Box<dyn Predict>>,
+        cx: &Context<'_>,
+    ) -> Result<Outcome> {
+        let training = self.training()?;
+        let fitted = settings.fit(&training, cx)?;
+        let model = fitted.model;
+        let features = FeatureMatrix::compute(model.needs(), &self.purchases, training.summary())?;
+        let mut who = training.summary().customers();
+        if features.rows() > 0 {
+            who = who.with_features(&features)?;
+        }
+        let forecast = model.predict(&who, &Ask::over(self.split.horizon()))?;
+        let purchases = forecast.purchases.ok_or(Error::CannotSay {
+            model: model.kind().name,
+            quantity: "purchases",
+            hint: "",
+        })?;
+        let mut value_undefined = 0;
+        let value = match (forecast.value, &self.actual_value) {
+            (Some(value), Some(actual)) => {
+                let (said, done): (Vec<f64>, Vec<f64>) =
+                    value.iter().zip(actual).filter_map(|(v, a)| v.map(|v| (v, *a))).unzip();
+                value_undefined = value.len() - said.len();
+                if said.is_empty() { None } else { Some(Scores::of(&done, &said)?) }
+            }
+            _ => None,
+        };
+        Ok(Outcome {
+            name: name.to_owned(),
+            report: fitted.report,
+            purchases: Scores::of(&self.actual_purchases, &purchases)?,
+            value,
+            value_undefined,
+            mean_p_alive: forecast.p_alive.map(|p| p.iter().sum::<f64>() / p.len() as f64),
+        })
+    }
+
+    /// Runs a shelf of settings in order.
+    ///
+    /// # Errors
+    ///
+    /// As the first that fails.
+    pub fn compare(
+        &self,
+        shelf: &[(String, BoxedFit)],
+        cx: &Context<'_>,
+    ) -> Result<Vec<Outcome>> {
+        let mut outcomes = Vec::with_capacity(shelf.len());
+        for (i, (name, settings)) in shelf.iter().enumerate() {
+            cx.check()?;
+            outcomes.push(self.run(name, settings, cx)?);
+            cx.report(Progress::Model { number: i + 1, of: shelf.len() });
+        }
+        Ok(outcomes)
+    }
+}

@@ -1,0 +1,166 @@
+//! What can go wrong, with the evidence.
+
+use std::path::PathBuf;
+
+use crate::ledger::RejectedRow;
+use crate::units::{Span, TimeUnit};
+
+/// The result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong: which row, customer or setting, what was given, what is allowed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A row was refused, in strict mode.
+    #[error("{0}")]
+    Row(RejectedRow),
+    /// A text is not a date, time, number, unit or name of a choice.
+    #[error("{what} {given:?} is not understood; allowed: {allowed}")]
+    Unreadable {
+        /// What was expected.
+        what: &'static str,
+        /// What was given.
+        given: String,
+        /// What would have been understood.
+        allowed: &'static str,
+    },
+    /// A setting is out of its range.
+    #[error("{name} is {given}; allowed: {allowed}")]
+    Setting {
+        /// Its name.
+        name: &'static str,
+        /// What was given.
+        given: f64,
+        /// The range.
+        allowed: &'static str,
+    },
+    /// A history contradicts itself.
+    #[error("customer in row {row}: {field} is {given}; allowed: {allowed}")]
+    History {
+        /// Position among the customers given, from zero.
+        row: usize,
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        given: f64,
+        /// The range.
+        allowed: &'static str,
+    },
+    /// Columns of different lengths.
+    #[error("column {column} has {given} rows where {expected} are expected")]
+    Length {
+        /// The column.
+        column: &'static str,
+        /// Its length.
+        given: usize,
+        /// The length of the others.
+        expected: usize,
+    },
+    /// A log holds one currency; this is a second one.
+    #[error(
+        "a log holds one currency: this one is in {first}, and a row is in {second}; convert before reading"
+    )]
+    MixedCurrency {
+        /// The log's.
+        first: String,
+        /// The row's.
+        second: String,
+    },
+    /// Some rows have an amount and others do not.
+    #[error("customer {customer:?} at {time}: {}", if *.present { "an amount, where earlier rows have none" } else { "no amount, where earlier rows have one" })]
+    MixedAmounts {
+        /// The customer.
+        customer: String,
+        /// When.
+        time: String,
+        /// Whether this row has one.
+        present: bool,
+    },
+    /// A sum of money left the range of ±9.2 trillion.
+    #[error("the amounts of customer {customer:?} add up to more than 9.2 trillion")]
+    MoneyOverflow {
+        /// The customer.
+        customer: String,
+    },
+    /// There is nothing to work on.
+    #[error("{model} needs {needs}, and there are {found}")]
+    TooLittleData {
+        /// Who needs it.
+        model: &'static str,
+        /// What it needs.
+        needs: &'static str,
+        /// How many there are.
+        found: usize,
+    },
+    /// The histories are in another time unit than the model.
+    #[error(
+        "the model counts in {model}s and the histories are in {given}s; summarise them with unit {model}"
+    )]
+    Unit {
+        /// The model's unit.
+        model: TimeUnit,
+        /// The histories' unit.
+        given: TimeUnit,
+    },
+    /// A model was asked for something that it cannot say.
+    #[error("{model} does not say {quantity}{}", .hint)]
+    CannotSay {
+        /// The model.
+        model: &'static str,
+        /// What was asked.
+        quantity: &'static str,
+        /// What would.
+        hint: &'static str,
+    },
+    /// A model trained for one horizon was asked for another.
+    #[error(
+        "{model} was trained for a horizon of {trained} and asked for {asked}; train it for that, or allow extrapolation"
+    )]
+    Horizon {
+        /// The model.
+        model: &'static str,
+        /// What it was trained for.
+        trained: Span,
+        /// What was asked.
+        asked: Span,
+    },
+    /// A model needs a column that the customers do not have.
+    #[error("{model} needs the column {column:?}, which these customers do not have")]
+    MissingColumn {
+        /// The model.
+        model: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// The likelihood could not be maximised at all.
+    #[error("{model} found no usable estimate: {why}")]
+    NoEstimate {
+        /// The model.
+        model: &'static str,
+        /// The reason.
+        why: &'static str,
+    },
+    /// The caller's stop signal.
+    #[error("stopped by the caller")]
+    Stopped,
+    /// A saved model that cannot be loaded.
+    #[error(transparent)]
+    Saved(#[from] crate::saved::SavedError),
+    /// A file that cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// A backend's own trouble.
+    #[error("{model}: {source}")]
+    Backend {
+        /// The model.
+        model: &'static str,
+        /// The backend's word.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,80 @@
+//! The nouns and seams of the `clv` workspace: everything that a model of customer lifetime value
+//! needs, and no model.
+//!
+//! A transaction takes one way through this crate, forwards:
+//!
+//! ```text
+//! rows ─► TransactionLog ─► Summary (as of a Cut) ─► Training ─► [a backend fits] ─► Forecast ─► scores
+//! ```
+//!
+//! ```
+//! use clv_core::{Cut, Grain, LogBuilder, Moment, Summary, TimeUnit, Transaction};
+//!
+//! let mut log = LogBuilder::new();
+//! for (day, amount) in [("1997-01-01", 29.33), ("1997-01-18", 29.73), ("1997-08-02", 14.96)] {
+//!     log.push(Transaction::new("0001", Moment::parse_date(day)?).amount(amount)?)?;
+//! }
+//! let log = log.finish();
+//! let cut = Cut::end_of(Moment::parse_date("1997-09-30")?, Grain::Day);
+//! let summary = Summary::of(&log, cut, TimeUnit::Week)?;
+//! let history = summary.history(0);
+//! assert_eq!(history.frequency, 2);
+//! assert!((history.recency - 30.42857143).abs() < 1e-8);
+//! assert!((history.age - 38.85714286).abs() < 1e-8);
+//! assert!((history.spend.unwrap() - 22.345).abs() < 1e-12);
+//! # Ok::<(), clv_core::Error>(())
+//! ```
+//!
+//! | module | the question it answers |
+//! | :-- | :-- |
+//! | [`units`] | what is a moment, a span, a grain, a discount? |
+//! | [`log`] | who bought when, for how much? |
+//! | [`ledger`] | what became of each input row? |
+//! | [`cut`] | what was known when? |
+//! | [`summary`] | what is each customer's history as of a cut? |
+//! | [`cells`] | which histories are the same? |
+//! | [`features`] | what else was known, by name? |
+//! | [`model`] | what is a model, before and after it is fitted? |
+//! | [`baselines`] | what would a model have to beat? |
+//! | [`rfm`] | which quantile of recency, frequency and spend? |
+//! | [`backtest`] | how good was the forecast? |
+//! | [`metrics`] | how is "good" measured? |
+//! | [`stages`] | prospect, new, active, loyal or churned? |
+//! | [`value`] | what is a stream of purchases worth today? |
+//! | [`saved`] | how does a model rest on disk? |
+//!
+//! What this crate does not do: read files (`clv-io`), fit models (`clv-btyd`, `clv-linear`,
+//! `clv-trees`), print, read the clock, or start threads.
+
+pub mod backtest;
+pub mod baselines;
+pub mod cells;
+pub mod cut;
+mod error;
+pub mod features;
+pub mod ledger;
+pub mod log;
+pub mod metrics;
+pub mod model;
+mod names;
+pub mod rfm;
+pub mod saved;
+pub mod stages;
+pub mod summary;
+pub mod units;
+pub mod value;
+
+pub use cells::Cells;
+pub use cut::{Cut, Split};
+pub use error::{Error, Result};
+pub use features::{Feature, FeatureMatrix};
+pub use ledger::{Ledger, Reason};
+pub use log::{LogBuilder, Transaction, TransactionLog};
+pub use model::{
+    Ask, Context, Customers, Erased, Fit, FitReport, Fitted, Forecast, ForecastMut, History, Predict,
+    Scratch, Training, Warning, WithSpend,
+};
+pub use names::Names;
+pub use stages::{Stage, StageRules};
+pub use summary::Summary;
+pub use units::{Discount, Grain, Moment, Money, Span, TimeUnit};

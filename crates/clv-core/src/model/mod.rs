@@ -1,0 +1,235 @@
+//! The seams: what a model is before it is fitted ([`Fit`]) and after ([`Predict`]).
+//!
+//! Settings and fitted model are different types, so "not fitted yet" cannot be written down.
+//!
+//! ```text
+//! settings: impl Fit ──fit(&Training)──► Fitted { model: impl Predict, report }
+//!                                              │
+//!              Customers + Ask ──predict_into──┴──► Forecast
+//! ```
+//!
+//! Unlike models share a shelf as `Box<dyn Predict>`, or before the fit as [`Erased`] settings.
+
+mod ask;
+mod capabilities;
+mod context;
+mod customers;
+mod forecast;
+mod report;
+mod training;
+mod with_spend;
+
+use std::fmt::Debug;
+
+pub use ask::{Answers, Ask, Horizons};
+pub use capabilities::{Activity, NextPurchase, PurchaseForecast, Sample, Spend};
+pub use context::{Context, Observer, Progress};
+pub use customers::{Customers, History};
+pub use forecast::{Forecast, ForecastMut, Scratch};
+pub use report::{Estimate, FitReport, Warning};
+pub use training::{Labelled, Training};
+pub use with_spend::WithSpend;
+
+use crate::error::Result;
+use crate::features::Feature;
+use crate::saved::{Registry, SaveWriter};
+use crate::units::TimeUnit;
+
+/// Settings that can be fitted to data.
+pub trait Fit: Debug + Send + Sync {
+    /// What comes out.
+    type Model: Predict;
+
+    /// Fits these settings.
+    ///
+    /// # Errors
+    ///
+    /// When there is no usable estimate; what is merely doubtful is a [`Warning`] in the report.
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>>;
+}
+
+/// A fitted model and the story of how it was found.
+#[derive(Debug, Clone)]
+pub struct Fitted<M> {
+    /// The model.
+    pub model: M,
+    /// The story.
+    pub report: FitReport,
+}
+
+impl<M> Fitted<M> {
+    /// The same report over another model.
+    pub fn map<N>(self, f: impl FnOnce(M) -> N) -> Fitted<N> {
+        Fitted { model: f(self.model), report: self.report }
+    }
+}
+
+/// Name and version of a model, for the saved form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Name, as on the command line: `pareto-nbd`.
+    pub name: &'static str,
+    /// Version of what it saves.
+    pub version: u32,
+}
+
+/// A fitted model.
+///
+/// Object-safe: a service holds a `Box<dyn Predict>` and never knows which model is inside.
+pub trait Predict: Debug + Send + Sync {
+    /// Name and version.
+    fn kind(&self) -> Kind;
+
+    /// The unit in which it counts time.
+    fn unit(&self) -> TimeUnit;
+
+    /// What it can say, and for which horizons.
+    fn answers(&self) -> Answers;
+
+    /// Columns beyond the history that it needs in [`Customers::features`].
+    fn needs(&self) -> &[Feature] {
+        &[]
+    }
+
+    /// Forecasts for customers, written into the caller's columns.
+    ///
+    /// Allocates nothing once `scratch` has grown to the batch.
+    ///
+    /// # Errors
+    ///
+    /// When asked for a column that it cannot say, in another unit, or for a horizon that it was
+    /// not trained for.
+    fn predict_into(
+        &self,
+        who: &Customers<'_>,
+        ask: &Ask,
+        scratch: &mut Scratch,
+        out: &mut ForecastMut<'_>,
+    ) -> Result<()>;
+
+    /// Everything it can say, in columns of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predict::predict_into`].
+    fn predict(&self, who: &Customers<'_>, ask: &Ask) -> Result<Forecast> {
+        let mut forecast = Forecast::for_answers(&self.answers(), who.len());
+        self.predict_into(who, ask, &mut Scratch::default(), &mut forecast.as_mut())?;
+        Ok(forecast)
+    }
+
+    /// P(alive), now and later.
+    fn activity(&self) -> Option<&dyn Activity> {
+        None
+    }
+
+    /// Purchases over any window, and their distribution.
+    fn purchases(&self) -> Option<&dyn PurchaseForecast> {
+        None
+    }
+
+    /// Spend per purchase.
+    fn spend(&self) -> Option<&dyn Spend> {
+        None
+    }
+
+    /// When the next purchase comes.
+    fn next_purchase(&self) -> Option<&dyn NextPurchase> {
+        None
+    }
+
+    /// Simulated customers.
+    fn sample(&self) -> Option<&dyn Sample> {
+        None
+    }
+
+    /// Writes everything that is needed to load it again.
+    ///
+    /// # Errors
+    ///
+    /// When a field has no saved form.
+    fn save(&self, to: &mut SaveWriter) -> Result<()>;
+}
+
+macro_rules! forward_predict {
+    ($($pointer:ty),*) => { $(
+        impl<P: Predict + ?Sized> Predict for $pointer {
+            fn kind(&self) -> Kind {
+                (**self).kind()
+            }
+            fn unit(&self) -> TimeUnit {
+                (**self).unit()
+            }
+            fn answers(&self) -> Answers {
+                (**self).answers()
+            }
+            fn needs(&self) -> &[Feature] {
+                (**self).needs()
+            }
+            fn predict_into(
+                &self,
+                who: &Customers<'_>,
+                ask: &Ask,
+                scratch: &mut Scratch,
+                out: &mut ForecastMut<'_>,
+            ) -> Result<()> {
+                (**self).predict_into(who, ask, scratch, out)
+            }
+            fn activity(&self) -> Option<&dyn Activity> {
+                (**self).activity()
+            }
+            fn purchases(&self) -> Option<&dyn PurchaseForecast> {
+                (**self).purchases()
+            }
+            fn spend(&self) -> Option<&dyn Spend> {
+                (**self).spend()
+            }
+            fn next_purchase(&self) -> Option<&dyn NextPurchase> {
+                (**self).next_purchase()
+            }
+            fn sample(&self) -> Option<&dyn Sample> {
+                (**self).sample()
+            }
+            fn save(&self, to: &mut SaveWriter) -> Result<()> {
+                (**self).save(to)
+            }
+        }
+    )* };
+}
+forward_predict!(Box<P>, std::sync::Arc<P>);
+
+/// Settings that forget the type of their model: what a shelf of unlike models is made of.
+///
+/// ```
+/// use clv_core::baselines::{MeanOfAll, Zero};
+/// use clv_core::{Erased, Fit, Predict, Span};
+///
+/// let horizon = Span::weeks(39.0)?;
+/// let shelf: Vec<Box<dyn Fit<Model = Box<dyn Predict>>>> =
+///     vec![Box::new(Erased(Zero)), Box::new(Erased(MeanOfAll { horizon }))];
+/// assert_eq!(shelf.len(), 2);
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Erased<F>(pub F);
+
+impl<F: Fit> Fit for Erased<F>
+where
+    F::Model: 'static,
+{
+    type Model = Box<dyn Predict>;
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>> {
+        Ok(self.0.fit(data, cx)?.map(|model| Box::new(model) as Box<dyn Predict>))
+    }
+}
+
+impl<F: Fit + ?Sized> Fit for Box<F> {
+    type Model = F::Model;
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>> {
+        (**self).fit(data, cx)
+    }
+}
+
+pub(crate) fn register(registry: &mut Registry) {
+    with_spend::register(registry);
+}

@@ -1,0 +1,174 @@
+//! The story of a fit.
+
+use std::fmt;
+
+use crate::units::{Span, TimeUnit};
+
+/// A parameter with its uncertainty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// Name, as in the literature.
+    pub name: &'static str,
+    /// Value on the natural scale.
+    pub value: f64,
+    /// Standard error on the natural scale; `None` if fixed or not identified.
+    pub standard_error: Option<f64>,
+    /// Whether the caller fixed it.
+    pub fixed: bool,
+}
+
+/// How a model was found and how far to trust it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FitReport {
+    /// Kind of the model.
+    pub model: &'static str,
+    /// Time unit of the parameters.
+    pub unit: TimeUnit,
+    /// Customers fitted on.
+    pub customers: usize,
+    /// Distinct histories among them, or training rows.
+    pub rows: usize,
+    /// Parameters, for models that have named ones.
+    pub parameters: Vec<Estimate>,
+    /// Covariance of the free parameters on the natural scale, row by row.
+    pub covariance: Option<Vec<f64>>,
+    /// Log-likelihood, penalty not included.
+    pub log_likelihood: Option<f64>,
+    /// Whether the minimiser converged.
+    pub converged: bool,
+    /// Function evaluations on all rows.
+    pub evaluations: usize,
+    /// What to beware of.
+    pub warnings: Vec<Warning>,
+}
+
+impl FitReport {
+    /// An empty story of a model without a likelihood.
+    pub fn new(model: &'static str, unit: TimeUnit, customers: usize) -> Self {
+        Self {
+            model,
+            unit,
+            customers,
+            rows: customers,
+            parameters: Vec::new(),
+            covariance: None,
+            log_likelihood: None,
+            converged: true,
+            evaluations: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Number of free parameters.
+    pub fn free_parameters(&self) -> usize {
+        self.parameters.iter().filter(|p| !p.fixed).count()
+    }
+
+    /// Akaike's criterion, `2k − 2 ln L`.
+    pub fn aic(&self) -> Option<f64> {
+        self.log_likelihood.map(|ll| 2.0 * self.free_parameters() as f64 - 2.0 * ll)
+    }
+
+    /// The Bayesian criterion, `k ln n − 2 ln L`, with `n` customers.
+    pub fn bic(&self) -> Option<f64> {
+        let k = self.free_parameters() as f64;
+        self.log_likelihood.map(|ll| k * (self.customers as f64).ln() - 2.0 * ll)
+    }
+
+    /// The value of a parameter.
+    pub fn parameter(&self, name: &str) -> Option<f64> {
+        self.parameters.iter().find(|p| p.name == name).map(|p| p.value)
+    }
+}
+
+/// What to beware of, with advice.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The minimiser spent its budget.
+    NotConverged {
+        /// Largest component of the gradient.
+        gradient: f64,
+    },
+    /// The likelihood hardly changes along some parameters together.
+    FlatDirection {
+        /// Which.
+        parameters: Vec<&'static str>,
+    },
+    /// A parameter ran to the edge of what is searched.
+    AtBoundary {
+        /// Which.
+        parameter: &'static str,
+        /// The edge.
+        value: f64,
+        /// What it means.
+        meaning: &'static str,
+    },
+    /// Customers that the model cannot use.
+    LeftOut {
+        /// How many.
+        customers: usize,
+        /// Why.
+        why: &'static str,
+    },
+    /// Nobody or hardly anybody came back.
+    FewRepeatBuyers {
+        /// How many did.
+        customers: usize,
+    },
+    /// The population mean does not exist.
+    UndefinedMean {
+        /// The estimate of `q`.
+        q: f64,
+    },
+    /// The past is too short for the horizon, so a shorter window was learned and scaled up.
+    ShortWindow {
+        /// What was learned.
+        window: Span,
+        /// What was asked.
+        horizon: Span,
+    },
+    /// Columns that say nothing beside the others.
+    Collinear {
+        /// Which.
+        columns: Vec<String>,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotConverged { gradient } => {
+                write!(
+                    f,
+                    "the search stopped early (gradient {gradient:.1e}); start elsewhere or add a penalty"
+                )
+            }
+            Self::FlatDirection { parameters } => write!(
+                f,
+                "the data hardly determine {} apart; forecasts are unaffected, the single values mean little; fix one or add a penalty",
+                parameters.join(" and ")
+            ),
+            Self::AtBoundary { parameter, value, meaning } => {
+                write!(f, "{parameter} ran to {value:.3e}, the edge of the search: {meaning}")
+            }
+            Self::LeftOut { customers, why } => write!(f, "{customers} customers were left out: {why}"),
+            Self::FewRepeatBuyers { customers } => write!(
+                f,
+                "only {customers} customers came back: there is next to nothing to learn dropout from; observe longer"
+            ),
+            Self::UndefinedMean { q } => write!(
+                f,
+                "q is {q:.3}, and with q ≤ 1 the mean spend of the population does not exist: new customers get no expected spend, use the median"
+            ),
+            Self::ShortWindow { window, horizon } => write!(
+                f,
+                "the past is too short to learn a horizon of {horizon}: a window of {window} was learned and scaled up"
+            ),
+            Self::Collinear { columns } => {
+                write!(f, "columns say nothing beside the others and were left out: {}", columns.join(", "))
+            }
+        }
+    }
+}

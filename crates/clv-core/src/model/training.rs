@@ -1,0 +1,105 @@
+//! A log as of a cut: all that a fit may see.
+
+use crate::cells::Cells;
+use crate::cut::Cut;
+use crate::error::{Error, Result};
+use crate::features::{Feature, FeatureMatrix};
+use crate::log::TransactionLog;
+use crate::summary::{Purchases, SpendBasis, Summary};
+use crate::units::{Span, TimeUnit};
+
+/// A log as of a cut. Hands out histories, weighted cells, or rows labelled with what came next,
+/// all labels at or before the cut.
+#[derive(Debug)]
+pub struct Training<'a> {
+    purchases: Option<&'a Purchases>,
+    summary: Summary,
+}
+
+/// Rows as of an earlier origin, with what happened between it and the cut.
+#[derive(Debug, Clone)]
+pub struct Labelled {
+    /// Histories and mean spends as of the origin.
+    pub summary: Summary,
+    /// Features as of the origin.
+    pub features: FeatureMatrix,
+    /// Purchases within the window.
+    pub purchases: Vec<f64>,
+    /// Money spent within the window, if there are amounts.
+    pub value: Option<Vec<f64>>,
+    /// The window from origin to cut: the horizon asked for, or what the past allows.
+    pub window: Span,
+    /// By how much to multiply what is learned, `horizon / window`; 1 if the past is long enough.
+    pub scale: f64,
+}
+
+impl<'a> Training<'a> {
+    /// What purchases tell as of a cut. The cut's grain must be that of the purchases.
+    ///
+    /// # Errors
+    ///
+    /// As [`Purchases::summary`].
+    pub fn new(purchases: &'a Purchases, cut: Cut, unit: TimeUnit) -> Result<Self> {
+        Ok(Self { purchases: Some(purchases), summary: purchases.summary(cut, unit, SpendBasis::default())? })
+    }
+
+    /// Histories alone: enough for buy-till-you-die and spend models, not for learners that need
+    /// labelled rows.
+    pub fn from_summary(summary: Summary) -> Self {
+        Self { purchases: None, summary }
+    }
+
+    /// Merges a log's rows by grain, the first step of [`Training::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Purchases::of`].
+    pub fn merge(log: &TransactionLog, cut: Cut) -> Result<Purchases> {
+        Purchases::of(log, cut.grain())
+    }
+
+    /// Histories as of the cut.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Distinct histories with their counts.
+    pub fn cells(&self) -> Cells {
+        Cells::of(&self.summary.customers())
+    }
+
+    /// Histories and features as of an origin one window before the cut, labelled with what followed.
+    ///
+    /// The window is the horizon if the past holds two of them, otherwise half the past; see
+    /// [`Labelled::scale`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] if the past is shorter than two grains or only a summary was given.
+    pub fn labelled(&self, horizon: Span, plan: &[Feature]) -> Result<Labelled> {
+        let too_little = |found| Error::TooLittleData {
+            model: "a learner",
+            needs: "a log that reaches back before the window to be learned",
+            found,
+        };
+        let purchases = self.purchases.ok_or_else(|| too_little(0))?;
+        let cut = self.summary.cut;
+        let start = self.summary.first.iter().min().copied().unwrap_or(cut.last());
+        let past = cut.last().days_since(start);
+        let mut window = horizon;
+        if 2.0 * horizon.in_days() > past {
+            window = Span::days((past / 2.0).floor())?;
+        }
+        if window.in_days() < 1.0 {
+            return Err(too_little(self.summary.len()));
+        }
+        let origin = cut.minus(window);
+        let summary = purchases.summary(origin, self.summary.unit, self.summary.basis)?;
+        let features = FeatureMatrix::compute(plan, purchases, &summary)?;
+        let outcomes = summary.customer.iter().map(|&c| purchases.between(c, &origin, &cut));
+        let (counts, values): (Vec<f64>, Vec<f64>) = outcomes.map(|(n, v)| (f64::from(n), v)).unzip();
+        let value = summary.spend.is_some().then_some(values);
+        let scale = horizon.in_days() / window.in_days();
+        Ok(Labelled { summary, features, purchases: counts, value, window, scale })
+    }
+}
