@@ -142,6 +142,46 @@ pub fn beta_power_mean(a: f64, b: f64, k: f64, w: f64) -> f64 {
     ln_beta_power_mean_by_integral(a, b, k, w)
 }
 
+/// [`beta_power_mean`] (the plain number, not its logarithm) at several `w` at once, written over
+/// them.
+///
+/// The coefficients of the series do not depend on `w`: eight points cost little more than one.
+pub fn beta_power_means(a: f64, b: f64, k: f64, w: &mut [f64]) {
+    const LANES: usize = 8;
+    for chunk in w.chunks_mut(LANES) {
+        let top = chunk.iter().copied().fold(0.0, f64::max);
+        let z_top = top / (1.0 + top);
+        let (c, e) = (a + b, a + b - k);
+        let (p, q) = if e >= 0.0 { (e, a) } else { (k, b) };
+        let short = p * q < 40.0 * c && p * z_top < 40.0 * (1.0 - z_top);
+        if z_top > 0.9 || !short {
+            chunk.iter_mut().for_each(|w| *w = beta_power_mean(a, b, k, *w).exp());
+            continue;
+        }
+        let mut z = [0.0; LANES];
+        chunk.iter().zip(&mut z).for_each(|(w, z)| *z = w / (1.0 + w));
+        let (mut sum, mut power) = ([1.0; LANES], [1.0; LANES]);
+        let (mut coefficient, mut n) = (1.0, 0.0);
+        let mut z_power = 1.0;
+        loop {
+            coefficient *= (p + n) * (q + n) / ((c + n) * (n + 1.0));
+            n += 1.0;
+            z_power *= z_top;
+            for i in 0..LANES {
+                power[i] *= z[i];
+                sum[i] += coefficient * power[i];
+            }
+            // The ratio of terms falls towards z from above, or rises towards it from below.
+            let ratio = ((p + n) * (q + n) / ((c + n) * (n + 1.0))).max(1.0) * z_top;
+            if coefficient * z_power <= 1e-17 * (1.0 - ratio) {
+                break;
+            }
+        }
+        let exponent = if e >= 0.0 { a } else { k };
+        chunk.iter_mut().zip(sum).for_each(|(w, sum)| *w = (sum * (-exponent * w.ln_1p()).exp()).min(1.0));
+    }
+}
+
 /// The same by quadrature over `v = ln(p / (1 − p))`, where the integrand is unimodal with
 /// exponential tails whatever the parameters.
 fn ln_beta_power_mean_by_integral(a: f64, b: f64, k: f64, w: f64) -> f64 {
@@ -186,6 +226,19 @@ mod tests {
                 (by_series - by_integral).abs() < 1e-12 * (1.0 + by_series.abs()),
                 "{a} {b} {k} {w}: {by_series} {by_integral}"
             );
+        }
+    }
+
+    #[test]
+    fn many_points_at_once_are_the_single_points() {
+        for (a, b, k) in [(0.793, 2.426, 2.243), (0.05, 4.0, 30.0), (0.5, 0.4, 0.9), (3.0, 700.0, 700.0)] {
+            let points: Vec<f64> = (0..11).map(|i| 0.3 * f64::from(i * i)).collect();
+            let mut got = points.clone();
+            beta_power_means(a, b, k, &mut got);
+            for (w, got) in points.iter().zip(got) {
+                let want = beta_power_mean(a, b, k, *w).exp();
+                assert!((got - want).abs() < 1e-13 * want, "{a} {b} {k} {w}: {got} {want}");
+            }
         }
     }
 

@@ -22,7 +22,7 @@ mod kummer;
 
 pub use beta::ln_beta;
 pub use gamma::{digamma, ln_gamma, ln_rising, trigamma};
-pub use hypergeometric::{beta_power_mean, ln_hyp2f1};
+pub use hypergeometric::{beta_power_mean, beta_power_means, ln_hyp2f1};
 pub use incomplete_beta::{beta_inc, beta_inc_inverse};
 pub use incomplete_gamma::{gamma_p, gamma_q};
 pub use kummer::{ln_hyp1f1, ln_hyperu};

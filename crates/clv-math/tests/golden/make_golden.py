@@ -7,9 +7,9 @@ Each line is  function<TAB>arg...<TAB>value.  Arguments are the repr of the exac
 f64 that was used; values carry 25 significant digits.  The hypergeometric lines
 ln_hyp2f1 and ln_hyp1f1 end in two columns, the sign (1 or -1) and ln|value|.
 
-Every value is computed twice, by different means wherever that is possible (see
-the `*_pair` functions), and the script stops if the two differ by more than
-1e-27 relative.
+Every value is computed twice, by mpmath's routine and by a series, continued
+fraction or integral written here, and the script stops if the two differ by more
+than 1e-27 relative.
 """
 
 import pathlib

@@ -1,0 +1,118 @@
+//! The BG/NBD model: customers who buy at random and may leave after any repeat purchase.
+//!
+//! # Story
+//!
+//! While active, a customer buys at rate `λ`; after each repeat purchase they leave for good with
+//! probability `p`. Across customers `λ ~ Gamma(r, α)` and `p ~ Beta(a, b)`, independently.
+//!
+//! # When to use it
+//!
+//! Purchases at any time, no contract, leaving never observed. Beware: a customer who never came
+//! back cannot have left under this model, so their P(alive) is 1 however long they are silent. Where
+//! that matters take [`crate::MbgNbd`] or [`crate::ParetoNbd`].
+//!
+//! # Reference
+//!
+//! Fader, Hardie & Lee (2005), Marketing Science 24(2), 275–284.
+
+use clv_core::model::Kind;
+use clv_core::{Cells, Error};
+use clv_math::minimise::Derivatives;
+
+use crate::beta_geometric::{BetaGeometric, Chance};
+use crate::future::Future;
+use crate::process::{Parameter, Process, check_values};
+use crate::simulate::{beta, exponential, gamma};
+
+/// Population parameters of the BG/NBD model.
+///
+/// | Field | Symbol | Unit | Range |
+/// | :-- | :-- | :-- | :-- |
+/// | `r` | `r` | none | `(0, ∞)` |
+/// | `alpha` | `α` | time units | `(0, ∞)` |
+/// | `a` | `a` | none | `(0, ∞)` |
+/// | `b` | `b` | none | `(0, ∞)` |
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BgNbd(BetaGeometric);
+
+impl BgNbd {
+    /// A population with the given parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] naming the first that is not finite and positive.
+    pub fn new(r: f64, alpha: f64, a: f64, b: f64) -> Result<Self, Error> {
+        Self::from_values(&[r, alpha, a, b])
+    }
+}
+
+impl Process for BgNbd {
+    const KIND: Kind = Kind { name: "bg-nbd", version: 1 };
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
+        Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },
+        Parameter { name: "a", is_rate: false, at_edge: "nobody is seen to leave, or customers hardly differ in it" },
+        Parameter { name: "b", is_rate: false, at_edge: "nobody is seen to leave, or customers hardly differ in it" },
+    ];
+
+    fn from_values(values: &[f64]) -> Result<Self, Error> {
+        let [r, alpha, a, b] = check_values(Self::PARAMETERS, values)?;
+        Ok(Self(BetaGeometric { r, alpha, a, b, chance: Chance::AfterRepeats }))
+    }
+
+    fn values(&self) -> Vec<f64> {
+        vec![self.0.r, self.0.alpha, self.0.a, self.0.b]
+    }
+
+    fn ln_likelihood(&self, frequency: u32, recency: f64, age: f64) -> f64 {
+        self.0.ln_likelihood(f64::from(frequency), recency, age)
+    }
+
+    fn derivatives(&self, cells: &Cells) -> Derivatives {
+        self.0.derivatives(cells).into_derivatives()
+    }
+
+    /// # Formula
+    ///
+    /// ```text
+    /// P(alive) = 1 / (1 + a/(b + x − 1) · ((α + T)/(α + t_x))^{r + x})    if x > 0
+    ///          = 1                                                         if x = 0
+    /// ```
+    fn p_alive(&self, frequency: u32, recency: f64, age: f64) -> f64 {
+        self.0.p_alive(f64::from(frequency), recency, age)
+    }
+
+    fn given_alive(&self, frequency: u32, _recency: f64, age: f64) -> Future {
+        let BetaGeometric { r, alpha, a, b, .. } = self.0;
+        let x = f64::from(frequency);
+        Future::LeavesAfterPurchase { k: r + x, rate: alpha + age, a, b: b + self.0.chances(x) }
+    }
+
+    fn new_customer(&self) -> (f64, Future) {
+        (1.0, self.given_alive(0, 0.0, 0.0))
+    }
+
+    fn purchase_times(&self, length: f64, rng: &mut rand_chacha::ChaCha8Rng, times: &mut Vec<f64>) {
+        let BetaGeometric { r, alpha, a, b, .. } = self.0;
+        let (rate, p) = (gamma(r, alpha, rng), beta(a, b, rng));
+        let mut time = 0.0;
+        loop {
+            time += exponential(rate, rng);
+            if time > length {
+                return;
+            }
+            times.push(time);
+            if rand::RngExt::random::<f64>(rng) < p {
+                return;
+            }
+        }
+    }
+
+    fn starts(mean_age: f64, repeats_per_age: f64) -> Vec<Vec<f64>> {
+        vec![
+            vec![0.5, 0.3 / repeats_per_age, 0.8, 2.5],
+            vec![2.0, 1.5 / repeats_per_age, 0.2, 2.0],
+            vec![0.2, 0.3 * mean_age, 3.0, 10.0],
+        ]
+    }
+}

@@ -1,0 +1,118 @@
+//! What the purchase models have in common.
+
+use std::fmt::Debug;
+
+use clv_core::model::Kind;
+use clv_core::{Cells, Error};
+use clv_math::minimise::Derivatives;
+
+use crate::future::Future;
+
+/// A parameter of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Name, as in the literature.
+    pub name: &'static str,
+    /// Whether it is a rate: counted in time units, and so changed with them.
+    pub is_rate: bool,
+    /// What it means if it runs to the edge of the search.
+    pub at_edge: &'static str,
+}
+
+/// The population parameters of a purchase model, and what follows from them.
+///
+/// Times (`recency`, `age`, `t`) are in the unit in which the parameters are counted. Histories are
+/// taken as valid here; the models check them at the border.
+pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
+    /// Name and version.
+    const KIND: Kind;
+    /// The parameters in order.
+    const PARAMETERS: &'static [Parameter];
+
+    /// From values in order, each finite and positive.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] naming the first that is not.
+    fn from_values(values: &[f64]) -> Result<Self, Error>;
+
+    /// The values in order.
+    fn values(&self) -> Vec<f64>;
+
+    /// Log-likelihood of one history (the density of the purchase times, without `1/x!`).
+    fn ln_likelihood(&self, frequency: u32, recency: f64, age: f64) -> f64;
+
+    /// Log-likelihood of all cells with its first and second derivatives in the parameters.
+    fn derivatives(&self, cells: &Cells) -> Derivatives;
+
+    /// Probability of being alive now.
+    fn p_alive(&self, frequency: u32, recency: f64, age: f64) -> f64;
+
+    /// The future of a customer with this history who is alive.
+    fn given_alive(&self, frequency: u32, recency: f64, age: f64) -> Future;
+
+    /// A new customer: the chance to survive the first purchase itself, and the future after it.
+    fn new_customer(&self) -> (f64, Future);
+
+    /// Draws a new customer and appends the times of their repeat purchases within `length`.
+    fn purchase_times(&self, length: f64, rng: &mut rand_chacha::ChaCha8Rng, times: &mut Vec<f64>);
+
+    /// Where to start the search, given the mean age and mean repeat rate of the customers.
+    fn starts(mean_age: f64, repeats_per_age: f64) -> Vec<Vec<f64>>;
+}
+
+/// Checks values against the parameter table.
+pub(crate) fn check_values<const N: usize>(parameters: &[Parameter], values: &[f64]) -> Result<[f64; N], Error> {
+    for (parameter, &value) in parameters.iter().zip(values) {
+        if !(value.is_finite() && value > 0.0) {
+            return Err(Error::Setting { name: parameter.name, given: value, allowed: "finite, above 0" });
+        }
+    }
+    values.try_into().map_err(|_| Error::Length { column: "parameters", given: values.len(), expected: N })
+}
+
+/// Sums of a value, gradient and packed symmetric Hessian over `N` parameters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sums<const N: usize> {
+    pub value: f64,
+    pub gradient: [f64; N],
+    pub hessian: [[f64; N]; N],
+}
+
+impl<const N: usize> Sums<N> {
+    pub(crate) const ZERO: Self = Self { value: 0.0, gradient: [0.0; N], hessian: [[0.0; N]; N] };
+
+    /// Adds `weight` times another; of the Hessian only entries `[i][j]` with `j ≥ i` matter.
+    pub(crate) fn add(&mut self, weight: f64, other: &Self) {
+        self.value += weight * other.value;
+        for i in 0..N {
+            self.gradient[i] += weight * other.gradient[i];
+            for j in i..N {
+                self.hessian[i][j] += weight * other.hessian[i][j];
+            }
+        }
+    }
+
+    pub(crate) fn into_derivatives(self) -> Derivatives {
+        let mut hessian = Vec::with_capacity(N * N);
+        for i in 0..N {
+            for j in 0..N {
+                hessian.push(self.hessian[i.min(j)][i.max(j)]);
+            }
+        }
+        Derivatives { value: self.value, gradient: self.gradient.to_vec(), hessian }
+    }
+}
+
+/// Runs of cells with the same frequency: what depends on `x` alone is computed once per run.
+pub(crate) fn frequency_runs(cells: &Cells) -> impl Iterator<Item = (f64, std::ops::Range<usize>, f64)> + '_ {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let x = *cells.frequency.get(start)?;
+        let end = start + cells.frequency[start..].iter().take_while(|&&f| f == x).count();
+        let range = start..end;
+        start = end;
+        let weight = cells.weight[range.clone()].iter().sum();
+        Some((f64::from(x), range, weight))
+    })
+}
