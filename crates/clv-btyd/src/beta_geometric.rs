@@ -63,7 +63,7 @@ impl BetaGeometric {
     }
 
     pub(crate) fn derivatives(&self, cells: &Cells) -> Sums<4> {
-        let Self { r, alpha, a, b, .. } = *self;
+        let Self { r, a, b, .. } = *self;
         let (psi_r, psi_b, psi_ab) = (digamma(r), digamma(b), digamma(a + b));
         let (tri_r, tri_b, tri_ab) = (trigamma(r), trigamma(b), trigamma(a + b));
         let mut sums = Sums::ZERO;

@@ -22,7 +22,7 @@ use clv_math::minimise::Derivatives;
 use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::future::Future;
 use crate::process::{Parameter, Process, check_values};
-use crate::simulate::{beta, exponential, gamma};
+use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// Population parameters of the BG/NBD model.
 ///
@@ -102,7 +102,7 @@ impl Process for BgNbd {
                 return;
             }
             times.push(time);
-            if rand::RngExt::random::<f64>(rng) < p {
+            if uniform(rng) < p {
                 return;
             }
         }

@@ -20,7 +20,7 @@ use clv_math::minimise::Derivatives;
 use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::future::Future;
 use crate::process::{Parameter, Process, check_values};
-use crate::simulate::{beta, exponential, gamma};
+use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// Population parameters of the MBG/NBD model.
 ///
@@ -95,7 +95,7 @@ impl Process for MbgNbd {
         let (rate, p) = (gamma(r, alpha, rng), beta(a, b, rng));
         let mut time = 0.0;
         loop {
-            if rand::RngExt::random::<f64>(rng) < p {
+            if uniform(rng) < p {
                 return;
             }
             time += exponential(rate, rng);

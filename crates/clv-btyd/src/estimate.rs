@@ -1,0 +1,139 @@
+//! Maximum likelihood on weighted cells.
+//!
+//! The search runs over the logarithms of the parameters with exact first and second derivatives: from
+//! several starts on a few thousand cells, then from the best on all of them.
+
+use std::marker::PhantomData;
+
+use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training, Warning};
+
+use crate::model::PurchaseModel;
+use crate::process::Process;
+use crate::search::{Found, Level, Options, Search};
+
+/// How to fit a purchase model: by maximum likelihood, with a penalty or fixed parameters if wanted.
+///
+/// | Name | Default | Why |
+/// | :-- | :-- | :-- |
+/// | `penalty` | 0 | plain maximum likelihood, as published |
+/// | `fix` | none | every parameter is estimated |
+/// | `start` | several | tried on a sample of the cells; the best is followed |
+///
+/// ```
+/// use clv_btyd::{MaximumLikelihood, ParetoNbd};
+/// let plain = MaximumLikelihood::<ParetoNbd>::new();
+/// let careful = plain.clone().penalty(0.01)?.fix("s", 1.0)?;
+/// assert_ne!(plain, careful);
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaximumLikelihood<P> {
+    options: Options,
+    process: PhantomData<P>,
+}
+
+impl<P: Process> Default for MaximumLikelihood<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Process> MaximumLikelihood<P> {
+    /// Plain maximum likelihood.
+    pub fn new() -> Self {
+        Self { options: Options::default(), process: PhantomData }
+    }
+
+    /// An L2 penalty `λ Σ ln(θ/θ₀)²` on the mean log-likelihood per customer, `θ₀` being 1 for a
+    /// shape and the mean age for a rate, so that the estimate does not change with the time unit.
+    ///
+    /// (The `penalizer_coef` of lifetimes adds `λ Σ θ²` instead, which does.)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless it is finite and at least 0.
+    pub fn penalty(self, lambda: f64) -> Result<Self, Error> {
+        Ok(Self { options: self.options.penalty(lambda)?, ..self })
+    }
+
+    /// Holds a parameter at a value (rates in the time unit of the data).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] for a name that the model does not have, [`Error::Setting`] unless the
+    /// value is finite and positive.
+    pub fn fix(self, name: &str, value: f64) -> Result<Self, Error> {
+        Ok(Self { options: self.options.fix(P::PARAMETERS, name, value)?, ..self })
+    }
+
+    /// Starts the search here instead of at several places.
+    pub fn start(mut self, at: P) -> Self {
+        self.options.start = Some(at.values());
+        self
+    }
+
+    /// Fits weighted cells; [`Fit::fit`] makes them from a training log.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] without customers, [`Error::NoEstimate`] where the likelihood has no
+    /// maximum (nobody ever came back), [`Error::Stopped`].
+    pub fn fit_cells(
+        &self,
+        cells: &Cells,
+        unit: TimeUnit,
+        cx: &Context<'_>,
+    ) -> Result<Fitted<PurchaseModel<P>>, Error> {
+        let name = P::KIND.name;
+        let customers = cells.customers();
+        if cells.is_empty() {
+            return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });
+        }
+        let sum = |f: &dyn Fn(usize) -> f64| (0..cells.len()).map(|i| cells.weight[i] * f(i)).sum::<f64>();
+        let repeats = sum(&|i| f64::from(cells.frequency[i]));
+        let repeat_buyers = sum(&|i| f64::from(u8::from(cells.frequency[i] > 0)));
+        let mean_age = sum(&|i| cells.age[i]) / customers;
+        if mean_age <= 0.0 {
+            let why = "every customer first bought on the last day, so nothing has been observed";
+            return Err(Error::NoEstimate { model: name, why });
+        }
+        if repeats == 0.0 {
+            let why = "no customer has bought twice, so the purchase rate is indistinguishable from 0; \
+                       observe longer, or fix parameters that are known from elsewhere";
+            return Err(Error::NoEstimate { model: name, why });
+        }
+        let centre: Vec<f64> =
+            P::PARAMETERS.iter().map(|p| if p.is_rate { mean_age } else { 1.0 }).collect();
+        let search = Search::new(name, P::PARAMETERS, &self.options, &centre);
+        let starts = P::starts(mean_age, repeats / sum(&|i| cells.age[i]));
+        // A rough fit needs no more than a few thousand histories, those with repeats among them.
+        let samples: Vec<Cells> = [(2_000, 5_000), (15_000, 60_000)]
+            .into_iter()
+            .filter(|&(_, from)| cells.len() > from)
+            .map(|(size, _)| cells.thinned(cells.len() / size))
+            .collect();
+        let passes: Vec<_> = samples
+            .iter()
+            .chain([cells])
+            .map(|c| (c.customers(), move |values: &[f64]| Some(P::from_values(values).ok()?.derivatives(c))))
+            .collect();
+        let levels: Vec<Level<'_>> =
+            passes.iter().map(|(customers, f)| Level { customers: *customers, derivatives: f }).collect();
+        let Found { values, mut report } = search.run(&starts, &levels, cx)?;
+        report.unit = unit;
+        report.rows = cells.len();
+        if repeat_buyers < 10.0 {
+            report.warnings.push(Warning::FewRepeatBuyers { customers: repeat_buyers as usize });
+        }
+        Ok(Fitted { model: PurchaseModel::new(P::from_values(&values)?, unit), report })
+    }
+}
+
+impl<P: Process> Fit for MaximumLikelihood<P> {
+    type Model = PurchaseModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        self.fit_cells(&data.cells(), data.summary().unit, cx)
+    }
+}
+

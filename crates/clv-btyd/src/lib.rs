@@ -1,0 +1,65 @@
+//! Buy-till-you-die models: how often will a customer buy again, for how much, and are they still one?
+//!
+//! | model | purchases | leaving | settings |
+//! | :-- | :-- | :-- | :-- |
+//! | [`Nbd`] | at random | never | `MaximumLikelihood::<Nbd>` |
+//! | [`BgNbd`] | at random | after any repeat purchase | `MaximumLikelihood::<BgNbd>` |
+//! | [`MbgNbd`] | at random | after any purchase | `MaximumLikelihood::<MbgNbd>` |
+//! | [`ParetoNbd`] | at random | at any time | `MaximumLikelihood::<ParetoNbd>` |
+//! | [`GammaGamma`] | amounts | – | [`GammaGammaFit`] |
+//!
+//! A population struct ([`ParetoNbd`]) holds parameters; [`MaximumLikelihood`] finds them;
+//! [`PurchaseModel`] answers questions about customers through [`clv_core::Predict`] and its
+//! capabilities.
+//!
+//! ```
+//! use clv_btyd::{ParetoNbd, PurchaseModel};
+//! use clv_core::model::{Activity, PurchaseForecast};
+//! use clv_core::{History, TimeUnit};
+//!
+//! // Customer 0001 of the CDNOW sample, with published parameters in weeks.
+//! let model = PurchaseModel::new(ParetoNbd::new(0.553, 10.578, 0.606, 11.669)?, TimeUnit::Week);
+//! let customer = History::new(2, 30.42857143, 38.85714286)?;
+//! assert!((model.p_alive(&customer, 0.0)? - 0.869186154651).abs() < 1e-9);
+//! assert!((model.expected(&customer, 0.0, 39.0)? - 1.45522613095).abs() < 1e-8);
+//! # Ok::<(), clv_core::Error>(())
+//! ```
+//!
+//! # What it does not do
+//!
+//! Covariates, regularity, contracts and Bayesian estimation are not here yet.
+
+mod beta_geometric;
+mod bg_nbd;
+mod estimate;
+mod future;
+mod gamma_gamma;
+mod mbg_nbd;
+mod model;
+mod nbd;
+mod pareto_nbd;
+mod process;
+mod search;
+mod simulate;
+
+pub use bg_nbd::BgNbd;
+pub use estimate::MaximumLikelihood;
+pub use future::Future;
+pub use gamma_gamma::{GammaGamma, GammaGammaFit, SpendModel};
+pub use mbg_nbd::MbgNbd;
+pub use model::PurchaseModel;
+pub use nbd::Nbd;
+pub use pareto_nbd::ParetoNbd;
+pub use process::{Parameter, Process};
+pub use simulate::Simulation;
+
+use clv_core::saved::Registry;
+
+/// Lets a registry load the models of this crate.
+pub fn register(registry: &mut Registry) {
+    model::register::<Nbd>(registry);
+    model::register::<BgNbd>(registry);
+    model::register::<MbgNbd>(registry);
+    model::register::<ParetoNbd>(registry);
+    gamma_gamma::register(registry);
+}
