@@ -56,7 +56,8 @@ impl BetaGeometric {
 
     pub(crate) fn ln_likelihood(&self, x: f64, recency: f64, age: f64) -> f64 {
         let m = self.chances(x);
-        ln_rising(self.r, x) + ln_rising(self.b, m) - ln_rising(self.a + self.b, m)
+        ln_rising(self.r, x) + ln_rising(self.b, m)
+            - ln_rising(self.a + self.b, m)
             - self.r * (age / self.alpha).ln_1p()
             - x * (self.alpha + age).ln()
             + softplus(self.ln_odds_gone(x, recency, age))

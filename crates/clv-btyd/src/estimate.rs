@@ -102,12 +102,11 @@ impl<P: Process> MaximumLikelihood<P> {
                        observe longer, or fix parameters that are known from elsewhere";
             return Err(Error::NoEstimate { model: name, why });
         }
-        let centre: Vec<f64> =
-            P::PARAMETERS.iter().map(|p| if p.is_rate { mean_age } else { 1.0 }).collect();
+        let centre: Vec<f64> = P::PARAMETERS.iter().map(|p| if p.is_rate { mean_age } else { 1.0 }).collect();
         let search = Search::new(name, P::PARAMETERS, &self.options, &centre);
         let starts = P::starts(mean_age, repeats / sum(&|i| cells.age[i]));
         // A rough fit needs no more than a few thousand histories, those with repeats among them.
-        let samples: Vec<Cells> = [(2_000, 5_000), (15_000, 60_000)]
+        let samples: Vec<Cells> = [(1_000, 4_000), (15_000, 60_000)]
             .into_iter()
             .filter(|&(_, from)| cells.len() > from)
             .map(|(size, _)| cells.thinned(cells.len() / size))
@@ -136,4 +135,3 @@ impl<P: Process> Fit for MaximumLikelihood<P> {
         self.fit_cells(&data.cells(), data.summary().unit, cx)
     }
 }
-

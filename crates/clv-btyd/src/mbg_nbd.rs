@@ -49,8 +49,16 @@ impl Process for MbgNbd {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
         Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },
-        Parameter { name: "a", is_rate: false, at_edge: "nobody is seen to leave, or customers hardly differ in it" },
-        Parameter { name: "b", is_rate: false, at_edge: "nobody is seen to leave, or customers hardly differ in it" },
+        Parameter {
+            name: "a",
+            is_rate: false,
+            at_edge: "nobody is seen to leave, or customers hardly differ in it",
+        },
+        Parameter {
+            name: "b",
+            is_rate: false,
+            at_edge: "nobody is seen to leave, or customers hardly differ in it",
+        },
     ];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {
@@ -111,6 +119,8 @@ impl Process for MbgNbd {
             vec![0.5, 0.3 / repeats_per_age, 0.8, 2.5],
             vec![2.0, 1.5 / repeats_per_age, 0.2, 2.0],
             vec![0.2, 0.3 * mean_age, 3.0, 10.0],
+            // Customers alike in their rate, and either gone at once or there for good.
+            vec![30.0, 20.0 / repeats_per_age, 0.05, 0.1],
         ]
     }
 }

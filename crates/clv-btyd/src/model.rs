@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clv_core::model::{
-    Activity, Answers, Horizons, Kind, NextPurchase, PurchaseForecast, Sample,
-};
+use clv_core::model::{Activity, Answers, Horizons, Kind, NextPurchase, PurchaseForecast, Sample};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::value::discounted_total;
 use clv_core::{Ask, Customers, Discount, Error, ForecastMut, History, Predict, Scratch, Span, TimeUnit};
@@ -187,7 +185,11 @@ impl<P: Process> PurchaseForecast for PurchaseModel<P> {
         check_time("from", from)?;
         check_time("to", to)?;
         if to < from {
-            return Err(Error::Setting { name: "to", given: to, allowed: "not before the start of the window" });
+            return Err(Error::Setting {
+                name: "to",
+                given: to,
+                allowed: "not before the start of the window",
+            });
         }
         let (p_alive, future) = self.alive(history)?;
         Ok(p_alive * future.expected(from, to))
@@ -221,7 +223,13 @@ impl<P: Process> PurchaseForecast for PurchaseModel<P> {
                 check_time("horizon", horizon)?;
                 let expected = |t| p_alive * future.expected(0.0, t);
                 let continuous = |delta| p_alive * future.expected_and_discounted(horizon, delta).1;
-                Ok(discounted_total(discount, Span::new(horizon, self.unit)?, self.unit, expected, continuous))
+                Ok(discounted_total(
+                    discount,
+                    Span::new(horizon, self.unit)?,
+                    self.unit,
+                    expected,
+                    continuous,
+                ))
             }
             None if discount.period().is_some() => Err(Error::CannotSay {
                 model: P::KIND.name,

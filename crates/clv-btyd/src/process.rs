@@ -62,7 +62,10 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
 }
 
 /// Checks values against the parameter table.
-pub(crate) fn check_values<const N: usize>(parameters: &[Parameter], values: &[f64]) -> Result<[f64; N], Error> {
+pub(crate) fn check_values<const N: usize>(
+    parameters: &[Parameter],
+    values: &[f64],
+) -> Result<[f64; N], Error> {
     for (parameter, &value) in parameters.iter().zip(values) {
         if !(value.is_finite() && value > 0.0) {
             return Err(Error::Setting { name: parameter.name, given: value, allowed: "finite, above 0" });

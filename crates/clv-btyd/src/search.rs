@@ -205,14 +205,22 @@ impl<'a> Search<'a> {
         for flat in curvature.flat_directions(FLAT_CURVATURE) {
             let name = |v: usize| self.parameters[self.free[inside[v]]].name;
             let parameters = flat.variables().into_iter().map(name).collect();
-            report.warnings.push(Warning::FlatDirection { parameters });
+            let warning = Warning::FlatDirection { parameters };
+            if !report.warnings.contains(&warning) {
+                report.warnings.push(warning);
+            }
         }
         let errors = curvature.standard_errors();
         for (i, parameter) in self.parameters.iter().enumerate() {
             let position = inside.iter().position(|&a| self.free[a] == i);
             let standard_error = position.and_then(|p| errors.as_ref().map(|e| e[p] * values[i]));
             let fixed = !self.free.contains(&i);
-            report.parameters.push(Estimate { name: parameter.name, value: values[i], standard_error, fixed });
+            report.parameters.push(Estimate {
+                name: parameter.name,
+                value: values[i],
+                standard_error,
+                fixed,
+            });
             if !fixed && position.is_none() {
                 let (parameter, meaning) = (parameter.name, parameter.at_edge);
                 report.warnings.push(Warning::AtBoundary { parameter, value: values[i], meaning });

@@ -178,11 +178,7 @@ impl Backtest {
     /// # Errors
     ///
     /// As the first that fails.
-    pub fn compare(
-        &self,
-        shelf: &[(String, BoxedFit)],
-        cx: &Context<'_>,
-    ) -> Result<Vec<Outcome>> {
+    pub fn compare(&self, shelf: &[(String, BoxedFit)], cx: &Context<'_>) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::with_capacity(shelf.len());
         for (i, (name, settings)) in shelf.iter().enumerate() {
             cx.check()?;

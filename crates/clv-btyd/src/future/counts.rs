@@ -66,11 +66,15 @@ fn ln_left_with(k: f64, rate: f64, s: f64, life: f64, t: f64, n: f64) -> f64 {
     let constant = ln_rising(k, n) - ln_gamma(n + 1.0) + s.ln();
     let ln_f = |v: f64| {
         let tau = v.exp();
-        (n + 1.0) * v - n * (rate + tau).ln() - k * (tau / rate).ln_1p() - s * (tau / life).ln_1p()
+        (n + 1.0) * v
+            - n * (rate + tau).ln()
+            - k * (tau / rate).ln_1p()
+            - s * (tau / life).ln_1p()
             - (life + tau).ln()
     };
     // Peak: (n+1)(A+τ)(B+τ) = (k+n) τ (B+τ) + (s+1) τ (A+τ), one positive root.
-    let (q2, q1, q0) = (-(k + s), (n + 1.0) * (rate + life) - (k + n) * life - (s + 1.0) * rate, (n + 1.0) * rate * life);
+    let (q2, q1, q0) =
+        (-(k + s), (n + 1.0) * (rate + life) - (k + n) * life - (s + 1.0) * rate, (n + 1.0) * rate * life);
     let root = (q1 * q1 - 4.0 * q2 * q0).max(0.0).sqrt();
     let tau = if q1 > 0.0 { (q1 + root) / (-2.0 * q2) } else { 2.0 * q0 / (root - q1) };
     let end = t.ln();

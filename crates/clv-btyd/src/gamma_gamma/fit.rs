@@ -58,11 +58,7 @@ impl GammaGammaFit {
     ///
     /// [`Error::MissingColumn`] without amounts, [`Error::NoEstimate`] where the likelihood has no
     /// maximum, [`Error::Stopped`].
-    pub fn fit_customers(
-        &self,
-        who: &Customers<'_>,
-        cx: &Context<'_>,
-    ) -> Result<Fitted<SpendModel>, Error> {
+    pub fn fit_customers(&self, who: &Customers<'_>, cx: &Context<'_>) -> Result<Fitted<SpendModel>, Error> {
         let no_estimate = |why| Error::NoEstimate { model: KIND.name, why };
         let missing = || Error::MissingColumn { model: KIND.name, column: "monetary_value".into() };
         let spend = who.spend().ok_or_else(missing)?;

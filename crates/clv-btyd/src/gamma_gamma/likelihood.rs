@@ -11,7 +11,10 @@ use super::GammaGamma;
 pub(super) fn ln_likelihood(population: &GammaGamma, purchases: f64, mean: f64) -> f64 {
     let GammaGamma { p, q, gamma } = *population;
     let total = purchases * mean;
-    -mean.ln() - ln_beta(p * purchases, q) - q * (total / gamma).ln_1p() - p * purchases * (gamma / total).ln_1p()
+    -mean.ln()
+        - ln_beta(p * purchases, q)
+        - q * (total / gamma).ln_1p()
+        - p * purchases * (gamma / total).ln_1p()
 }
 
 /// Customers who count, grouped by number of purchases.
@@ -148,8 +151,7 @@ mod tests {
         let rows: Vec<(u32, f64)> =
             (0..500).map(|i| (1 + i % 7, 3.0 + f64::from(i * 37 % 101) * 1.3)).collect();
         let population = GammaGamma { p: 6.25, q: 3.74, gamma: 15.44 };
-        let one_by_one: f64 =
-            rows.iter().map(|&(x, z)| ln_likelihood(&population, f64::from(x), z)).sum();
+        let one_by_one: f64 = rows.iter().map(|&(x, z)| ln_likelihood(&population, f64::from(x), z)).sum();
         let grouped = Groups::of(rows).derivatives(&population).value;
         assert!((grouped - one_by_one).abs() < 1e-11 * one_by_one.abs(), "{grouped} {one_by_one}");
     }

@@ -66,12 +66,7 @@ impl Silence {
         let top = self.nodes(|node| {
             let (here_a, here_b) = (1.0 / node.to_a, 1.0 / node.to_b);
             let gap_a = end_a - here_a;
-            let g = [
-                node.fall_a,
-                k * gap_a,
-                1.0 / s + node.fall_b,
-                s * end_b - (s + 1.0) * here_b,
-            ];
+            let g = [node.fall_a, k * gap_a, 1.0 / s + node.fall_b, s * end_b - (s + 1.0) * here_b];
             total += node.weight;
             for i in 0..4 {
                 slope[i] += node.weight * g[i];

@@ -59,8 +59,16 @@ impl Process for ParetoNbd {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
         Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },
-        Parameter { name: "s", is_rate: false, at_edge: "nobody is seen to leave, or customers hardly differ in it" },
-        Parameter { name: "beta", is_rate: true, at_edge: "nobody is seen to leave, or customers hardly differ in it" },
+        Parameter {
+            name: "s",
+            is_rate: false,
+            at_edge: "nobody is seen to leave, or customers hardly differ in it",
+        },
+        Parameter {
+            name: "beta",
+            is_rate: true,
+            at_edge: "nobody is seen to leave, or customers hardly differ in it",
+        },
     ];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {
@@ -103,8 +111,7 @@ impl Process for ParetoNbd {
                 let (fall_a, fall_b) = ((age / alpha).ln_1p(), (age / beta).ln_1p());
                 let mut one = Sums::<4>::ZERO;
                 one.value = -r * fall_a - x * end_a.ln() - s * fall_b;
-                one.gradient =
-                    [-fall_a, (r * age / alpha - x) / end_a, -fall_b, s * age / (beta * end_b)];
+                one.gradient = [-fall_a, (r * age / alpha - x) / end_a, -fall_b, s * age / (beta * end_b)];
                 one.hessian[0][1] = age / (alpha * end_a);
                 one.hessian[1][1] = (r + x) / (end_a * end_a) - r / (alpha * alpha);
                 one.hessian[2][3] = age / (beta * end_b);
@@ -145,6 +152,8 @@ impl Process for ParetoNbd {
             vec![0.5, 0.5 / repeats_per_age, 0.5, 0.5 * mean_age],
             vec![2.0, 1.5 / repeats_per_age, 2.0, 4.0 * mean_age],
             vec![0.2, 0.2 * mean_age, 0.1, mean_age],
+            // Customers alike in their rate, and either gone at once or there for good.
+            vec![30.0, 20.0 / repeats_per_age, 0.1, 1e-3 * mean_age],
         ]
     }
 }

@@ -3,6 +3,11 @@
 use super::{Derivatives, Minimum, StopReason};
 use crate::linalg::{cholesky, cholesky_solve, symmetric_eigen};
 
+/// After so many steps …
+const STRETCH: usize = 25;
+/// … that together gained less than this, relative to `1 + abs(value)`, the valley is flat.
+const FLAT_STRETCH: f64 = 1e-9;
+
 /// Settings of [`newton`].
 ///
 /// | Name | Default | Meaning |
@@ -71,6 +76,7 @@ pub fn newton(mut f: impl FnMut(&[f64]) -> Option<Derivatives>, start: &[f64], s
     }
     let mut radius = 1.0_f64.min(settings.max_step);
     end.reason = StopReason::IterationLimit;
+    let mut milestone = here.value;
     while end.evaluations < settings.max_iterations {
         let held = held(&point, &here);
         end.gradient_norm = (0..n).filter(|&i| !held[i]).map(|i| here.gradient[i].abs()).fold(0.0, f64::max);
@@ -117,6 +123,14 @@ pub fn newton(mut f: impl FnMut(&[f64]) -> Option<Derivatives>, start: &[f64], s
             }
             (point, here) = (trial, there);
             end.iterations += 1;
+            // Along a flat valley steps go on for ever and gain nothing.
+            if end.iterations % STRETCH == 0 {
+                if milestone - here.value <= FLAT_STRETCH * scale {
+                    end.reason = StopReason::NoFurtherDecrease;
+                    break;
+                }
+                milestone = here.value;
+            }
         } else {
             // Within rounding of the minimum neither sign of `actual` means anything.
             if usable(&there) && predicted <= 16.0 * f64::EPSILON * scale {
