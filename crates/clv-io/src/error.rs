@@ -1,0 +1,90 @@
+//! What can go wrong between a file and a log.
+
+use std::path::PathBuf;
+
+/// The result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong: which file, what was found, what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened, read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The ending says nothing.
+    #[error("{}: allowed endings are .csv, .tsv, .txt (each also with .gz or .zst) and .parquet", path.display())]
+    Ending {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The file has no header.
+    #[error("{}: the file is empty; a first line with column names is needed", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A column that is needed is not there or not recognised.
+    #[error("{}: no {what} column; name it with --{what} (the file has: {})", path.display(), found.join(", "))]
+    NoColumn {
+        /// Which file.
+        path: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+        /// What the file has.
+        found: Vec<String>,
+    },
+    /// A column that was named is not there.
+    #[error("{}: no column {name:?} (the file has: {})", path.display(), found.join(", "))]
+    UnknownColumn {
+        /// Which file.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// What the file has.
+        found: Vec<String>,
+    },
+    /// A column name stands twice in the header.
+    #[error("{}: the column {name:?} stands twice in the header; rename one", path.display())]
+    TwiceInHeader {
+        /// Which file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// A column of a type that cannot be what it is taken for.
+    #[error("{}: column {column:?} is of type {given}; allowed for the {what}: {allowed}", path.display())]
+    ColumnType {
+        /// Which file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// What it is taken for.
+        what: &'static str,
+        /// Its type.
+        given: String,
+        /// What would do.
+        allowed: &'static str,
+    },
+    /// The format itself is damaged.
+    #[error("{}: {source}", path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// The reader's word.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The log refused it.
+    #[error("{}: {source}", path.display())]
+    Log {
+        /// Which file.
+        path: PathBuf,
+        /// The log's word.
+        source: clv_core::Error,
+    },
+}
