@@ -13,12 +13,11 @@ use crate::error::{Error, Result};
 use crate::features::Feature;
 use crate::model::{
     Answers, Ask, Context, Customers, Fit, FitReport, Fitted, ForecastMut, Horizons, Kind, Labelled, Predict,
-    Scratch, Training, Warning,
+    Scratch, Totals, Training, predict_totals,
 };
 use crate::rfm::RfmScores;
 use crate::saved::{Registry, SaveWriter};
 use crate::units::{Span, TimeUnit};
-use crate::value::mean_factor;
 
 /// Nobody buys again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,20 +55,16 @@ pub struct Baseline {
     has_value: bool,
     rule: Rule,
     needs: Vec<Feature>,
+    /// Their names.
+    names: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Rule {
     Zero,
-    Mean(Outcome),
+    Mean(Totals),
     LastPeriod,
-    Cells { scores: RfmScores, cells: Vec<([usize; 3], Outcome)>, mean: Outcome },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct Outcome {
-    purchases: f64,
-    value: f64,
+    Cells { scores: RfmScores, cells: Vec<([usize; 3], Totals)>, mean: Totals },
 }
 
 impl Fit for Zero {
@@ -122,14 +117,14 @@ impl Fit for RfmCellMean {
     }
 }
 
-fn mean_outcome(labelled: &Labelled, rows: impl Iterator<Item = usize>) -> Outcome {
-    let (mut sum, mut n) = (Outcome::default(), 0.0);
+fn mean_outcome(labelled: &Labelled, rows: impl Iterator<Item = usize>) -> Totals {
+    let (mut sum, mut n) = (Totals::default(), 0.0);
     for row in rows {
         sum.purchases += labelled.purchases[row];
         sum.value += labelled.value.as_ref().map_or(0.0, |v| v[row]);
         n += 1.0;
     }
-    Outcome { purchases: sum.purchases / n * labelled.scale, value: sum.value / n * labelled.scale }
+    Totals { purchases: sum.purchases / n * labelled.scale, value: sum.value / n * labelled.scale }
 }
 
 fn fitted(
@@ -140,30 +135,19 @@ fn fitted(
     labelled: Option<&Labelled>,
 ) -> Fitted<Baseline> {
     let summary = data.summary();
-    let model = Baseline { unit: summary.unit, horizon, has_value: summary.spend.is_some(), rule, needs };
+    let model = Baseline {
+        unit: summary.unit,
+        horizon,
+        has_value: summary.spend.is_some(),
+        rule,
+        names: needs.iter().map(Feature::name).collect(),
+        needs,
+    };
     let mut report = FitReport::new(model.kind().name, summary.unit, summary.len());
-    if let (Some(labelled), Some(horizon)) = (labelled.filter(|l| l.scale > 1.0), horizon) {
-        report.warnings.push(Warning::ShortWindow { window: labelled.window, horizon });
+    if let (Some(labelled), Some(horizon)) = (labelled, horizon) {
+        report.warnings.extend(labelled.short_window(horizon));
     }
     Fitted { model, report }
-}
-
-impl Baseline {
-    fn outcome(&self, who: &Customers<'_>, row: usize, names: &[String]) -> Result<Outcome> {
-        Ok(match &self.rule {
-            Rule::Zero => Outcome::default(),
-            Rule::Mean(mean) => *mean,
-            Rule::LastPeriod => {
-                let mut values = [0.0; 2];
-                who.fill_row(self.kind().name, names, row, &mut values)?;
-                Outcome { purchases: values[0], value: values[1] }
-            }
-            Rule::Cells { scores, cells, mean } => {
-                let score = scores.score(who, row);
-                cells.binary_search_by_key(&score, |(s, _)| *s).map_or(*mean, |i| cells[i].1)
-            }
-        })
-    }
 }
 
 impl Predict for Baseline {
@@ -199,27 +183,22 @@ impl Predict for Baseline {
         &self,
         who: &Customers<'_>,
         ask: &Ask,
-        _: &mut Scratch,
+        scratch: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<()> {
-        who.expect_unit(self.unit)?;
-        self.answers().expect_horizon(self.kind().name, ask.horizon())?;
-        out.expect(self.kind().name, &self.answers(), who.len())?;
-        let factor = mean_factor(ask.discounting(), ask.horizon());
-        let names: Vec<String> = self.needs.iter().map(Feature::name).collect();
-        for row in 0..who.len() {
-            let outcome = self.outcome(who, row, &names)?;
-            if let Some(purchases) = &mut out.purchases {
-                purchases[row] = outcome.purchases;
-            }
-            if let Some(discounted) = &mut out.discounted_purchases {
-                discounted[row] = outcome.purchases * factor;
-            }
-            if let Some(value) = &mut out.value {
-                value[row] = Some(outcome.value * factor * ask.margin_share());
-            }
-        }
-        Ok(())
+        predict_totals(self, &self.names, who, ask, scratch, out, |row, values, _| {
+            Ok(match &self.rule {
+                Rule::Zero => Totals::default(),
+                Rule::Mean(mean) => *mean,
+                Rule::LastPeriod => {
+                    Totals { purchases: values[0], value: values.get(1).copied().unwrap_or(0.0) }
+                }
+                Rule::Cells { scores, cells, mean } => {
+                    let score = scores.score(who, row);
+                    cells.binary_search_by_key(&score, |(s, _)| *s).map_or(*mean, |i| cells[i].1)
+                }
+            })
+        })
     }
 
     fn save(&self, to: &mut SaveWriter) -> Result<()> {

@@ -30,6 +30,11 @@ impl Feature {
     /// The columns that every history has.
     pub const SUMMARY: [Self; 4] = [Self::Frequency, Self::Recency, Self::Age, Self::MonetaryValue];
 
+    /// The columns that every history has, mean spend only with amounts.
+    pub fn of_summary(with_amounts: bool) -> Vec<Self> {
+        Self::SUMMARY[..if with_amounts { 4 } else { 3 }].to_vec()
+    }
+
     /// Its column name.
     pub fn name(&self) -> String {
         match self {

@@ -16,6 +16,7 @@ mod context;
 mod customers;
 mod forecast;
 mod report;
+mod totals;
 mod training;
 mod with_spend;
 
@@ -27,6 +28,7 @@ pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History};
 pub use forecast::{Forecast, ForecastMut, Scratch};
 pub use report::{Estimate, FitReport, Warning};
+pub use totals::{Plan, Totals, predict_totals};
 pub use training::{Labelled, Training};
 pub use with_spend::WithSpend;
 

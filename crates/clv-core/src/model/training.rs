@@ -5,6 +5,7 @@ use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::features::{Feature, FeatureMatrix};
 use crate::log::TransactionLog;
+use crate::model::Warning;
 use crate::summary::{Purchases, SpendBasis, Summary};
 use crate::units::{Span, TimeUnit};
 
@@ -31,6 +32,13 @@ pub struct Labelled {
     pub window: Span,
     /// By how much to multiply what is learned, `horizon / window`; 1 if the past is long enough.
     pub scale: f64,
+}
+
+impl Labelled {
+    /// The warning due if the window is shorter than the horizon.
+    pub fn short_window(&self, horizon: Span) -> Option<Warning> {
+        (self.scale > 1.0).then_some(Warning::ShortWindow { window: self.window, horizon })
+    }
 }
 
 impl<'a> Training<'a> {

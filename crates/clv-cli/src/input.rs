@@ -1,0 +1,75 @@
+//! From arguments to a log, a cut and histories.
+
+use clv::log::Cleaning;
+use clv::summary::Purchases;
+use clv::{Cut, Moment, TimeUnit, Training, TransactionLog};
+
+use crate::args::{Observation, Transactions};
+use crate::failure::Failure;
+use crate::show::note;
+
+/// Reads the log, and tells what was recognised and left out.
+pub(crate) fn log(args: &Transactions) -> Result<TransactionLog, Failure> {
+    let mut options = clv::io::ReadOptions::new().cleaning(Cleaning {
+        zero_amounts: args.zero_amounts.into(),
+        returns: args.returns.into(),
+        duplicates: args.duplicates.into(),
+        strict: args.strict,
+    });
+    if let Some(column) = &args.customer {
+        options = options.customer(column);
+    }
+    if let Some(column) = &args.date {
+        options = options.date(column);
+    }
+    if let Some(column) = &args.amount {
+        options = options.amount(column);
+    }
+    if let Some(format) = &args.date_format {
+        options = options.date_format(format);
+    }
+    let reading = clv::io::read_log(&args.file, &options)?;
+    note(format_args!("{}: {}", args.file.display(), reading.columns));
+    let ledger = reading.log.ledger();
+    note(format_args!("{ledger}"));
+    for row in &ledger.quoted {
+        note(format_args!("  {row}"));
+    }
+    if reading.log.is_empty() {
+        return Err(Failure::data(format_args!("{}: no row could be used", args.file.display())));
+    }
+    Ok(reading.log)
+}
+
+/// The cut of `--until`, by default at the last purchase.
+pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Moment>) -> Cut {
+    let last = || log.span().map_or(Moment::from_days(0), |(_, last)| last);
+    Cut::end_of(until.unwrap_or_else(last), args.grain)
+}
+
+/// A log as of a cut, ready to be fitted or scored.
+pub(crate) struct Observed {
+    pub log: TransactionLog,
+    pub purchases: Purchases,
+    pub cut: Cut,
+    pub unit: TimeUnit,
+}
+
+impl Observed {
+    pub(crate) fn read(args: &Transactions, observation: &Observation) -> Result<Self, Failure> {
+        let log = log(args)?;
+        let cut = cut(&log, args, observation.until);
+        let purchases = Purchases::of(&log, args.grain)?;
+        Ok(Self { log, purchases, cut, unit: observation.unit.unwrap_or_default() })
+    }
+
+    pub(crate) fn training(&self) -> Result<Training<'_>, Failure> {
+        let training = Training::new(&self.purchases, self.cut, self.unit)?;
+        let summary = training.summary();
+        note(format_args!("{} customers as of {}", summary.len(), self.cut.last().date()));
+        if summary.first_seen_later > 0 {
+            note(format_args!("{} customers first seen later are left out", summary.first_seen_later));
+        }
+        Ok(training)
+    }
+}

@@ -1,0 +1,193 @@
+//! `clv evaluate`.
+
+use clv::backtest::{Backtest, Outcome, Scores};
+use clv::{Context, Cut, Moment, Split, TimeUnit};
+use serde_json::{Value, json};
+
+use crate::args::{Format, Output, Transactions, date};
+use crate::failure::Failure;
+use crate::input;
+use crate::progress::Line;
+use crate::show::{note, short, short_or_dash, table};
+use crate::verbs::fit::parameters;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    transactions: Transactions,
+    /// End of training, inclusive.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    train_until: Moment,
+    /// End of the holdout, inclusive [default: the last purchase].
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    holdout_until: Option<Moment>,
+    /// A model to score; may be repeated [default: all].
+    #[arg(long = "model", value_name = "MODEL")]
+    models: Vec<String>,
+    /// Time unit: day, week, month, year.
+    #[arg(long, default_value = "week")]
+    unit: TimeUnit,
+    /// Seed of models that draw random numbers.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    print: Output,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let names: Vec<&str> = if args.models.is_empty() {
+        clv::shelf::VALUE_MODELS.to_vec()
+    } else {
+        args.models.iter().map(String::as_str).collect()
+    };
+    // A wrong name is found before the data are read.
+    for name in &names {
+        let horizon = clv::Span::new(1.0, args.unit)?;
+        clv::shelf::with_spend(name, horizon).map_err(Failure::usage)?;
+        if *name == "gamma-gamma" {
+            return Err(Failure::usage(
+                "gamma-gamma says spend alone; purchase models are joined with it by themselves",
+            ));
+        }
+    }
+    let log = input::log(&args.transactions)?;
+    let train = Cut::end_of(args.train_until, args.transactions.grain);
+    let holdout = input::cut(&log, &args.transactions, args.holdout_until);
+    let split = Split::new(train, holdout)?;
+    let backtest = Backtest::new(&log, split, args.unit)?;
+    let line = Line::new("evaluate");
+    let cx = Context::default().seed(args.seed).observer(&line);
+    let mut outcomes = Vec::new();
+    for name in &names {
+        let settings = if backtest.actual_value().is_some() {
+            clv::shelf::with_spend(name, split.horizon())?
+        } else {
+            clv::shelf::settings(name, split.horizon())?
+        };
+        outcomes.push((*name, backtest.run(name, &settings, &cx)));
+    }
+    drop(line);
+    for (name, outcome) in &outcomes {
+        match outcome {
+            Err(error) => note(format_args!("{name}: {error}")),
+            Ok(outcome) => {
+                for warning in &outcome.report.warnings {
+                    note(format_args!("{name}: warning: {warning}"));
+                }
+            }
+        }
+    }
+    let summary_of = backtest.training()?;
+    let summary = summary_of.summary();
+    if summary.first_seen_later > 0 {
+        note(format_args!("{} customers first seen in the holdout are left out", summary.first_seen_later));
+    }
+    if args.print.format == Format::Json {
+        let models: Vec<Value> = outcomes
+            .iter()
+            .map(|(name, outcome)| match outcome {
+                Ok(outcome) => model(outcome),
+                Err(error) => json!({ "model": name, "error": error.to_string() }),
+            })
+            .collect();
+        crate::show::json(&json!({
+            "train": {
+                "until": split.train.last().date().to_string(),
+                "unit": args.unit.to_string(),
+                "customers": summary.len(),
+                "repeat_purchases": summary.frequency.iter().map(|x| u64::from(*x)).sum::<u64>(),
+                "first_seen_later": summary.first_seen_later,
+            },
+            "holdout": {
+                "until": split.holdout.last().date().to_string(),
+                "horizon": split.horizon().in_units(args.unit),
+                "purchases": backtest.actual_purchases().iter().sum::<f64>(),
+                "value": backtest.actual_value().map(|v| v.iter().sum::<f64>()),
+            },
+            "models": models,
+        }))?;
+    } else {
+        people(&backtest, &outcomes, args.unit)?;
+    }
+    let failed = outcomes.iter().filter(|(_, o)| o.is_err()).count();
+    if failed > 0 {
+        return Err(Failure::data(format_args!("{failed} of {} models could not be scored", outcomes.len())));
+    }
+    Ok(())
+}
+
+fn people(
+    backtest: &Backtest,
+    outcomes: &[(&str, clv::Result<Outcome>)],
+    unit: TimeUnit,
+) -> Result<(), Failure> {
+    let split = backtest.split();
+    crate::show::print(format_args!(
+        "{} customers, trained until {}, held out until {} ({} {unit}s)",
+        backtest.actual_purchases().len(),
+        split.train.last().date(),
+        split.holdout.last().date(),
+        short(split.horizon().in_units(unit)),
+    ))?;
+    let scored = || outcomes.iter().filter_map(|(name, o)| o.as_ref().ok().map(|o| (*name, o)));
+    let row = |name: &str, s: &Scores| {
+        vec![
+            name.to_owned(),
+            short(s.total_predicted),
+            short(s.bias),
+            short(s.mae),
+            short(s.rmse),
+            short_or_dash(s.r2),
+            short_or_dash(s.normalized_gini),
+            short_or_dash(s.spearman),
+            short_or_dash(s.decile_mape),
+        ]
+    };
+    let actual: f64 = backtest.actual_purchases().iter().sum();
+    let purchases = format!("purchases (actual {})", short(actual));
+    let header = |first| [first, "predicted", "bias", "MAE", "RMSE", "R²", "Gini", "Spearman", "decile MAPE"];
+    table(&header(purchases.as_str()), scored().map(|(name, o)| row(name, &o.purchases)))?;
+    if let Some(actual) = backtest.actual_value() {
+        let value = format!("value (actual {})", short(actual.iter().sum()));
+        let rows = scored().filter_map(|(name, o)| o.value.as_ref().map(|s| row(name, s)));
+        table(&header(value.as_str()), rows)?;
+    }
+    Ok(())
+}
+
+fn model(outcome: &Outcome) -> Value {
+    let p = &outcome.purchases;
+    json!({
+        "model": outcome.name,
+        "parameters": parameters(&outcome.report),
+        "log_likelihood": outcome.report.log_likelihood,
+        "converged": outcome.report.converged,
+        "warnings": outcome.report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "mean_p_alive": outcome.mean_p_alive,
+        "purchases": {
+            "mse": p.mse,
+            "mae": p.mae,
+            "rmse": p.rmse,
+            "bias": p.bias,
+            "r2": p.r2,
+            "normalized_gini": p.normalized_gini,
+            "spearman": p.spearman,
+            "decile_mape": p.decile_mape,
+            "total_predicted": p.total_predicted,
+            "total_actual": p.total_actual,
+        },
+        "value": outcome.value.as_ref().map(|v| json!({
+            "mae": v.mae,
+            "mse": v.mse,
+            "rmse": v.rmse,
+            "bias": v.bias,
+            "r2": v.r2,
+            "normalized_gini": v.normalized_gini,
+            "spearman": v.spearman,
+            "decile_mape": v.decile_mape,
+            "total_predicted": v.total_predicted,
+            "total_actual": v.total_actual,
+        })),
+        "value_undefined": outcome.value_undefined,
+    })
+}

@@ -1,0 +1,142 @@
+//! `clv fit`.
+
+use std::path::PathBuf;
+
+use clv::backtest::BoxedFit;
+use clv::btyd::{BgNbd, GammaGammaFit, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process};
+use clv::{Context, Erased, Fit, FitReport, Span};
+use serde_json::{Map, Value, json};
+
+use crate::args::{Format, Observation, Output, Transactions, assignment};
+use crate::failure::Failure;
+use crate::input::Observed;
+use crate::progress::Line;
+use crate::show::{note, short, short_or_dash, table};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, gamma-gamma, linear, boosted-trees, zero, mean,
+    /// last-period, rfm-cell-mean.
+    model: String,
+    #[command(flatten)]
+    transactions: Transactions,
+    #[command(flatten)]
+    observation: Observation,
+    /// Horizon in time units; needed by models that learn for one horizon.
+    #[arg(long, value_name = "UNITS")]
+    horizon: Option<f64>,
+    /// L2 penalty on the logarithms of the parameters.
+    #[arg(long, default_value_t = 0.0, value_name = "LAMBDA")]
+    penalty: f64,
+    /// Hold a parameter at a value, name=value.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    fix: Vec<(String, f64)>,
+    /// Seed of models that draw random numbers.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to write the model (JSON).
+    #[arg(long)]
+    output: PathBuf,
+    #[command(flatten)]
+    print: Output,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let unit = args.observation.unit.unwrap_or_default();
+    let settings = settings(args, unit)?;
+    let observed = Observed::read(&args.transactions, &args.observation)?;
+    let training = observed.training()?;
+    let fitted = {
+        let line = Line::new(&args.model);
+        settings.fit(&training, &Context::default().seed(args.seed).observer(&line))?
+    };
+    clv::saved::save(&fitted.model, &args.output)?;
+    note(format_args!("{}: model written", args.output.display()));
+    for warning in &fitted.report.warnings {
+        note(format_args!("warning: {warning}"));
+    }
+    if args.print.format == Format::Json {
+        return crate::show::json(&report(&fitted.report));
+    }
+    let report = &fitted.report;
+    if !report.parameters.is_empty() {
+        let rows = report.parameters.iter().map(|p| {
+            let error = if p.fixed { "fixed".into() } else { short_or_dash(p.standard_error) };
+            vec![p.name.to_owned(), short(p.value), error]
+        });
+        table(&["parameter", "estimate", "standard error"], rows)?;
+    }
+    let criteria = [
+        ("customers", report.customers as f64),
+        ("log-likelihood", report.log_likelihood.unwrap_or(f64::NAN)),
+        ("AIC", report.aic().unwrap_or(f64::NAN)),
+        ("BIC", report.bic().unwrap_or(f64::NAN)),
+    ];
+    let known = criteria.into_iter().filter(|(_, v)| !v.is_nan());
+    table(
+        &["fit", args.model.as_str()],
+        known.map(|(name, v)| {
+            vec![name.to_owned(), format!("{v:.12}").trim_end_matches('0').trim_end_matches('.').to_owned()]
+        }),
+    )
+}
+
+fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
+    fn likelihood<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
+        let mut fit = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
+        for (name, value) in &args.fix {
+            fit = fit.fix(name, *value).map_err(Failure::usage)?;
+        }
+        Ok(Box::new(Erased(fit)))
+    }
+    match args.model.as_str() {
+        "nbd" => likelihood::<Nbd>(args),
+        "bg-nbd" => likelihood::<BgNbd>(args),
+        "mbg-nbd" => likelihood::<MbgNbd>(args),
+        "pareto-nbd" => likelihood::<ParetoNbd>(args),
+        "gamma-gamma" => {
+            let mut fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
+            for (name, value) in &args.fix {
+                fit = fit.fix(name, *value).map_err(Failure::usage)?;
+            }
+            Ok(Box::new(Erased(fit)))
+        }
+        other => {
+            if args.penalty != 0.0 || !args.fix.is_empty() {
+                return Err(Failure::usage(format_args!("{other} takes neither --penalty nor --fix")));
+            }
+            let horizon = match args.horizon {
+                Some(length) => Span::new(length, unit).map_err(Failure::usage)?,
+                None if other == "zero" => Span::new(0.0, unit)?,
+                None => {
+                    // An unknown name is the better thing to complain about.
+                    clv::shelf::settings(other, Span::new(1.0, unit)?).map_err(Failure::usage)?;
+                    return Err(Failure::usage(format_args!("{other} needs --horizon")));
+                }
+            };
+            clv::shelf::settings(other, horizon).map_err(Failure::usage)
+        }
+    }
+}
+
+/// The report as JSON.
+pub(crate) fn report(report: &FitReport) -> Value {
+    let errors: Map<String, Value> =
+        report.parameters.iter().map(|p| (p.name.to_owned(), json!(p.standard_error))).collect();
+    json!({
+        "model": report.model,
+        "unit": report.unit.to_string(),
+        "customers": report.customers,
+        "parameters": parameters(report),
+        "standard_errors": errors,
+        "log_likelihood": report.log_likelihood,
+        "aic": report.aic(),
+        "bic": report.bic(),
+        "converged": report.converged,
+        "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn parameters(report: &FitReport) -> Map<String, Value> {
+    report.parameters.iter().map(|p| (p.name.to_owned(), json!(p.value))).collect()
+}

@@ -1,0 +1,9 @@
+//! One file per verb.
+
+pub(crate) mod completions;
+pub(crate) mod evaluate;
+pub(crate) mod fit;
+pub(crate) mod predict;
+pub(crate) mod simulate;
+pub(crate) mod stages;
+pub(crate) mod summarize;

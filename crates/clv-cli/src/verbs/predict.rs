@@ -1,0 +1,98 @@
+//! `clv predict`.
+
+use std::path::PathBuf;
+
+use clv::{Ask, Discount, FeatureMatrix, Predict, Span, StageRules, WithSpend};
+use serde_json::json;
+
+use crate::args::{Format, Observation, Output, Transactions};
+use crate::failure::Failure;
+use crate::input::Observed;
+use crate::show::{short_or_dash, table};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A fitted model of purchases (or of value).
+    #[arg(long)]
+    model: PathBuf,
+    /// A fitted model of spend, to make purchases into value.
+    #[arg(long)]
+    spend: Option<PathBuf>,
+    #[command(flatten)]
+    transactions: Transactions,
+    #[command(flatten)]
+    observation: Observation,
+    /// How far ahead, in the model's time unit.
+    #[arg(long, value_name = "UNITS")]
+    horizon: f64,
+    /// Yearly discount rate (0.1 is 10%).
+    #[arg(long, default_value_t = 0.0, value_name = "RATE")]
+    discount_rate: f64,
+    /// Share of spend that is earned.
+    #[arg(long, default_value_t = 1.0)]
+    margin: f64,
+    /// Add a column with the lifecycle stage.
+    #[arg(long)]
+    stages: bool,
+    /// Where to write: .csv, .csv.gz or .csv.zst.
+    #[arg(long)]
+    output: PathBuf,
+    #[command(flatten)]
+    print: Output,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let registry = clv::registry();
+    let mut model = registry.load(&args.model)?;
+    if let Some(path) = &args.spend {
+        model = Box::new(WithSpend::join(model, registry.load(path)?)?);
+    }
+    let mut observed = Observed::read(&args.transactions, &args.observation)?;
+    observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
+    let ask = Ask::over(Span::new(args.horizon, model.unit()).map_err(Failure::usage)?)
+        .discount(Discount::yearly(args.discount_rate).map_err(Failure::usage)?)
+        .margin(args.margin)
+        .map_err(Failure::usage)?;
+    let training = observed.training()?;
+    let summary = training.summary();
+    let features = FeatureMatrix::compute(model.needs(), &observed.purchases, summary)?;
+    let mut who = summary.customers();
+    if features.rows() > 0 {
+        who = who.with_features(&features)?;
+    }
+    let forecast = model.predict(&who, &ask)?;
+    let stages = args.stages.then(|| {
+        let rules = StageRules::learn(&who);
+        (0..who.len()).map(|row| rules.by_rhythm(&who.history(row))).collect::<Vec<_>>()
+    });
+    let customers = observed.log.customers();
+    clv::io::write::forecast(summary, customers, &forecast, stages.as_deref(), &args.output)?;
+    let sum = |column: &Option<Vec<f64>>| column.as_ref().map(|c| c.iter().sum::<f64>());
+    let value = forecast.value.as_ref().map(|c| c.iter().flatten().sum::<f64>());
+    let active = sum(&forecast.p_alive);
+    let purchases = sum(&forecast.purchases);
+    let output = args.output.display().to_string();
+    if args.print.format == Format::Json {
+        return crate::show::json(&json!({
+            "model": model.kind().name,
+            "until": observed.cut.last().date().to_string(),
+            "unit": observed.unit.to_string(),
+            "horizon": args.horizon,
+            "customers": summary.len(),
+            "expected_active": active,
+            "expected_purchases": purchases,
+            "clv": value,
+            "output": output,
+        }));
+    }
+    table(
+        &["customers", "expected active", "expected purchases", "clv in total", "written to"],
+        [vec![
+            summary.len().to_string(),
+            short_or_dash(active),
+            short_or_dash(purchases),
+            short_or_dash(value),
+            output,
+        ]],
+    )
+}

@@ -1,0 +1,105 @@
+//! Models that say one total per customer and horizon: baselines and learners.
+
+use super::ask::Ask;
+use super::customers::Customers;
+use super::forecast::{ForecastMut, Scratch};
+use super::{Predict, TimeUnit};
+use crate::error::{Error, Result};
+use crate::features::Feature;
+use crate::units::Span;
+use crate::value::mean_factor;
+
+/// What a customer does within a horizon.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Totals {
+    /// Purchases.
+    pub purchases: f64,
+    /// Money, undiscounted, at margin 1; 0 in a model without amounts.
+    pub value: f64,
+}
+
+/// The columns a model of totals reads, for the horizon it was trained for.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Plan {
+    /// Time unit of recency and age.
+    pub unit: TimeUnit,
+    /// The horizon.
+    pub horizon: Span,
+    /// The columns, in order.
+    pub features: Vec<Feature>,
+    names: Vec<String>,
+    needs: Vec<Feature>,
+}
+
+impl Plan {
+    /// A plan.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] without columns.
+    pub fn new(unit: TimeUnit, horizon: Span, features: Vec<Feature>) -> Result<Self> {
+        if features.is_empty() {
+            let needs = "at least one feature";
+            return Err(Error::TooLittleData { model: "a feature plan", needs, found: 0 });
+        }
+        let names = features.iter().map(Feature::name).collect();
+        // The history's own columns come with the customers.
+        let needs = features.iter().filter(|f| !Feature::SUMMARY.contains(f)).copied().collect();
+        Ok(Self { unit, horizon, features, names, needs })
+    }
+
+    /// Names of the columns.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The columns that do not come with the history.
+    pub fn needs(&self) -> &[Feature] {
+        &self.needs
+    }
+}
+
+/// Writes the forecast of a model of totals: checks the question, hands over each customer's row of
+/// the named columns, and spreads the totals evenly over the horizon for discounting.
+///
+/// Negative totals, which a regression may give, become 0.
+///
+/// # Errors
+///
+/// As [`Predict::predict_into`], or as `totals`.
+pub fn predict_totals(
+    model: &impl Predict,
+    names: &[String],
+    who: &Customers<'_>,
+    ask: &Ask,
+    scratch: &mut Scratch,
+    out: &mut ForecastMut<'_>,
+    mut totals: impl FnMut(usize, &[f64], &mut Vec<f32>) -> Result<Totals>,
+) -> Result<()> {
+    let (name, answers) = (model.kind().name, model.answers());
+    who.expect_unit(model.unit())?;
+    answers.expect_horizon(name, ask.horizon())?;
+    out.expect(name, &answers, who.len())?;
+    let factor = mean_factor(ask.discounting(), ask.horizon());
+    let Scratch { row: values, row_f32, .. } = scratch;
+    values.resize(names.len(), 0.0);
+    for row in 0..who.len() {
+        who.fill_row(name, names, row, values)?;
+        let Totals { purchases, value } = totals(row, values, row_f32)?;
+        let (purchases, value) = (purchases.max(0.0), value.max(0.0));
+        if !(purchases.is_finite() && value.is_finite()) {
+            let (field, given) = ("forecast", purchases + value);
+            return Err(Error::History { row, field, given, allowed: "finite columns within range" });
+        }
+        if let Some(column) = &mut out.purchases {
+            column[row] = purchases;
+        }
+        if let Some(column) = &mut out.discounted_purchases {
+            column[row] = purchases * factor;
+        }
+        if let Some(column) = &mut out.value {
+            column[row] = Some(value * factor * ask.margin_share());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Settings by name: what a command line or a configuration file asks for.
+
+use clv_core::backtest::BoxedFit;
+use clv_core::baselines::{LastPeriod, MeanOfAll, RfmCellMean, Zero};
+use clv_core::{Erased, Error, Span};
+
+/// Bins per dimension of the `rfm-cell-mean` baseline: 27 cells, so that each has customers.
+const RFM_BINS: usize = 3;
+
+/// Names of the models that say how often and, joined with a spend model, for how much; baselines
+/// first.
+pub const VALUE_MODELS: &[&str] = &[
+    "zero",
+    "mean",
+    "last-period",
+    "rfm-cell-mean",
+    #[cfg(feature = "btyd")]
+    "nbd",
+    #[cfg(feature = "btyd")]
+    "bg-nbd",
+    #[cfg(feature = "btyd")]
+    "mbg-nbd",
+    #[cfg(feature = "btyd")]
+    "pareto-nbd",
+    #[cfg(feature = "linear")]
+    "linear",
+    #[cfg(feature = "trees")]
+    "boosted-trees",
+];
+
+/// Default settings by name; the horizon matters to baselines and learners only.
+///
+/// # Errors
+///
+/// [`Error::Unreadable`] for a name that this build does not know.
+///
+/// ```
+/// let horizon = clv::Span::weeks(39.0)?;
+/// assert!(clv::shelf::settings("pareto-nbd", horizon).is_ok());
+/// assert!(clv::shelf::settings("crystal-ball", horizon).is_err());
+/// # Ok::<(), clv::Error>(())
+/// ```
+pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
+    Ok(match name {
+        "zero" => Box::new(Erased(Zero)),
+        "mean" => Box::new(Erased(MeanOfAll { horizon })),
+        "last-period" => Box::new(Erased(LastPeriod { horizon })),
+        "rfm-cell-mean" => Box::new(Erased(RfmCellMean { horizon, bins: RFM_BINS })),
+        #[cfg(feature = "btyd")]
+        "nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::Nbd>::new())),
+        #[cfg(feature = "btyd")]
+        "bg-nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::BgNbd>::new())),
+        #[cfg(feature = "btyd")]
+        "mbg-nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::MbgNbd>::new())),
+        #[cfg(feature = "btyd")]
+        "pareto-nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::ParetoNbd>::new())),
+        #[cfg(feature = "btyd")]
+        "gamma-gamma" => Box::new(Erased(clv_btyd::GammaGammaFit::new())),
+        #[cfg(feature = "linear")]
+        "linear" => Box::new(Erased(clv_linear::LinearRegression::over(horizon))),
+        #[cfg(feature = "trees")]
+        "boosted-trees" => Box::new(Erased(clv_trees::BoostedTrees::over(horizon))),
+        _ => {
+            return Err(Error::Unreadable {
+                what: "model",
+                given: name.to_owned(),
+                allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, \
+                          gamma-gamma, linear, boosted-trees (as far as their features are on)",
+            });
+        }
+    })
+}
+
+/// As [`settings`]; a purchase model is joined with Gamma-Gamma, so that it says value too.
+///
+/// # Errors
+///
+/// As [`settings`].
+#[cfg(feature = "btyd")]
+pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
+    let purchases = settings(name, horizon)?;
+    Ok(match name {
+        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" => {
+            let spend = clv_btyd::GammaGammaFit::new();
+            Box::new(Erased(clv_core::WithSpend { purchases, spend }))
+        }
+        _ => purchases,
+    })
+}
