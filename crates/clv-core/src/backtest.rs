@@ -2,7 +2,6 @@
 
 use crate::cut::Split;
 use crate::error::{Error, Result};
-use crate::features::FeatureMatrix;
 use crate::log::TransactionLog;
 use crate::metrics::{Pairs, errors, ranking};
 use crate::model::{Ask, Context, Fit, FitReport, Predict, Progress, Training};
@@ -142,7 +141,7 @@ impl Backtest {
         let training = self.training()?;
         let fitted = settings.fit(&training, cx)?;
         let model = fitted.model;
-        let features = FeatureMatrix::compute(model.needs(), &self.purchases, training.summary())?;
+        let features = training.features(model.needs())?;
         let mut who = training.summary().customers();
         if features.rows() > 0 {
             who = who.with_features(&features)?;

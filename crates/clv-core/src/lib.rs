@@ -42,6 +42,7 @@
 //! | [`stages`] | prospect, new, active, loyal or churned? |
 //! | [`value`] | what is a stream of purchases worth today? |
 //! | [`saved`] | how does a model rest on disk? |
+//! | [`conformance`] | does a model keep the promises of the seams? |
 //!
 //! What this crate does not do: read files (`clv-io`), fit models (`clv-btyd`, `clv-linear`,
 //! `clv-trees`), print, read the clock, or start threads.
@@ -49,6 +50,7 @@
 pub mod backtest;
 pub mod baselines;
 pub mod cells;
+pub mod conformance;
 pub mod cut;
 mod error;
 pub mod features;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clv::{Ask, Discount, FeatureMatrix, Predict, Span, StageRules, WithSpend};
+use clv::{Ask, Discount, Predict, Span, StageRules, WithSpend};
 use serde_json::json;
 
 use crate::args::{Format, Observation, Output, Transactions};
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .map_err(Failure::usage)?;
     let training = observed.training()?;
     let summary = training.summary();
-    let features = FeatureMatrix::compute(model.needs(), &observed.purchases, summary)?;
+    let features = training.features(model.needs())?;
     let mut who = summary.customers();
     if features.rows() > 0 {
         who = who.with_features(&features)?;

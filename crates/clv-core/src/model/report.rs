@@ -145,11 +145,14 @@ impl fmt::Display for Warning {
                     "the search stopped early (gradient {gradient:.1e}); start elsewhere or add a penalty"
                 )
             }
-            Self::FlatDirection { parameters } => write!(
-                f,
-                "the data hardly determine {} apart; forecasts are unaffected, the single values mean little; fix one or add a penalty",
-                parameters.join(" and ")
-            ),
+            Self::FlatDirection { parameters } => {
+                let (names, apart) =
+                    (parameters.join(" and "), if parameters.len() > 1 { " apart" } else { "" });
+                write!(
+                    f,
+                    "the data hardly tell {names}{apart}; forecasts are unaffected, the single values mean little; fix one or add a penalty"
+                )
+            }
             Self::AtBoundary { parameter, value, meaning } => {
                 write!(f, "{parameter} ran to {value:.3e}, the edge of the search: {meaning}")
             }

@@ -71,6 +71,20 @@ impl<'a> Training<'a> {
         &self.summary
     }
 
+    /// Columns as of the cut, for the customers of the summary.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] if only a summary was given, [`Error::MissingColumn`] for money in a
+    /// log without amounts.
+    pub fn features(&self, plan: &[Feature]) -> Result<FeatureMatrix> {
+        match self.purchases {
+            _ if plan.is_empty() => Ok(FeatureMatrix::default()),
+            Some(purchases) => FeatureMatrix::compute(plan, purchases, &self.summary),
+            None => Err(Error::TooLittleData { model: "a feature plan", needs: "the log itself", found: 0 }),
+        }
+    }
+
     /// Distinct histories with their counts.
     pub fn cells(&self) -> Cells {
         Cells::of(&self.summary.customers())
