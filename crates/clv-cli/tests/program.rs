@@ -1,0 +1,177 @@
+//! The program as a user runs it: every verb, its JSON keys, its exit codes.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn clv(folder: &Path, line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_clv"))
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn done(folder: &Path, line: &str) -> String {
+    let output = clv(folder, line);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "clv {line}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(folder: &Path, line: &str) -> Value {
+    serde_json::from_str(&done(folder, &format!("{line} --format json"))).unwrap()
+}
+
+fn refused(folder: &Path, line: &str, code: i32, words: &str) {
+    let output = clv(folder, line);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "clv {line}: {errors}");
+    assert!(errors.contains(words), "clv {line}: {errors}");
+    assert!(output.stdout.is_empty());
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+const SIMULATE: &str = "simulate --model pareto-nbd --param r=.9 --param alpha=8 --param s=.6 --param beta=15 \
+     --customers 600 --start 2022-01-01 --end 2023-12-31 --seed 42 --output tx.csv";
+
+#[test]
+fn the_main_job_from_simulation_to_stages() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    let first = std::fs::read(folder.join("tx.csv")).unwrap();
+    assert!(first.starts_with(b"customer,date,amount\n"));
+    done(folder, SIMULATE);
+    assert_eq!(std::fs::read(folder.join("tx.csv")).unwrap(), first, "same seed, same log");
+
+    let summary = json(folder, "summarize tx.csv --until 2023-06-30 --output summary.csv");
+    assert_eq!(summary["customers"], 600);
+    assert_eq!(summary["ledger"]["read"], summary["ledger"]["kept"]);
+    let text = std::fs::read_to_string(folder.join("summary.csv")).unwrap();
+    assert!(text.starts_with("customer,frequency,recency,age,monetary_value\n"));
+    assert_eq!(text.lines().count(), 601);
+
+    let fit = json(folder, "fit pareto-nbd tx.csv --until 2023-06-30 --output model.json");
+    for key in [
+        "model",
+        "unit",
+        "customers",
+        "parameters",
+        "standard_errors",
+        "log_likelihood",
+        "aic",
+        "bic",
+        "converged",
+        "warnings",
+    ] {
+        assert!(!fit[key].is_null(), "{key} is missing in {fit}");
+    }
+    assert_eq!(keys(&fit["parameters"]), ["alpha", "beta", "r", "s"]);
+    assert_eq!(fit["converged"], true);
+    done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --output spend.json");
+    let fixed = json(folder, "fit pareto-nbd tx.csv --fix s=1 --penalty .01 --output other.json");
+    assert_eq!(fixed["parameters"]["s"], 1.0);
+    assert!(fixed["standard_errors"]["s"].is_null());
+
+    let forecast = json(
+        folder,
+        "predict --model model.json --spend spend.json tx.csv --until 2023-06-30 --horizon 26 \
+         --discount-rate 0.1 --output forecast.csv",
+    );
+    assert!(forecast["clv"].as_f64().unwrap() > 0.0);
+    let text = std::fs::read_to_string(folder.join("forecast.csv")).unwrap();
+    let header =
+        "customer,frequency,recency,age,monetary_value,p_alive,expected_purchases,expected_spend,clv";
+    assert_eq!(text.lines().next().unwrap(), header);
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let p_alive: f64 = fields[5].parse().unwrap();
+        assert!((0.0..=1.0).contains(&p_alive) && fields[8].parse::<f64>().unwrap() >= 0.0, "{line}");
+    }
+
+    let evaluated = json(
+        folder,
+        "evaluate tx.csv --train-until 2023-06-30 --model mean --model pareto-nbd --model boosted-trees",
+    );
+    assert_eq!(evaluated["train"]["customers"], 600);
+    assert!(evaluated["holdout"]["purchases"].as_f64().unwrap() > 0.0);
+    let models = evaluated["models"].as_array().unwrap();
+    assert_eq!(models.len(), 3);
+    for model in models {
+        for key in ["mse", "mae", "rmse", "bias", "total_predicted", "total_actual"] {
+            assert!(model["purchases"][key].is_number(), "{key} is missing in {model}");
+        }
+        for key in ["mae", "mse", "rmse", "r2", "normalized_gini", "decile_mape"] {
+            assert!(model["value"][key].is_number(), "{key} is missing in {model}");
+        }
+    }
+    assert!(models[1]["log_likelihood"].is_number() && models[1]["parameters"]["p"].is_number());
+    let mse = |i: usize| models[i]["purchases"]["mse"].as_f64().unwrap();
+    assert!(mse(1) < mse(0));
+
+    let stages = json(folder, "stages tx.csv --until 2023-06-30 --output stages.csv");
+    let counts: u64 = stages["stages"].as_object().unwrap().values().map(|v| v.as_u64().unwrap()).sum();
+    assert_eq!(counts, 600);
+    assert_eq!(std::fs::read_to_string(folder.join("stages.csv")).unwrap().lines().count(), 601);
+    let by_model = json(folder, "stages tx.csv --until 2023-06-30 --model model.json");
+    assert_eq!(by_model["decided_by"], "pareto-nbd");
+}
+
+#[test]
+fn people_get_tables_and_shells_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    assert!(done(folder, "fit bg-nbd tx.csv --output m.json").contains("log-likelihood"));
+    assert!(done(folder, "evaluate tx.csv --train-until 2023-06-30").contains("boosted-trees"));
+    assert!(done(folder, "stages tx.csv").contains("churned"));
+    assert!(done(folder, "completions bash").contains("evaluate"));
+    // A learner is fitted, saved and asked for its own horizon only.
+    done(folder, "fit linear tx.csv --horizon 26 --output linear.json");
+    done(folder, "predict --model linear.json tx.csv --horizon 26 --output f.csv");
+    refused(folder, "predict --model linear.json tx.csv --horizon 30 --output f.csv", 1, "trained for");
+}
+
+#[test]
+fn whose_fault_it_is_shows_in_the_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    refused(folder, "fit crystal-ball tx.csv --output m.json", 2, "pareto-nbd");
+    refused(folder, "fit linear tx.csv --output m.json", 2, "--horizon");
+    refused(folder, "fit pareto-nbd tx.csv --fix q=1 --output m.json", 2, "q");
+    refused(folder, "fit pareto-nbd tx.csv --customer who --output m.json", 2, "who");
+    refused(folder, "fit pareto-nbd tx.csv --until tomorrow --output m.json", 2, "tomorrow");
+    refused(folder, "evaluate tx.csv --train-until 2023-06-30 --model gamma-gamma", 2, "spend alone");
+    refused(folder, "simulate --param r=1 --start 2024-01-01 --end 2024-02-01 --output x.csv", 2, "alpha");
+    refused(folder, "simulate --start 2024-01-01 --end 2023-02-01 --output x.csv", 2, "days to simulate");
+    refused(folder, "fit pareto-nbd missing.csv --output m.json", 1, "missing.csv");
+    refused(folder, "evaluate tx.csv --train-until 2029-06-30", 1, "holdout");
+    std::fs::write(folder.join("once.csv"), "customer,date\na,2024-01-01\nb,2024-01-05\n").unwrap();
+    refused(folder, "fit pareto-nbd once.csv --until 2024-06-30 --output m.json", 1, "bought twice");
+    std::fs::write(folder.join("bad.csv"), "customer,date,amount\na,2024-01-01,1\nb,someday,2\n").unwrap();
+    refused(folder, "summarize bad.csv --strict --output s.csv", 1, "line 3");
+    std::fs::write(folder.join("not.json"), "{}").unwrap();
+    refused(folder, "predict --model not.json tx.csv --horizon 5 --output f.csv", 1, "not a saved model");
+    assert!(!folder.join("m.json").exists() && !folder.join("f.csv").exists());
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    std::fs::write(folder.join("s.csv"), "old").unwrap();
+    refused(folder, "summarize tx.csv --until 1999-01-01 --output s.csv", 1, "customers");
+    assert_eq!(std::fs::read_to_string(folder.join("s.csv")).unwrap(), "old");
+    refused(folder, "summarize tx.csv --output nowhere/s.csv", 1, "nowhere");
+    let leftovers = std::fs::read_dir(folder)
+        .unwrap()
+        .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().ends_with(".clv-tmp"));
+    assert_eq!(leftovers.count(), 0);
+}

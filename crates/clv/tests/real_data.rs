@@ -1,0 +1,366 @@
+//! Published numbers on the data they were published for.
+//!
+//! Run with `CLV_DATA=<folder> cargo test -p clv --test real_data -- --ignored`; the folder holds the
+//! public data sets that `docs/NUMERICS.md` names, which are not part of this repository.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::path::PathBuf;
+
+use clv::backtest::Backtest;
+use clv::btyd::Process;
+use clv::ledger::Reason;
+use clv::model::{Activity, PurchaseForecast};
+use clv::prelude::*;
+use clv::{Cells, FitReport, shelf};
+
+fn log(name: &str) -> TransactionLog {
+    read(name, &clv::io::ReadOptions::new())
+}
+
+fn read(name: &str, options: &clv::io::ReadOptions) -> TransactionLog {
+    let folder = std::env::var("CLV_DATA").expect("CLV_DATA names the folder with the data sets");
+    clv::io::read_log(&PathBuf::from(folder).join(name), options).unwrap().log
+}
+
+fn cut(date: &str) -> Cut {
+    Cut::end_of(Moment::parse_date(date).unwrap(), Grain::Day)
+}
+
+fn fit<P: Process>(summary: &Summary) -> (P, FitReport) {
+    let training = Training::from_summary(summary.clone());
+    let fitted = MaximumLikelihood::<P>::new().fit(&training, &Context::default()).unwrap();
+    assert!(fitted.report.converged, "{:?}", fitted.report);
+    (*fitted.model.parameters(), fitted.report)
+}
+
+fn fit_spend(summary: &Summary) -> FitReport {
+    let training = Training::from_summary(summary.clone());
+    GammaGammaFit::new().fit(&training, &Context::default()).unwrap().report
+}
+
+fn found(report: &FitReport, ln: f64, parameters: &[f64]) {
+    let got = report.log_likelihood.unwrap();
+    // CLVTools stops up to 2e-6 below the maximum; nobody should be above us.
+    assert!(got >= ln - 1e-6 && got <= ln + 2e-6, "{}: ln L {got}, published {ln}", report.model);
+    for (got, want) in report.parameters.iter().zip(parameters) {
+        let off = (got.value - want).abs();
+        assert!(off <= 1e-3 * want, "{} {}: {} published {want}", report.model, got.name, got.value);
+    }
+}
+
+fn errors(report: &FitReport, published: &[f64]) {
+    for (got, want) in report.parameters.iter().zip(published) {
+        let error = got.standard_error.unwrap();
+        assert!(
+            (error - want).abs() <= 2e-3 * want,
+            "{} {}: ±{error}, published {want}",
+            report.model,
+            got.name
+        );
+    }
+}
+
+fn near(got: f64, want: f64, relative: f64, what: &str) {
+    assert!((got - want).abs() <= relative * want.abs(), "{what}: got {got}, published {want}");
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn cdnow_sample_fits() {
+    let summary = Summary::of(&log("cdnow_sample.csv.zst"), cut("1997-09-30"), TimeUnit::Week).unwrap();
+    assert_eq!(summary.len(), 2_357);
+    assert_eq!(summary.frequency.iter().filter(|x| **x == 0).count(), 1_411);
+    assert_eq!(summary.frequency.iter().sum::<u32>(), 2_457);
+    found(&fit::<Nbd>(&summary).1, -9763.657614672615, &[0.3847661618554218, 12.072023779515925]);
+    let bg = fit::<BgNbd>(&summary).1;
+    found(
+        &bg,
+        -9582.429206673929,
+        &[0.24259452321664915, 4.413602102997304, 0.7929220112856885, 2.425907056313671],
+    );
+    let mbg = fit::<MbgNbd>(&summary).1;
+    found(
+        &mbg,
+        -9582.135715553748,
+        &[0.5248431269038196, 6.183085340903405, 0.8913594430864514, 1.6140025197659966],
+    );
+    let pareto = fit::<ParetoNbd>(&summary).1;
+    found(
+        &pareto,
+        -9594.976178939542,
+        &[0.55327706928036, 10.57768416171734, 0.6062400424018458, 11.668737222104834],
+    );
+    errors(&pareto, &[0.0476264, 0.8427222, 0.1872594, 6.2105448]);
+    let spend = fit_spend(&summary);
+    found(&spend, -4055.9176948018667, &[6.249571290707696, 3.744224723976409, 15.443523966989286]);
+    assert_eq!(spend.customers, 946);
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn cdnow_sample_after_thirty_seven_weeks() {
+    // CLVTools' split: 37 weeks from 1997-01-01; reported with its count distribution.
+    let summary = Summary::of(&log("cdnow_sample.csv.zst"), cut("1997-09-17"), TimeUnit::Week).unwrap();
+    let published = [0.54551892338065899, 10.281885117300373, 0.73728504267469053, 14.544692365082268];
+    let report = fit::<ParetoNbd>(&summary).1;
+    found(&report, -9147.5450808134938, &published);
+    errors(&report, &[0.0474457183, 0.8306334932, 0.2723661536, 8.5956690418]);
+    let model = PurchaseModel::new(ParetoNbd::from_values(&published).unwrap(), TimeUnit::Week);
+    let published = [
+        0.6165511461806627,
+        0.1683052584447185,
+        0.0809646289625317,
+        0.0461849145701576,
+        0.0285617029084052,
+        0.0185018142743033,
+        0.0123479479290192,
+        0.0084130887029821,
+        0.0058196407622932,
+        0.0040725430905777,
+        0.0028761320735657,
+    ];
+    for (n, want) in (0..).zip(published) {
+        let sum: f64 = summary.age.iter().map(|&t| model.probability_of_new(t, n).unwrap()).sum();
+        near(sum / summary.len() as f64, want, 1e-5, &format!("P(X = {n})"));
+    }
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn cdnow_sample_holdout() {
+    let log = log("cdnow_sample.csv.zst");
+    let split = Split::new(cut("1997-09-30"), cut("1998-06-30")).unwrap();
+    let backtest = Backtest::new(&log, split, TimeUnit::Week).unwrap();
+    assert_eq!(backtest.actual_purchases().iter().sum::<f64>(), 1_882.0);
+    for (name, total, mae, rmse, alive) in [
+        ("nbd", 2929.8203, 1.041020, 1.859523, 1.0),
+        ("pareto-nbd", 1665.5131, 0.754523, 1.602848, 0.446277),
+        ("bg-nbd", 1653.4087, 0.785454, 1.607982, 0.813440),
+        ("mbg-nbd", 1576.7283, 0.764779, 1.607183, 0.448721),
+    ] {
+        let settings = shelf::settings(name, split.horizon()).unwrap();
+        let outcome = backtest.run(name, &settings, &Context::default()).unwrap();
+        near(outcome.purchases.total_predicted, total, 2e-5, name);
+        near(outcome.purchases.mae, mae, 2e-5, name);
+        near(outcome.purchases.rmse, rmse, 2e-5, name);
+        near(outcome.mean_p_alive.unwrap(), alive, 2e-5, name);
+    }
+    // By calibration frequency, as in the walkthrough of BTYD.
+    let training = backtest.training().unwrap();
+    let summary = training.summary();
+    let bin = |row: usize| summary.frequency[row].min(7) as usize;
+    let mean_by_bin = |column: &[f64]| {
+        let (mut sum, mut count) = ([0.0; 8], [0.0; 8]);
+        for (row, value) in column.iter().enumerate() {
+            sum[bin(row)] += value;
+            count[bin(row)] += 1.0;
+        }
+        std::array::from_fn::<f64, 8, _>(|i| sum[i] / count[i])
+    };
+    let check = |got: [f64; 8], want: [f64; 8], tolerance: f64| {
+        for (got, want) in got.into_iter().zip(want) {
+            assert!((got - want).abs() <= tolerance, "{got} {want}");
+        }
+    };
+    check(
+        mean_by_bin(backtest.actual_purchases()),
+        [0.2367116, 0.6970387, 1.392523, 1.560000, 2.532258, 2.947368, 3.862069, 6.359375],
+        1e-6,
+    );
+    let ask = Ask::over(split.horizon());
+    let forecast = |name: &str| {
+        let settings = shelf::settings(name, split.horizon()).unwrap();
+        let model = settings.fit(&training, &Context::default()).unwrap().model;
+        model.predict(&summary.customers(), &ask).unwrap().purchases.unwrap()
+    };
+    let bg = [0.2250893, 0.5231364, 1.044126, 1.520256, 2.163824, 2.653789, 3.503957, 6.157036];
+    check(mean_by_bin(&forecast("bg-nbd")), bg, 3e-4);
+    let pareto = [0.138, 0.600, 1.196, 1.714, 2.399, 2.907, 3.819, 6.403];
+    check(mean_by_bin(&forecast("pareto-nbd")), pareto, 2e-3);
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn cdnow_worked_customers_from_the_file() {
+    let options = clv::io::ReadOptions::new().customer("sample_id");
+    let log = read("cdnow_sample.csv.zst", &options);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let (train, holdout) = (cut("1997-09-30"), cut("1998-06-30"));
+    let summary = Summary::of(&log, train, TimeUnit::Week).unwrap();
+    for (id, first, x, t_x, age, mean, later) in [
+        ("0001", "1997-01-01", 2, 30.42857143, 38.85714286, Some(22.345), 1),
+        ("0007", "1997-01-01", 1, 5.0, 38.85714286, Some(11.77), 0),
+        ("0015", "1997-01-01", 0, 0.0, 38.85714286, None, 0),
+        ("0026", "1997-01-02", 1, 1.571428571, 38.71428571, Some(227.14), 0),
+        ("0100", "1997-01-05", 1, 23.85714286, 38.28571429, Some(26.22), 0),
+        ("0157", "1997-01-07", 29, 37.71428571, 38.0, Some(26.26137931), 14),
+        ("0813", "1997-02-02", 13, 33.85714286, 34.28571429, Some(28.62076923), 19),
+    ] {
+        let customer = log.customers().find(id).unwrap();
+        let row = summary.customer.iter().position(|c| *c == customer).unwrap();
+        let history = summary.history(row);
+        assert_eq!((history.frequency, summary.first[row].to_string().as_str()), (x, first), "{id}");
+        near(history.recency, t_x, 1e-9, id);
+        near(history.age, age, 1e-9, id);
+        assert_eq!(history.spend.is_some(), mean.is_some(), "{id}");
+        near(history.spend.unwrap_or(1.0), mean.unwrap_or(1.0), 1e-9, id);
+        assert_eq!(purchases.between(customer, &train, &holdout).0, later, "{id}");
+    }
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn all_of_cdnow() {
+    let summary = Summary::of(&log("cdnow_master.csv.zst"), cut("1997-09-30"), TimeUnit::Week).unwrap();
+    assert_eq!(summary.len(), 23_570);
+    for (report, ln) in [
+        (fit::<BgNbd>(&summary).1, -95368.444),
+        (fit::<ParetoNbd>(&summary).1, -95415.119),
+        (fit::<MbgNbd>(&summary).1, -95336.958),
+        (fit_spend(&summary), -40763.476),
+    ] {
+        let got = report.log_likelihood.unwrap();
+        assert!((got - ln).abs() < 1e-3, "{}: {got} published {ln}", report.model);
+    }
+    // lifetimes raises here: alpha is larger than beta.
+    let (process, report) = fit::<ParetoNbd>(&summary);
+    assert!(report.parameter("alpha") > report.parameter("beta"));
+    let model = PurchaseModel::new(process, TimeUnit::Week);
+    let forecast = model.predict(&summary.customers(), &Ask::over(Span::weeks(52.0).unwrap())).unwrap();
+    assert!(forecast.purchases.unwrap().iter().all(|n| n.is_finite() && *n > 0.0));
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn apparel_fits_and_forecasts_of_clvtools() {
+    let log = log("apparel_trans.csv.zst");
+    let summary = Summary::of(&log, cut("2006-12-31"), TimeUnit::Week).unwrap();
+    assert_eq!((summary.len(), summary.frequency.iter().sum::<u32>()), (600, 1_266));
+    let (_, pareto) = fit::<ParetoNbd>(&summary);
+    found(
+        &pareto,
+        -5848.0978269022435,
+        &[1.4489390495925478, 48.63487929243439, 0.5612512419005118, 46.88213641229476],
+    );
+    near(pareto.aic().unwrap(), 11704.195653924839, 1e-9, "AIC");
+    near(pareto.bic().unwrap(), 11721.783372545704, 1e-9, "BIC");
+    errors(&pareto, &[0.2434282, 7.4891816, 0.2710479, 35.6114114]);
+    let covariance = pareto.covariance.as_ref().unwrap();
+    for (i, want) in [
+        (0, 0.059257266550585705),
+        (1, 1.704976280079083),
+        (10, 0.07346697880954245),
+        (15, 1268.1726498100688),
+    ] {
+        near(covariance[i], want, 5e-3, "covariance");
+    }
+    let (_, bg) = fit::<BgNbd>(&summary);
+    found(
+        &bg,
+        -5857.019748908031,
+        &[0.6073113252612576, 20.956755006956826, 1.2755605938828285, 8.860943162563645],
+    );
+    errors(&bg, &[0.0541729298, 2.5719709098, 1.0274912279, 8.2707717588]);
+    found(
+        &fit::<MbgNbd>(&summary).1,
+        -5848.04527823961,
+        &[1.8913803759151855, 45.8272035747196, 0.6023689311193289, 1.5823705989595769],
+    );
+    found(
+        &fit_spend(&summary),
+        -1670.6630442977553,
+        &[3.0990326501152476, 5.6536728693499123, 56.504084430535976],
+    );
+
+    let everything = Summary::of(&log, cut("2010-12-20"), TimeUnit::Week).unwrap();
+    let (process, full) = fit::<ParetoNbd>(&everything);
+    found(
+        &full,
+        -11926.507391253492,
+        &[1.3767867106556111, 47.293726061187556, 0.67457904272459013, 62.832505978320718],
+    );
+    found(
+        &fit_spend(&everything),
+        -1782.0310654620034,
+        &[2.476246215297599, 9.7601249162558048, 133.47945457350681],
+    );
+    // JSS paper (arXiv 2602.09845), section 6.3: 95 weeks, δ = ln(1.075)/52.
+    let model = PurchaseModel::new(process, TimeUnit::Week);
+    let discount = Discount::yearly(0.075).unwrap().units_per_year(52.0).unwrap();
+    for (id, x, alive, cet, dert) in [
+        ("1", 6, 0.007191623, 0.01300226, 0.06200625),
+        ("10", 3, 0.836860928, 0.89770449, 4.28104733),
+        ("100", 9, 0.922281780, 2.34558536, 11.18582123),
+    ] {
+        let customer = log.customers().find(id).unwrap();
+        let row = everything.customer.iter().position(|c| *c == customer).unwrap();
+        let history = everything.history(row);
+        assert_eq!(history.frequency, x);
+        near(model.p_alive(&history, 0.0).unwrap(), alive, 1e-4, id);
+        near(model.expected(&history, 0.0, 95.0).unwrap(), cet, 1e-4, id);
+        near(model.discounted(&history, discount, None).unwrap(), dert, 1e-4, id);
+    }
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn apparel_likelihoods_at_fixed_parameters() {
+    let summary = Summary::of(&log("apparel_trans.csv.zst"), cut("2006-12-31"), TimeUnit::Week).unwrap();
+    let cells = Cells::of(&summary.customers());
+    fn total<P: Process>(cells: &Cells, values: &[f64]) -> f64 {
+        P::from_values(values).unwrap().derivatives(cells).value
+    }
+    for (values, ln) in [
+        ([1.449, 48.6361, 0.5613, 46.8844], -5848.0978270308196),
+        ([1.0, 10.0, 1.0, 5.0], -6409.699954822785),
+        ([1.0, 5.0, 1.0, 10.0], -6447.9251404132938),
+        ([0.5, 7.0, 2.0, 7.0], -7020.3843274066521),
+        ([0.25, 4.0, 0.3, 15.0], -6012.7858541967053),
+        ([5.0, 80.0, 4.0, 60.0], -6368.2843605891903),
+    ] {
+        near(total::<ParetoNbd>(&cells, &values), ln, 1e-9, "Pareto/NBD");
+    }
+    for (values, ln) in
+        [([0.6, 12.0, 1.4, 3.2], -5913.1895870249582), ([0.25, 4.0, 0.8, 1.5], -5963.43206921826)]
+    {
+        near(total::<BgNbd>(&cells, &values), ln, 1e-9, "BG/NBD");
+    }
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn grocery_without_amounts() {
+    let log = log("grocery_elog.csv.zst");
+    assert!(log.amount().is_none());
+    let split = Split::new(cut("2006-12-31"), cut("2007-12-30")).unwrap();
+    let backtest = Backtest::new(&log, split, TimeUnit::Week).unwrap();
+    assert_eq!(backtest.actual_purchases().iter().sum::<f64>(), 3_389.0);
+    for (name, total, mae, rmse) in [
+        ("nbd", 6354.7456, 2.609204, 4.532819),
+        ("pareto-nbd", 3990.7322, 1.507892, 3.193764),
+        ("bg-nbd", 3996.4089, 1.577410, 3.150337),
+    ] {
+        let settings = shelf::settings(name, split.horizon()).unwrap();
+        let outcome = backtest.run(name, &settings, &Context::default()).unwrap();
+        near(outcome.purchases.total_predicted, total, 1e-5, name);
+        near(outcome.purchases.mae, mae, 1e-5, name);
+        near(outcome.purchases.rmse, rmse, 1e-5, name);
+        assert!(outcome.value.is_none());
+    }
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn every_row_of_online_retail_is_accounted_for() {
+    let log = log("online_retail.csv.zst");
+    let ledger = log.ledger();
+    assert!(ledger.adds_up());
+    assert_eq!(ledger.read, 541_909);
+    assert_eq!(ledger.dropped_for(Reason::MissingCustomer), 135_080);
+    // Of 10,624 negative quantities 8,905 are of known customers.
+    assert_eq!(ledger.dropped_for(Reason::Return), 8_905);
+    assert_eq!(ledger.kept, 397_924);
+    let total: i64 = log.amount().unwrap().iter().map(|a| a.micros()).sum();
+    assert_eq!(total, 8_911_407_904_000);
+}
