@@ -1,5 +1,7 @@
 //! Settings by name: what a command line or a configuration file asks for.
 
+#[cfg(feature = "btyd")]
+use clv_core::backtest::Backtest;
 use clv_core::backtest::BoxedFit;
 use clv_core::baselines::{LastPeriod, MeanOfAll, RfmCellMean, Zero};
 use clv_core::{Erased, Error, Span};
@@ -86,4 +88,15 @@ pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         }
         _ => purchases,
     })
+}
+
+/// What a backtest calls for: the horizon of its holdout, and value if its log has amounts.
+///
+/// # Errors
+///
+/// As [`settings`].
+#[cfg(feature = "btyd")]
+pub fn settings_for(backtest: &Backtest, name: &str) -> Result<BoxedFit, Error> {
+    let horizon = backtest.split().horizon();
+    if backtest.actual_value().is_some() { with_spend(name, horizon) } else { settings(name, horizon) }
 }

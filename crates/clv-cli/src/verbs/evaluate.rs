@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // A wrong name is found before the data are read.
     for name in &names {
         let horizon = clv::Span::new(1.0, args.unit)?;
-        clv::shelf::with_spend(name, horizon).map_err(Failure::usage)?;
+        clv::shelf::settings(name, horizon).map_err(Failure::usage)?;
         if *name == "gamma-gamma" {
             return Err(Failure::usage(
                 "gamma-gamma says spend alone; purchase models are joined with it by themselves",
@@ -59,11 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let cx = Context::default().seed(args.seed).observer(&line);
     let mut outcomes = Vec::new();
     for name in &names {
-        let settings = if backtest.actual_value().is_some() {
-            clv::shelf::with_spend(name, split.horizon())?
-        } else {
-            clv::shelf::settings(name, split.horizon())?
-        };
+        let settings = clv::shelf::settings_for(&backtest, name)?;
         outcomes.push((*name, backtest.run(name, &settings, &cx)));
     }
     drop(line);

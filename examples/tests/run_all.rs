@@ -1,0 +1,64 @@
+//! Every example runs and says what it promises.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Cargo builds the examples of a package before its tests, beside them.
+fn example(name: &str) -> PathBuf {
+    let mut folder = std::env::current_exe().unwrap();
+    folder.pop();
+    folder.pop();
+    folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+fn says(name: &str, args: &[&str], words: &[&str]) {
+    let output = Command::new(example(name)).args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    for word in words {
+        assert!(said.contains(word), "{name} does not say {word:?}:\n{said}");
+    }
+}
+
+#[test]
+fn quickstart_on_a_simulated_shop_and_on_a_file() {
+    says("01-quickstart", &[], &["pareto-nbd", "stage", "over the next year"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("orders.csv");
+    let mut text = "customer_id,order_date\n".to_owned();
+    for customer in 0..120_u32 {
+        for purchase in 0..1 + customer % 6 {
+            let day = (customer * 7 + purchase * (13 + customer % 29)) % 360;
+            text += &format!("c{customer},2024-{:02}-{:02}\n", 1 + day / 30, 1 + day % 28);
+        }
+    }
+    std::fs::write(&file, text).unwrap();
+    says("01-quickstart", &[file.to_str().unwrap()], &["no amounts", "pareto-nbd", "All 120 customers"]);
+}
+
+#[test]
+fn purchase_models() {
+    for (name, title) in [
+        ("02-nbd", "NBD on"),
+        ("03-bg-nbd", "BG/NBD on"),
+        ("04-mbg-nbd", "MBG/NBD on"),
+        ("05-pareto-nbd", "Pareto/NBD on"),
+    ] {
+        says(name, &[], &[title, "alpha", "median wait", "comes back"]);
+    }
+}
+
+#[test]
+fn spend_and_learners() {
+    says("06-gamma-gamma", &[], &["gamma", "expected"]);
+    says("07-linear", &[], &["× frequency", "purchases expected", "was trained for"]);
+    says("08-boosted-trees", &[], &["with recent columns"]);
+    says("09-compare", &[], &["rfm-cell-mean", "pareto-nbd", "(happened)"]);
+}
+
+#[test]
+fn service() {
+    says("inside-a-service", &[], &["requests answered", "Pareto/NBD"]);
+}
