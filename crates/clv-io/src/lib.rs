@@ -20,7 +20,7 @@
 //! | [`values`] | dates and numbers as shops write them |
 //! | [`mod@csv`] | CSV, plain, `.gz` or `.zst` |
 //! | [`mod@parquet`] | Parquet files and Arrow record batches (feature `parquet`, on by default) |
-//! | [`write`] | transactions, summaries and forecasts as CSV, whole or not at all |
+//! | [`mod@write`] | transactions, summaries and forecasts as CSV, whole or not at all |
 //!
 //! What it does not do: databases, spreadsheets, JSON.
 
