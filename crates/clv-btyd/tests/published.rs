@@ -1,6 +1,6 @@
 //! Published numbers, and the worked customers of `docs/GLOSSARY.md`.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
 use clv_btyd::{
     BgNbd, GammaGamma, GammaGammaFit, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel,

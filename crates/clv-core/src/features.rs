@@ -62,7 +62,9 @@ impl FeatureMatrix {
     ///
     /// [`Error::Length`] if the data are not a whole number of rows.
     pub fn new(names: Vec<String>, data: Vec<f64>) -> Result<Self> {
-        if names.is_empty() != data.is_empty() || (!names.is_empty() && data.len() % names.len() != 0) {
+        if names.is_empty() != data.is_empty()
+            || (!names.is_empty() && !data.len().is_multiple_of(names.len()))
+        {
             return Err(Error::Length { column: "feature data", given: data.len(), expected: names.len() });
         }
         Ok(Self { names, data })

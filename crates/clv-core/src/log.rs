@@ -182,12 +182,15 @@ impl TransactionLog {
     }
 }
 
+/// Two rows are duplicates when customer, time, amount, order, product and the bits of the quantity agree.
+type Same = (u32, Moment, Option<Money>, Option<u32>, Option<u32>, Option<u64>);
+
 /// Builds a [`TransactionLog`] row by row, keeping the [`Ledger`].
 #[derive(Debug, Default)]
 pub struct LogBuilder {
     log: TransactionLog,
     cleaning: Cleaning,
-    seen: HashSet<(u32, Moment, Option<Money>, Option<u32>, Option<u32>, Option<u64>)>,
+    seen: HashSet<Same>,
 }
 
 impl LogBuilder {

@@ -234,7 +234,10 @@ pub fn save(model: &dyn Predict, path: &Path) -> Result<()> {
 ///
 /// [`Error::Io`]; what stood at `path` is then untouched.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_owned);
     atomic(path, &folder, write).map_err(|source| Error::Io { path: path.into(), source })
 }
 

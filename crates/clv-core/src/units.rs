@@ -381,7 +381,7 @@ impl Discount {
 
     /// The continuous rate `δ` per unit.
     pub fn rate_per(self, unit: TimeUnit) -> f64 {
-        self.ln_factor / self.units_per_year.unwrap_or(unit.per_year())
+        self.ln_factor / self.units_per_year.unwrap_or_else(|| unit.per_year())
     }
 
     /// The period whose end counts, if not continuous.

@@ -63,7 +63,7 @@ pub fn ln_add(a: f64, b: f64) -> f64 {
 /// `ln Σ e^{x_i}`; `-∞` for an empty sum.
 pub fn ln_sum_exp(terms: &[f64]) -> f64 {
     let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if top == f64::NEG_INFINITY || top == f64::INFINITY {
+    if top.is_infinite() {
         return top;
     }
     top + terms.iter().map(|t| (t - top).exp()).sum::<f64>().ln()

@@ -3,7 +3,7 @@
 //! Run with `CLV_DATA=<folder> cargo test -p clv --test real_data -- --ignored`; the folder holds the
 //! public data sets that `docs/NUMERICS.md` names, which are not part of this repository.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::excessive_precision)]
 
 use std::path::PathBuf;
 

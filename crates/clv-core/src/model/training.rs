@@ -106,7 +106,7 @@ impl<'a> Training<'a> {
         };
         let purchases = self.purchases.ok_or_else(|| too_little(0))?;
         let cut = self.summary.cut;
-        let start = self.summary.first.iter().min().copied().unwrap_or(cut.last());
+        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| cut.last());
         let past = cut.last().days_since(start);
         let mut window = horizon;
         if 2.0 * horizon.in_days() > past {

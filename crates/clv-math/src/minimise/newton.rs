@@ -124,7 +124,7 @@ pub fn newton(mut f: impl FnMut(&[f64]) -> Option<Derivatives>, start: &[f64], s
             (point, here) = (trial, there);
             end.iterations += 1;
             // Along a flat valley steps go on for ever and gain nothing.
-            if end.iterations % STRETCH == 0 {
+            if end.iterations.is_multiple_of(STRETCH) {
                 if milestone - here.value <= FLAT_STRETCH * scale {
                     end.reason = StopReason::NoFurtherDecrease;
                     break;

@@ -133,10 +133,12 @@ pub fn beta_power_mean(a: f64, b: f64, k: f64, w: f64) -> f64 {
             if let Some(f) = series(e, a, c, z, 20_000.0) {
                 return (f.ln_abs - a * log_w).min(0.0);
             }
-        } else if e < 0.0 && k * b * z < 300.0 * c && k * z / (1.0 - z) < 300.0 {
-            if let Some(f) = series(k, b, c, z, 20_000.0) {
-                return (f.ln_abs - k * log_w).min(0.0);
-            }
+        } else if e < 0.0
+            && k * b * z < 300.0 * c
+            && k * z / (1.0 - z) < 300.0
+            && let Some(f) = series(k, b, c, z, 20_000.0)
+        {
+            return (f.ln_abs - k * log_w).min(0.0);
         }
     }
     ln_beta_power_mean_by_integral(a, b, k, w)
