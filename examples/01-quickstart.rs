@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let log = match std::env::args().nth(1) {
         Some(file) => {
             let reading = clv::io::read_log(Path::new(&file), &clv::io::ReadOptions::new())?;
-            println!("{file}: {}", reading.columns);
+            println!("{}", reading.sources[0]);
             reading.log
         }
         None => clv_examples::simulated_shop()?,

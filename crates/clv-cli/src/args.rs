@@ -3,15 +3,31 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use clv::log::Policy;
-use clv::{Grain, Moment, TimeUnit};
+use clv::cleaning::{OutlierAction, OutlierRule, Outliers, Policy, Returns};
+use clv::io::values::{Decimal, Zone};
+use clv::io::{CustomerKey, ReadOptions};
+use clv::{Cleaning, Grain, Moment, TimeUnit};
 
-/// A transaction file and how to read it.
+/// Transaction files and how to read them.
 #[derive(Debug, Args)]
 pub(crate) struct Transactions {
-    /// Transactions: .csv, .csv.gz, .csv.zst or .parquet.
-    #[arg(value_name = "TX")]
-    pub file: PathBuf,
+    /// Transactions: .csv, .tsv, .txt, .jsonl (each also .gz or .zst), .parquet, .xlsx, or a folder
+    /// of such files. Several are one log.
+    #[arg(value_name = "TX", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reading: Reading,
+    /// What is one purchase: exact, hour, day, week.
+    #[arg(long, default_value = "day")]
+    pub grain: Grain,
+    #[command(flatten)]
+    pub cleaning: CleaningArgs,
+}
+
+/// How files are read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct Reading {
     /// Column that names the customer [default: recognised].
     #[arg(long, value_name = "COLUMN")]
     pub customer: Option<String>,
@@ -21,24 +37,122 @@ pub(crate) struct Transactions {
     /// Column with the amount [default: recognised, or quantity times unit price].
     #[arg(long, value_name = "COLUMN")]
     pub amount: Option<String>,
-    /// How dates are written, such as %d.%m.%Y [default: YYYY-MM-DD with a time if any].
+    /// How dates are written, such as %d.%m.%Y [default: proved from the file].
     #[arg(long, value_name = "FORMAT")]
     pub date_format: Option<String>,
-    /// What is one purchase: exact, hour, day, week.
-    #[arg(long, default_value = "day")]
-    pub grain: Grain,
+    /// Whose clock counts where an offset stands beside a time: as-written, UTC, +02:00,
+    /// Europe/Berlin.
+    #[arg(long, value_name = "ZONE", default_value = "as-written", value_parser = zone)]
+    pub zone: Zone,
+    /// What stands before the cents [default: proved from the file].
+    #[arg(long, value_enum)]
+    pub decimal: Option<DecimalArg>,
+    /// Encoding of text files, such as windows-1252 [default: UTF-8, or by its mark].
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// What names a customer: the text as it is, an e-mail address (in lower case), or its SHA-256.
+    #[arg(long, value_enum, default_value_t = KeyArg::AsIs)]
+    pub customer_key: KeyArg,
+}
+
+impl Reading {
+    pub(crate) fn options(&self) -> ReadOptions {
+        let mut options = ReadOptions::new().zone(self.zone.clone()).customer_key(match self.customer_key {
+            KeyArg::AsIs => CustomerKey::AsIs,
+            KeyArg::Email => CustomerKey::Email,
+            KeyArg::EmailHash => CustomerKey::EmailHash,
+        });
+        if let Some(column) = &self.customer {
+            options = options.customer(column);
+        }
+        if let Some(column) = &self.date {
+            options = options.date(column);
+        }
+        if let Some(column) = &self.amount {
+            options = options.amount(column);
+        }
+        if let Some(format) = &self.date_format {
+            options = options.date_format(format);
+        }
+        if let Some(encoding) = &self.encoding {
+            options = options.encoding(encoding);
+        }
+        match self.decimal {
+            None => options,
+            Some(DecimalArg::Point) => options.decimal(Decimal::Point),
+            Some(DecimalArg::Comma) => options.decimal(Decimal::Comma),
+        }
+    }
+}
+
+/// The decimal mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DecimalArg {
+    Point,
+    Comma,
+}
+
+/// What names a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyArg {
+    AsIs,
+    Email,
+    EmailHash,
+}
+
+fn zone(text: &str) -> Result<Zone, String> {
+    text.parse()
+}
+
+/// What is done with rows that are no plain purchase.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cleaning")]
+pub(crate) struct CleaningArgs {
     /// Stop at the first row that cannot be read.
     #[arg(long)]
     pub strict: bool,
-    /// Rows with a negative amount.
-    #[arg(long, value_enum, default_value_t = KeepOrDrop::Drop)]
-    pub returns: KeepOrDrop,
+    /// Rows with a negative amount: keep, drop, or net (take them off the purchases they belong to).
+    #[arg(long, value_enum, default_value_t = ReturnsArg::Drop)]
+    pub returns: ReturnsArg,
     /// Rows with an amount of zero.
     #[arg(long, value_enum, default_value_t = KeepOrDrop::Keep)]
     pub zero_amounts: KeepOrDrop,
     /// Rows equal to an earlier one in every field.
     #[arg(long, value_enum, default_value_t = KeepOrDrop::Keep)]
     pub duplicates: KeepOrDrop,
+    /// Leave out rows dated after this day.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub latest: Option<Moment>,
+    /// Which amounts are far from the others: iqr:K, z:K or robust-z:K; log-iqr:K and so on look at
+    /// their logarithms.
+    #[arg(long, value_name = "RULE", value_parser = outlier_rule)]
+    pub outliers: Option<(OutlierRule, bool)>,
+    /// What is done with them.
+    #[arg(long, value_enum, default_value_t = OutlierArg::Cap, requires = "outliers")]
+    pub outlier_action: OutlierArg,
+    /// Leave out trial orders: rows whose customer, order or product contains this text. May be
+    /// repeated.
+    #[arg(long = "test-mark", value_name = "TEXT")]
+    pub test_marks: Vec<String>,
+}
+
+impl CleaningArgs {
+    pub(crate) fn cleaning(&self) -> clv::Result<Cleaning> {
+        let outliers = self.outliers.map(|(rule, on_logs)| {
+            let outliers = Outliers::new(rule, self.outlier_action.into())?;
+            Ok::<_, clv::Error>(if on_logs { outliers.on_logs() } else { outliers })
+        });
+        Ok(Cleaning {
+            zero_amounts: self.zero_amounts.into(),
+            returns: self.returns.into(),
+            duplicates: self.duplicates.into(),
+            // Inclusive: the whole day.
+            latest: self.latest.map(|day| Moment::from_micros(day.plus_days(1.0).micros() - 1)),
+            outliers: outliers.transpose()?,
+            test_marks: self.test_marks.clone(),
+            strict: self.strict,
+        })
+    }
 }
 
 /// What to do with a kind of row.
@@ -55,6 +169,57 @@ impl From<KeepOrDrop> for Policy {
             KeepOrDrop::Drop => Self::Drop,
         }
     }
+}
+
+/// What to do with returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReturnsArg {
+    Keep,
+    Drop,
+    Net,
+}
+
+impl From<ReturnsArg> for Returns {
+    fn from(choice: ReturnsArg) -> Self {
+        match choice {
+            ReturnsArg::Keep => Self::Keep,
+            ReturnsArg::Drop => Self::Drop,
+            ReturnsArg::Net => Self::Net,
+        }
+    }
+}
+
+/// What to do with outliers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutlierArg {
+    Cap,
+    Drop,
+    Flag,
+}
+
+impl From<OutlierArg> for OutlierAction {
+    fn from(choice: OutlierArg) -> Self {
+        match choice {
+            OutlierArg::Cap => Self::Cap,
+            OutlierArg::Drop => Self::Drop,
+            OutlierArg::Flag => Self::Flag,
+        }
+    }
+}
+
+/// `iqr:1.5`, `log-iqr:3`, `z:4`, `robust-z:5`; true for logarithms.
+pub(crate) fn outlier_rule(text: &str) -> Result<(OutlierRule, bool), String> {
+    let allowed = "expected iqr:K, z:K or robust-z:K, each also with log- before it";
+    let (name, k) = text.split_once(':').ok_or(allowed)?;
+    let k: f64 = k.trim().parse().map_err(|_| format!("{k:?} is not a number"))?;
+    let (name, on_logs) = name.strip_prefix("log-").map_or((name, false), |name| (name, true));
+    let rule = match name {
+        "iqr" => OutlierRule::Iqr(k),
+        "z" => OutlierRule::ZScore(k),
+        "robust-z" => OutlierRule::RobustZ(k),
+        _ => return Err(allowed.to_owned()),
+    };
+    Ok((rule, on_logs))
 }
 
 /// When observation ends, and in what time is counted.

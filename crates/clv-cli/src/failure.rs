@@ -50,6 +50,9 @@ impl From<clv::io::Error> for Failure {
             // Naming a column that is not there is a slip of the command line.
             clv::io::Error::UnknownColumn { .. }
             | clv::io::Error::NoColumn { .. }
+            | clv::io::Error::AmbiguousDates { .. }
+            | clv::io::Error::Encoding { .. }
+            | clv::io::Error::NothingInFolder { .. }
             | clv::io::Error::Ending { .. } => Self::usage(error),
             _ => Self::data(error),
         }

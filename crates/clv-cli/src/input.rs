@@ -1,8 +1,7 @@
 //! From arguments to a log, a cut and histories.
 
-use clv::log::Cleaning;
 use clv::summary::Purchases;
-use clv::{Cut, Moment, TimeUnit, Training, TransactionLog};
+use clv::{Cut, Ledger, Moment, TimeUnit, Training, TransactionLog};
 
 use crate::args::{Observation, Transactions};
 use crate::failure::Failure;
@@ -10,35 +9,28 @@ use crate::show::note;
 
 /// Reads the log, and tells what was recognised and left out.
 pub(crate) fn log(args: &Transactions) -> Result<TransactionLog, Failure> {
-    let mut options = clv::io::ReadOptions::new().cleaning(Cleaning {
-        zero_amounts: args.zero_amounts.into(),
-        returns: args.returns.into(),
-        duplicates: args.duplicates.into(),
-        strict: args.strict,
-    });
-    if let Some(column) = &args.customer {
-        options = options.customer(column);
+    let cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
+    let reading = clv::io::read_logs(&args.files, &args.reading.options().cleaning(cleaning))?;
+    for source in &reading.sources {
+        note(source);
     }
-    if let Some(column) = &args.date {
-        options = options.date(column);
+    tell(reading.log.ledger());
+    if reading.log.is_empty() {
+        return Err(Failure::data(format_args!("{}: no row could be used", args.files[0].display())));
     }
-    if let Some(column) = &args.amount {
-        options = options.amount(column);
-    }
-    if let Some(format) = &args.date_format {
-        options = options.date_format(format);
-    }
-    let reading = clv::io::read_log(&args.file, &options)?;
-    note(format_args!("{}: {}", args.file.display(), reading.columns));
-    let ledger = reading.log.ledger();
+    Ok(reading.log)
+}
+
+/// Tells what became of the rows, and what was noticed about them.
+pub(crate) fn tell(ledger: &Ledger) {
     note(format_args!("{ledger}"));
     for row in &ledger.quoted {
         note(format_args!("  {row}"));
     }
-    if reading.log.is_empty() {
-        return Err(Failure::data(format_args!("{}: no row could be used", args.file.display())));
+    if !ledger.noticed.is_empty() {
+        let facts: Vec<String> = ledger.noticed.iter().map(|(fact, n)| format!("{n} {fact}")).collect();
+        note(format_args!("noticed, kept or not: {}", facts.join(", ")));
     }
-    Ok(reading.log)
 }
 
 /// The cut of `--until`, by default at the last purchase.

@@ -30,6 +30,22 @@ pub enum Reason {
     ZeroAmount,
     /// The same as an earlier row, under the policy to leave duplicates out.
     Duplicate,
+    /// Later than the latest moment allowed.
+    Future,
+    /// Marked as a trial order.
+    TestOrder,
+    /// A return that was taken off earlier purchases.
+    ReturnMatched,
+    /// A return of which something was left when no purchase was left to take it off.
+    ReturnUnmatched,
+    /// A purchase wholly returned.
+    Returned,
+    /// An amount far from the others, under the policy to leave those out.
+    Outlier,
+    /// A record of another kind than a purchase, in a file of several kinds.
+    NotAPurchase,
+    /// A purchase that was not paid, or was voided.
+    NotPaid,
 }
 
 impl fmt::Display for Reason {
@@ -45,13 +61,82 @@ impl fmt::Display for Reason {
             Self::Return => "return (negative amount)",
             Self::ZeroAmount => "amount of zero",
             Self::Duplicate => "duplicate row",
+            Self::Future => "date in the future",
+            Self::TestOrder => "trial order",
+            Self::ReturnMatched => "return, taken off its purchase",
+            Self::ReturnUnmatched => "return without a purchase to match",
+            Self::Returned => "purchase wholly returned",
+            Self::Outlier => "amount far from the others",
+            Self::NotAPurchase => "no purchase, but another kind of record",
+            Self::NotPaid => "not paid, or voided",
         })
+    }
+}
+
+/// What was noticed about rows, whether they were kept or not: facts, not fates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Notice {
+    /// No customer.
+    WithoutCustomer,
+    /// An order marked as cancelled.
+    Cancellation,
+    /// A negative quantity.
+    NegativeQuantity,
+    /// A negative amount.
+    NegativeAmount,
+    /// An amount of zero.
+    ZeroAmount,
+    /// A purchase lowered by a return.
+    Lowered,
+    /// An amount moved to a fence.
+    Capped,
+    /// An amount far from the others, left as it is.
+    Far,
+    /// A name of the customer settled through other names of theirs.
+    Alias,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WithoutCustomer => "without a customer",
+            Self::Cancellation => "cancellations",
+            Self::NegativeQuantity => "negative quantities",
+            Self::NegativeAmount => "negative amounts",
+            Self::ZeroAmount => "amounts of zero",
+            Self::Lowered => "purchases lowered by a return",
+            Self::Capped => "amounts moved to a fence",
+            Self::Far => "amounts far from the others",
+            Self::Alias => "names settled as an alias",
+        })
+    }
+}
+
+/// The numbers everybody looks at first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Headline {
+    /// Rows with a customer, a date and, where there are amounts, an amount.
+    pub rows: u64,
+    /// Customers with such a row.
+    pub customers: u64,
+    /// Sum of the amounts, in millionths.
+    pub revenue_micros: i128,
+}
+
+impl Headline {
+    /// Sum of the amounts.
+    pub fn revenue(&self) -> f64 {
+        self.revenue_micros as f64 / 1e6
     }
 }
 
 /// A row that was left out, quoted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RejectedRow {
+    /// The file, where several were read.
+    pub source: Option<String>,
     /// Line of the file (the header is line 1), or position of the row in memory, from one.
     pub line: u64,
     /// Why.
@@ -66,6 +151,9 @@ pub struct RejectedRow {
 
 impl fmt::Display for RejectedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(source) = &self.source {
+            write!(f, "{source}, ")?;
+        }
         write!(
             f,
             "line {}, field {:?}: {}: {:?}; allowed: {}",
@@ -76,7 +164,7 @@ impl fmt::Display for RejectedRow {
 
 /// Every row read is either kept or counted under the reason why not.
 ///
-/// `read = kept + Σ dropped` always holds; [`Ledger::adds_up`] checks it.
+/// `read = kept + Σ dropped` always holds; [`Ledger::adds_up`] checks it. What was noticed overlaps with both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Rows read.
@@ -87,6 +175,10 @@ pub struct Ledger {
     pub dropped: BTreeMap<Reason, u64>,
     /// The first [`Ledger::QUOTED`] of them per reason, word for word.
     pub quoted: Vec<RejectedRow>,
+    /// Facts about rows, kept or not.
+    pub noticed: BTreeMap<Notice, u64>,
+    /// The headline numbers of all rows that could be read, before any policy acted.
+    pub before: Headline,
 }
 
 impl Ledger {
@@ -107,6 +199,44 @@ impl Ledger {
     pub fn keep_row(&mut self) {
         self.read += 1;
         self.kept += 1;
+    }
+
+    /// Moves a row that was kept to those left out.
+    pub(crate) fn unkeep_row(&mut self, row: RejectedRow) {
+        self.kept -= 1;
+        self.read -= 1;
+        self.drop_row(row);
+    }
+
+    /// Notices a fact about a row.
+    pub fn notice(&mut self, fact: Notice) {
+        *self.noticed.entry(fact).or_default() += 1;
+    }
+
+    /// How often a fact was noticed.
+    pub fn noticed(&self, fact: Notice) -> u64 {
+        self.noticed.get(&fact).copied().unwrap_or(0)
+    }
+
+    /// Takes another ledger's rows in, as those of a next file of the same log.
+    pub fn absorb(&mut self, other: Self) {
+        self.read += other.read;
+        self.kept += other.kept;
+        for (reason, count) in other.dropped {
+            *self.dropped.entry(reason).or_default() += count;
+        }
+        for (fact, count) in other.noticed {
+            *self.noticed.entry(fact).or_default() += count;
+        }
+        for row in other.quoted {
+            let quoted = self.quoted.iter().filter(|q| q.reason == row.reason).count();
+            if (quoted as u64) < Self::QUOTED {
+                self.quoted.push(row);
+            }
+        }
+        self.before.rows += other.before.rows;
+        self.before.customers += other.before.customers;
+        self.before.revenue_micros += other.before.revenue_micros;
     }
 
     /// Rows left out for a reason.

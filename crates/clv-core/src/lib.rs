@@ -29,6 +29,9 @@
 //! | :-- | :-- |
 //! | [`units`] | what is a moment, a span, a grain, a discount? |
 //! | [`log`] | who bought when, for how much? |
+//! | [`cleaning`] | what is done with returns, duplicates, zeros, outliers? |
+//! | [`attributes`], [`events`] | what else is known about customers, what else did they do? |
+//! | [`identity`] | which names are one customer? |
 //! | [`ledger`] | what became of each input row? |
 //! | [`cut`] | what was known when? |
 //! | [`summary`] | what is each customer's history as of a cut? |
@@ -47,13 +50,19 @@
 //! What this crate does not do: read files (`clv-io`), fit models (`clv-btyd`, `clv-linear`,
 //! `clv-trees`), print, read the clock, or start threads.
 
+pub mod attributes;
 pub mod backtest;
 pub mod baselines;
+mod builder;
 pub mod cells;
+pub mod cleaning;
 pub mod conformance;
 pub mod cut;
 mod error;
+pub mod events;
 pub mod features;
+pub mod identity;
+mod intake;
 pub mod ledger;
 pub mod log;
 pub mod metrics;
@@ -66,12 +75,15 @@ pub mod summary;
 pub mod units;
 pub mod value;
 
+pub use builder::LogBuilder;
 pub use cells::Cells;
+pub use cleaning::Cleaning;
 pub use cut::{Cut, Split};
 pub use error::{Error, Result};
 pub use features::{Feature, FeatureMatrix};
-pub use ledger::{Ledger, Reason};
-pub use log::{LogBuilder, Transaction, TransactionLog};
+pub use intake::{Gathered, Gathering, Intake};
+pub use ledger::{Headline, Ledger, Notice, Reason};
+pub use log::{Transaction, TransactionLog};
 pub use model::{
     Ask, Context, Customers, Erased, Fit, FitReport, Fitted, Forecast, ForecastMut, History, Predict,
     Scratch, Training, Warning, WithSpend,

@@ -273,7 +273,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{LogBuilder, Transaction};
+    use crate::{LogBuilder, Transaction};
 
     fn log(rows: &[(&str, i32, f64)]) -> TransactionLog {
         let mut log = LogBuilder::new();

@@ -8,7 +8,7 @@ use crate::options::ReadOptions;
 
 /// Names by which a column is recognised, compared without case, spaces and punctuation; the first
 /// that the file has is taken.
-const CUSTOMER: &[&str] = &[
+pub(crate) const CUSTOMER: &[&str] = &[
     "customerid",
     "customer",
     "customernumber",
@@ -26,7 +26,7 @@ const CUSTOMER: &[&str] = &[
     "email",
     "id",
 ];
-const DATE: &[&str] = &[
+pub(crate) const DATE: &[&str] = &[
     "date",
     "orderdate",
     "invoicedate",
@@ -63,6 +63,51 @@ const ORDER: &[&str] =
 const PRODUCT: &[&str] = &["productid", "stockcode", "sku", "itemid", "product", "item"];
 const CURRENCY: &[&str] = &["currency", "currencycode"];
 
+/// A shape of file that is known by its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Shape {
+    /// One row a purchase or order line, columns known by their names.
+    #[default]
+    Plain,
+    /// The CDNOW log (Fader and Hardie), with its header or without.
+    Cdnow,
+    /// Online Retail and Online Retail II (UCI 352, 502): an invoice number that begins with C is a
+    /// cancellation; dates have the month first.
+    UciOnlineRetail,
+    /// Shopify's order export: the first row of an order has its total, further rows are its items.
+    ShopifyOrders,
+    /// Segment's events, one a line: orders, refunds, views, searches, carts, identify.
+    SegmentEvents,
+}
+
+impl Shape {
+    fn of(names: &[String]) -> Self {
+        let has = |name: &str| names.iter().any(|n| n == name);
+        if has("stockcode") && (has("invoiceno") || has("invoice")) && has("invoicedate") {
+            Self::UciOnlineRetail
+        } else if has("financialstatus") && has("lineitemquantity") && has("createdat") && has("total") {
+            Self::ShopifyOrders
+        } else if has("numberofcds") && has("dollarvalue") {
+            Self::Cdnow
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "a table of purchases",
+            Self::Cdnow => "CDNOW",
+            Self::UciOnlineRetail => "UCI Online Retail",
+            Self::ShopifyOrders => "Shopify's order export",
+            Self::SegmentEvents => "Segment events",
+        })
+    }
+}
+
 /// A column by name and position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -89,6 +134,8 @@ pub enum AmountFrom {
 /// Which column was taken for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised {
+    /// The shape of the file.
+    pub shape: Shape,
     /// Who.
     pub customer: Column,
     /// When.
@@ -103,6 +150,10 @@ pub struct Recognised {
     pub product: Option<Column>,
     /// In which currency.
     pub currency: Option<Column>,
+    /// What was paid back, and how far it was paid at all: Shopify says so beside the order.
+    pub(crate) paid_back: Option<Column>,
+    pub(crate) payment: Option<Column>,
+    pub(crate) cancelled: Option<Column>,
 }
 
 impl Recognised {
@@ -113,6 +164,11 @@ impl Recognised {
     /// [`Error::NoColumn`], [`Error::UnknownColumn`], [`Error::TwiceInHeader`].
     pub fn of(header: &[String], options: &ReadOptions, path: &Path) -> Result<Self> {
         let file = File { header, path };
+        let plain: Vec<String> = header.iter().map(|h| self::plain(h)).collect();
+        let shape = Shape::of(&plain);
+        if shape == Shape::ShopifyOrders {
+            return Self::shopify(&file, options);
+        }
         let customer = file.needed("customer", options.customer.as_deref(), CUSTOMER)?;
         let date = file.needed("date", options.date.as_deref(), DATE)?;
         let quantity = file.known(QUANTITY)?;
@@ -128,6 +184,7 @@ impl Recognised {
             },
         };
         Ok(Self {
+            shape,
             customer,
             date,
             amount,
@@ -135,7 +192,47 @@ impl Recognised {
             order: file.known(ORDER)?,
             product: file.known(PRODUCT)?,
             currency: file.known(CURRENCY)?,
+            paid_back: None,
+            payment: None,
+            cancelled: None,
         })
+    }
+
+    fn shopify(file: &File<'_>, options: &ReadOptions) -> Result<Self> {
+        let amount = match &options.amount {
+            Some(name) => Some(AmountFrom::Column(file.named(name)?)),
+            None => file.known(&["total"])?.map(AmountFrom::Column),
+        };
+        Ok(Self {
+            shape: Shape::ShopifyOrders,
+            customer: file.needed("customer", options.customer.as_deref(), &["email", "customerid"])?,
+            date: file.needed("date", options.date.as_deref(), &["createdat"])?,
+            amount,
+            quantity: None,
+            order: file.known(&["name"])?,
+            product: None,
+            currency: file.known(CURRENCY)?,
+            paid_back: file.known(&["refundedamount"])?,
+            payment: file.known(&["financialstatus"])?,
+            cancelled: file.known(&["cancelledat"])?,
+        })
+    }
+
+    /// The columns that are asked for.
+    pub(crate) fn positions(&self) -> Vec<usize> {
+        let Self { shape: _, customer, date, amount, quantity, order, product, currency, .. } = self;
+        let mut needed = vec![customer, date];
+        match amount {
+            Some(AmountFrom::Column(column)) => needed.push(column),
+            Some(AmountFrom::Product { quantity, price }) => needed.extend([quantity, price]),
+            None => {}
+        }
+        let optional = [quantity, order, product, currency, &self.paid_back, &self.payment, &self.cancelled];
+        needed.extend(optional.into_iter().flatten());
+        let mut positions: Vec<usize> = needed.into_iter().map(|c| c.position).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        positions
     }
 }
 
@@ -152,9 +249,10 @@ impl fmt::Display for Recognised {
     }
 }
 
-struct File<'a> {
-    header: &'a [String],
-    path: &'a Path,
+/// A header, and where it stands.
+pub(crate) struct File<'a> {
+    pub header: &'a [String],
+    pub path: &'a Path,
 }
 
 impl File<'_> {
@@ -166,7 +264,7 @@ impl File<'_> {
         Ok(Column { name, position })
     }
 
-    fn named(&self, name: &str) -> Result<Column> {
+    pub(crate) fn named(&self, name: &str) -> Result<Column> {
         match self.header.iter().position(|h| h == name) {
             Some(position) => self.at(position),
             None => Err(Error::UnknownColumn {
@@ -177,13 +275,13 @@ impl File<'_> {
         }
     }
 
-    fn known(&self, names: &[&str]) -> Result<Option<Column>> {
+    pub(crate) fn known(&self, names: &[&str]) -> Result<Option<Column>> {
         let plain: Vec<String> = self.header.iter().map(|h| plain(h)).collect();
         let found = names.iter().find_map(|name| plain.iter().position(|h| h == name));
         found.map(|position| self.at(position)).transpose()
     }
 
-    fn needed(&self, what: &'static str, named: Option<&str>, names: &[&str]) -> Result<Column> {
+    pub(crate) fn needed(&self, what: &'static str, named: Option<&str>, names: &[&str]) -> Result<Column> {
         if let Some(name) = named {
             return self.named(name);
         }
@@ -196,7 +294,7 @@ impl File<'_> {
 }
 
 /// Letters and digits in lower case.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -225,6 +323,22 @@ mod tests {
         ] {
             assert_eq!(recognise(header).unwrap().to_string(), said);
         }
+    }
+
+    #[test]
+    fn shopify_is_known_by_its_columns() {
+        let recognised = recognise(
+            "Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Created at,Lineitem \
+             quantity,Lineitem name,Lineitem price,Cancelled at,Refunded Amount,Id",
+        )
+        .unwrap();
+        assert_eq!(recognised.shape, Shape::ShopifyOrders);
+        assert_eq!(recognised.to_string(), "customer = Email, date = Created at, amount = Total");
+        assert_eq!(recognised.order.unwrap().name, "Name");
+        assert_eq!(
+            recognise("InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID").unwrap().shape,
+            Shape::UciOnlineRetail
+        );
     }
 
     #[test]

@@ -1,186 +1,187 @@
-//! CSV, plain or compressed.
+//! CSV in every dress: plain or packed, with commas, semicolons, tabs or bars, quoted or not; and
+//! files without a header in the two shapes that CDNOW comes in.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
 
-use clv_core::LogBuilder;
-use clv_core::ledger::Reason;
 use csv::ByteRecord;
 
-use crate::Reading;
-use crate::columns::{Column, Recognised};
 use crate::error::{Error, Result};
-use crate::options::ReadOptions;
-use crate::row::{Refused, Row, enter};
-use crate::values::{DATES, NUMBERS, read_moment, read_number};
+use crate::table::{Cell, Line, Row, Table, Visit};
+use crate::values::Dates;
 
-/// Reads a CSV file; `.gz` and `.zst` are unpacked on the way.
-///
-/// The first line names the columns. Fields are separated by whichever of comma, semicolon, tab and
-/// bar the first line has most of.
-///
-/// # Errors
-///
-/// [`Error`]; in strict mode also for the first row that cannot be read.
-pub fn read(path: &Path, options: &ReadOptions) -> Result<Reading> {
-    let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
-    let unpacked: Box<dyn Read> = match path.extension().and_then(|e| e.to_str()) {
-        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(file))),
-        Some("zst") => {
-            Box::new(zstd::Decoder::new(file).map_err(|source| Error::Io { path: path.into(), source })?)
-        }
-        _ => Box::new(file),
-    };
-    read_from(unpacked, path, options)
-}
+/// How much is looked at before reading begins.
+const HEAD: u64 = 1 << 18;
+/// How many rows of it.
+const SAMPLE: usize = 2_000;
 
-/// Reads CSV text from anywhere; `name` stands for the file in errors.
-///
-/// # Errors
-///
-/// As [`read`].
-pub fn read_from(source: impl Read, name: &Path, options: &ReadOptions) -> Result<Reading> {
-    let mut buffered = BufReader::with_capacity(1 << 16, source);
+/// Opens CSV text; `name` stands for the file in errors.
+pub(crate) fn open(mut source: Box<dyn Read>, name: &Path) -> Result<Box<dyn Table>> {
     let io = |source| Error::Io { path: name.into(), source };
-    let start = buffered.fill_buf().map_err(io)?;
-    if start.is_empty() {
+    let mut head = Vec::new();
+    source.by_ref().take(HEAD).read_to_end(&mut head).map_err(io)?;
+    if head.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::Empty { path: name.into() });
     }
-    let first_line = start.split(|b| *b == b'\n').next().unwrap_or(start);
-    // After \r\n the reader says a record begins before the \n, so a line too early.
-    let late = u64::from(first_line.ends_with(b"\r"));
-    let count = |d: u8| first_line.iter().filter(|b| **b == d).count();
-    let delimiter = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|d| count(*d)).unwrap_or(b',');
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(buffered);
-    let damaged = |error: csv::Error| match error.into_kind() {
+    if let Some(header) = cdnow_header(first_line(&head)) {
+        let rest = Box::new(Cursor::new(head.clone()).chain(source));
+        return Ok(Box::new(Cdnow { header, head, rest, name: name.into() }));
+    }
+    Ok(Box::new(Csv::open(head, source, name)?))
+}
+
+fn first_line(head: &[u8]) -> &[u8] {
+    head.split(|b| *b == b'\n').next().unwrap_or(head)
+}
+
+struct Csv {
+    reader: csv::Reader<Box<dyn Read>>,
+    header: Vec<String>,
+    sample: Vec<ByteRecord>,
+    /// After \r\n the reader says a record begins before the \n, so a line too early.
+    late: u64,
+    name: PathBuf,
+}
+
+impl Csv {
+    fn open(head: Vec<u8>, rest: Box<dyn Read>, name: &Path) -> Result<Self> {
+        let line = first_line(&head);
+        let late = u64::from(line.ends_with(b"\r"));
+        let count = |d: u8| line.iter().filter(|b| **b == d).count();
+        let delimiter = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|d| count(*d)).unwrap_or(b',');
+        let mut builder = csv::ReaderBuilder::new();
+        builder.delimiter(delimiter).flexible(true).has_headers(true);
+        // The last record of the head may be cut short: a sample does not need it.
+        let mut sample = Vec::new();
+        let whole = if (head.len() as u64) < HEAD { head.len() } else { last_newline(&head) };
+        for record in builder.from_reader(&head[..whole]).byte_records().take(SAMPLE) {
+            match record {
+                Ok(record) => sample.push(record),
+                Err(_) => break,
+            }
+        }
+        let source: Box<dyn Read> = Box::new(Cursor::new(head).chain(rest));
+        let mut reader = builder.buffer_capacity(1 << 16).from_reader(source);
+        let header = reader.byte_headers().map_err(|e| damaged(e, name))?.iter().map(column_name).collect();
+        Ok(Self { reader, header, sample, late, name: name.into() })
+    }
+}
+
+fn last_newline(head: &[u8]) -> usize {
+    head.iter().rposition(|b| *b == b'\n').map_or(head.len(), |at| at + 1)
+}
+
+fn column_name(field: &[u8]) -> String {
+    String::from_utf8_lossy(field).trim_start_matches('\u{feff}').trim().to_owned()
+}
+
+fn damaged(error: csv::Error, name: &Path) -> Error {
+    match error.into_kind() {
         csv::ErrorKind::Io(source) => Error::Io { path: name.into(), source },
         other => Error::Format { path: name.into(), source: format!("{other:?}").into() },
+    }
+}
+
+impl Row for ByteRecord {
+    fn cell(&self, position: usize) -> Cell<'_> {
+        match self.get(position).map(std::str::from_utf8) {
+            None => Cell::Missing,
+            Some(Ok(text)) => Cell::Text(text),
+            Some(Err(_)) => Cell::NotText,
+        }
+    }
+}
+
+impl Table for Csv {
+    fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    fn sample(&self, position: usize) -> Vec<String> {
+        let texts = self.sample.iter().filter_map(|row| match row.cell(position) {
+            Cell::Text(text) => Some(text.trim().to_owned()),
+            _ => None,
+        });
+        texts.filter(|text| !text.is_empty()).collect()
+    }
+
+    fn visit(mut self: Box<Self>, _: &[usize], visit: &mut Visit<'_>) -> Result<()> {
+        let mut record = ByteRecord::new();
+        while self.reader.read_byte_record(&mut record).map_err(|e| damaged(e, &self.name))? {
+            let line = self.late + record.position().map_or(0, csv::Position::line);
+            if record.len() == self.header.len() {
+                visit(line, Line::Row(&record))?;
+            } else {
+                let found = format!("{} fields", record.len());
+                visit(line, Line::Broken(&found, "as many fields as the header has"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// CDNOW as its authors gave it away: no header, columns set apart by spaces.
+struct Cdnow {
+    header: Vec<String>,
+    head: Vec<u8>,
+    rest: Box<dyn Read>,
+    name: PathBuf,
+}
+
+/// The names that the columns of a headerless CDNOW file have: customer (in the sample two numbers
+/// of theirs), day, CDs, dollars.
+fn cdnow_header(first: &[u8]) -> Option<Vec<String>> {
+    let fields: Vec<&str> = std::str::from_utf8(first).ok()?.split_whitespace().collect();
+    let names: &[&str] = match fields.len() {
+        4 => &["customer_id", "date", "number_of_cds", "dollar_value"],
+        5 => &["master_id", "sample_id", "date", "number_of_cds", "dollar_value"],
+        _ => return None,
     };
-    let header: Vec<String> = reader
-        .byte_headers()
-        .map_err(damaged)?
-        .iter()
-        .map(|field| String::from_utf8_lossy(field).trim_start_matches('\u{feff}').trim().to_owned())
-        .collect();
-    let columns = Recognised::of(&header, options, name)?;
-    let format = options.date_format.as_deref();
-    let mut log = LogBuilder::with(options.cleaning);
-    let mut record = ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(damaged)? {
-        let line = late + record.position().map_or(0, csv::Position::line);
-        let entered = if record.len() == header.len() {
-            enter(&mut log, line, &columns, &CsvRow { record: &record, format })
-        } else {
-            let found = format!("{} fields", record.len());
-            log.reject(line, Reason::Malformed, "row", &found, "as many fields as the header has")
-        };
-        entered.map_err(|source| Error::Log { path: name.into(), source })?;
-    }
-    Ok(Reading { log: log.finish(), columns })
+    let day = fields[fields.len() - 3];
+    let numbers = fields.iter().all(|f| f.parse::<f64>().is_ok());
+    let date = day.len() == 8 && Dates::default().read(day).is_ok();
+    (numbers && date).then(|| names.iter().map(|n| (*n).to_owned()).collect())
 }
 
-struct CsvRow<'a> {
-    record: &'a ByteRecord,
-    format: Option<&'a str>,
-}
+struct Fields<'a>(Vec<&'a str>);
 
-impl<'a> Row<'a> for CsvRow<'a> {
-    fn text(&self, column: &Column) -> Result<&'a str, Refused> {
-        std::str::from_utf8(&self.record[column.position])
-            .map(str::trim)
-            .map_err(|_| Refused::new(Reason::Malformed, column, "not UTF-8", "UTF-8 text"))
-    }
-
-    fn moment(&self, column: &Column) -> Result<Option<clv_core::Moment>, Refused> {
-        match self.text(column)? {
-            "" => Ok(None),
-            text => read_moment(text, self.format)
-                .map(Some)
-                .ok_or_else(|| Refused::new(Reason::BadDate, column, text, DATES)),
-        }
-    }
-
-    fn number(&self, column: &Column, bad: Reason) -> Result<Option<f64>, Refused> {
-        match self.text(column)? {
-            "" => Ok(None),
-            text => read_number(text).map(Some).ok_or_else(|| Refused::new(bad, column, text, NUMBERS)),
-        }
+impl Row for Fields<'_> {
+    fn cell(&self, position: usize) -> Cell<'_> {
+        self.0.get(position).map_or(Cell::Missing, |text| Cell::Text(text))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read_text(text: &[u8], options: &ReadOptions) -> Result<Reading> {
-        read_from(text, Path::new("shop.csv"), options)
+impl Table for Cdnow {
+    fn header(&self) -> &[String] {
+        &self.header
     }
 
-    #[test]
-    fn every_row_is_read_or_told_of() {
-        let text = b"\xef\xbb\xbfcustomer;date;amount\r\n\
-            a;2024-01-01;1.50\r\n\
-            \"b; the second\";2024-01-02;2\r\n\
-            ;2024-01-02;2\r\n\
-            c;;2\r\n\
-            c;2024-02-30;2\r\n\
-            c;2024-01-03;\r\n\
-            c;2024-01-03;NaN\r\n\
-            c;2024-01-03\r\n\
-            c\xff;2024-01-03;1\r\n\
-            c;2024-01-04;-3\r\n";
-        let log = read_text(text, &ReadOptions::new()).unwrap().log;
-        let ledger = log.ledger();
-        assert!(ledger.adds_up());
-        assert_eq!((ledger.read, ledger.kept), (10, 2));
-        assert_eq!(log.customers().name(1), "b; the second");
-        for (reason, line) in [
-            (Reason::MissingCustomer, 4),
-            (Reason::MissingDate, 5),
-            (Reason::BadDate, 6),
-            (Reason::MissingAmount, 7),
-            (Reason::BadAmount, 8),
-            (Reason::Malformed, 9),
-            (Reason::Return, 11),
-        ] {
-            let quoted = ledger.quoted.iter().find(|q| q.reason == reason).unwrap();
-            assert_eq!(quoted.line, line, "{quoted}");
+    fn sample(&self, position: usize) -> Vec<String> {
+        let head = String::from_utf8_lossy(&self.head[..last_newline(&self.head)]).into_owned();
+        let field = |line: &str| line.split_whitespace().nth(position).map(str::to_owned);
+        head.lines().take(SAMPLE).filter_map(field).collect()
+    }
+
+    fn visit(self: Box<Self>, _: &[usize], visit: &mut Visit<'_>) -> Result<()> {
+        let mut reader = BufReader::new(self.rest);
+        let (mut text, mut line) = (Vec::new(), 0);
+        loop {
+            text.clear();
+            let read = reader.read_until(b'\n', &mut text);
+            if read.map_err(|source| Error::Io { path: self.name.clone(), source })? == 0 {
+                return Ok(());
+            }
+            line += 1;
+            if text.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let fields = Fields(std::str::from_utf8(&text).unwrap_or("").split_whitespace().collect());
+            if fields.0.len() == self.header.len() {
+                visit(line, Line::Row(&fields))?;
+            } else {
+                let found = format!("{} fields", fields.0.len());
+                visit(line, Line::Broken(&found, "as many fields as the first line has"))?;
+            }
         }
-        assert_eq!(ledger.dropped_for(Reason::Malformed), 2);
-    }
-
-    #[test]
-    fn strict_stops_at_the_first_bad_row() {
-        let strict = clv_core::log::Cleaning { strict: true, ..Default::default() };
-        let options = ReadOptions::new().cleaning(strict);
-        let error = read_text(b"customer,date\na,2024-01-01\na,soon\n", &options).unwrap_err().to_string();
-        assert!(error.contains("shop.csv") && error.contains("line 3") && error.contains("soon"), "{error}");
-    }
-
-    #[test]
-    fn empty_files_and_headers_alone_are_told_apart() {
-        assert!(matches!(read_text(b"", &ReadOptions::new()), Err(Error::Empty { .. })));
-        assert!(read_text(b"customer,date\n", &ReadOptions::new()).unwrap().log.is_empty());
-    }
-
-    #[test]
-    fn compressed_files_are_unpacked_and_truncated_ones_refused() {
-        use std::io::Write;
-        let folder = tempfile::tempdir().unwrap();
-        let text: String =
-            (0..2000).fold("customer,date\n".to_owned(), |t, i| format!("{t}c{i},2024-01-01\n"));
-        let gz = folder.path().join("a.csv.gz");
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(text.as_bytes()).unwrap();
-        let packed = encoder.finish().unwrap();
-        std::fs::write(&gz, &packed).unwrap();
-        assert_eq!(read(&gz, &ReadOptions::new()).unwrap().log.len(), 2000);
-        std::fs::write(&gz, &packed[..packed.len() / 2]).unwrap();
-        assert!(matches!(read(&gz, &ReadOptions::new()), Err(Error::Io { .. })));
-        let zst = folder.path().join("a.csv.zst");
-        std::fs::write(&zst, zstd::encode_all(text.as_bytes(), 3).unwrap()).unwrap();
-        assert_eq!(read(&zst, &ReadOptions::new()).unwrap().log.len(), 2000);
     }
 }

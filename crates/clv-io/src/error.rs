@@ -18,10 +18,34 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The ending says nothing.
-    #[error("{}: allowed endings are .csv, .tsv, .txt (each also with .gz or .zst) and .parquet", path.display())]
+    #[error("{}: allowed endings are .csv, .tsv, .txt, .jsonl, .ndjson (each also with .gz or .zst), .parquet and .xlsx", path.display())]
     Ending {
         /// Which.
         path: PathBuf,
+    },
+    /// A folder without a file that can be read.
+    #[error("{}: nothing in this folder can be read; wanted are .csv, .tsv, .txt, .jsonl, .ndjson, .parquet or .xlsx", path.display())]
+    NothingInFolder {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Day and month of a file's dates cannot be told apart.
+    #[error("{}: column {column:?}: in {example:?} day and month cannot be told apart; name the form with --date-format, such as %d/%m/%Y or %m/%d/%Y", path.display())]
+    AmbiguousDates {
+        /// Which file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// One of them.
+        example: String,
+    },
+    /// An encoding that nobody knows.
+    #[error(
+        "encoding {given:?} is not known; allowed are names of the Encoding Standard, such as windows-1252 or utf-16le"
+    )]
+    Encoding {
+        /// Its name.
+        given: String,
     },
     /// The file has no header.
     #[error("{}: the file is empty; a first line with column names is needed", path.display())]
@@ -57,19 +81,15 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// A column of a type that cannot be what it is taken for.
-    #[error("{}: column {column:?} is of type {given}; allowed for the {what}: {allowed}", path.display())]
+    /// A column of a type that cannot be read.
+    #[error("{}: column {column:?} is of type {given}; allowed are text, whole numbers, numbers, decimals, dates and timestamps", path.display())]
     ColumnType {
         /// Which file.
         path: PathBuf,
         /// The column.
         column: String,
-        /// What it is taken for.
-        what: &'static str,
         /// Its type.
         given: String,
-        /// What would do.
-        allowed: &'static str,
     },
     /// The format itself is damaged.
     #[error("{}: {source}", path.display())]

@@ -15,55 +15,166 @@
 //!
 //! | module | what is in it |
 //! | :-- | :-- |
-//! | [`options`] | which columns, which date format, which cleaning |
-//! | [`columns`] | which column is which, recognised by name |
+//! | [`options`] | which columns, which dress, which cleaning |
+//! | [`columns`] | which column is which, which shape the file has, recognised by name |
 //! | [`values`] | dates and numbers as shops write them |
-//! | [`mod@csv`] | CSV, plain, `.gz` or `.zst` |
-//! | [`mod@parquet`] | Parquet files and Arrow record batches (feature `parquet`, on by default) |
-//! | [`mod@write`] | transactions, summaries and forecasts as CSV, whole or not at all |
+//! | [`people`] | attributes, events and aliases of customers |
+//! | [`mod@parquet`] | Arrow record batches (feature `parquet`, on by default) |
+//! | [`mod@write`] | transactions, summaries and forecasts, whole or not at all |
 //!
-//! What it does not do: databases, spreadsheets, JSON.
+//! Formats are known by their endings: `.csv`, `.tsv`, `.txt`, `.jsonl`, `.ndjson` (each also packed
+//! as `.gz` or `.zst`), `.parquet`, and `.xlsx` (feature `xlsx`, on by default).
+//!
+//! What it does not do: databases.
 
 pub mod columns;
-pub mod csv;
+mod csv;
+mod dress;
 mod error;
+mod jsonl;
 pub mod options;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+pub mod people;
 mod row;
+mod segment;
+mod source;
+mod table;
 pub mod values;
 pub mod write;
+#[cfg(feature = "xlsx")]
+mod xlsx;
 
-use std::path::Path;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-pub use columns::Recognised;
+use clv_core::ledger::Reason;
+use clv_core::{Intake, LogBuilder, TransactionLog};
+
+pub use columns::{Recognised, Shape};
+pub use dress::Dress;
 pub use error::{Error, Result};
-pub use options::ReadOptions;
+pub use options::{CustomerKey, ReadOptions};
+pub use source::files;
 
-use clv_core::TransactionLog;
+use table::{Dressed, Line, Table};
 
-/// A log, and which columns it was read from.
+/// A log, and what its sources were recognised as.
 #[derive(Debug)]
 pub struct Reading {
     /// The transactions with their ledger.
     pub log: TransactionLog,
-    /// Which column was taken for what.
-    pub columns: Recognised,
+    /// One for each source.
+    pub sources: Vec<Source>,
 }
 
-/// Reads a file by its ending: `.csv`, `.csv.gz`, `.csv.zst`, `.tsv`, `.txt`, `.parquet`.
+/// What a source was recognised as.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// Which.
+    pub path: PathBuf,
+    /// Its shape.
+    pub shape: Shape,
+    /// Which column was taken for what; none for events.
+    pub columns: Option<Recognised>,
+    /// How it writes dates and numbers.
+    pub dress: Dress,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.shape)?;
+        match &self.columns {
+            Some(columns) => write!(f, ": {columns}; {}", self.dress),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads a file as a log.
 ///
 /// # Errors
 ///
 /// [`Error`], naming the file and what to do. Rows that cannot be read are no error but an entry in
 /// the log's ledger, unless the cleaning is strict.
 pub fn read_log(path: &Path, options: &ReadOptions) -> Result<Reading> {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let bare = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    match bare.rsplit_once('.').map_or("", |(_, ending)| ending) {
-        "csv" | "tsv" | "txt" => csv::read(path, options),
-        #[cfg(feature = "parquet")]
-        "parquet" => parquet::read(path, options),
-        _ => Err(Error::Ending { path: path.into() }),
+    read_logs(&[path.to_owned()], options)
+}
+
+/// Reads files, and the files in folders, as one log.
+///
+/// # Errors
+///
+/// As [`read_log`].
+pub fn read_logs(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading> {
+    let mut log = LogBuilder::with(options.cleaning.clone());
+    let sources = read_into(paths, options, &mut log)?;
+    Ok(Reading { log: log.finish(), sources })
+}
+
+/// Reads files, and the files in folders, into whatever takes their rows.
+///
+/// # Errors
+///
+/// As [`read_log`].
+pub fn read_into(paths: &[PathBuf], options: &ReadOptions, to: &mut dyn Intake) -> Result<Vec<Source>> {
+    let files = files(paths)?;
+    let several = files.len() > 1;
+    files.iter().map(|path| read_one(path, options, several, to)).collect()
+}
+
+fn read_one(path: &Path, options: &ReadOptions, several: bool, to: &mut dyn Intake) -> Result<Source> {
+    if several {
+        to.source(&path.display().to_string());
     }
+    let table = source::open(path, options)?;
+    if source::is_json_lines(path) && segment::is_segment(table.header()) && options.customer.is_none() {
+        segment::read(source::text(path, options)?, path, options, to)?;
+        let (shape, columns, dress) = (Shape::SegmentEvents, None, Dress::default());
+        return Ok(Source { path: path.into(), shape, columns, dress });
+    }
+    enter_table(table, path, options, to)
+}
+
+/// Reads delimited text from anywhere; `name` stands for the file in errors.
+///
+/// # Errors
+///
+/// As [`read_log`].
+pub fn read_csv(text: impl Read + 'static, name: &Path, options: &ReadOptions) -> Result<Reading> {
+    read_table(csv::open(source::decoded(text, options)?, name)?, name, options)
+}
+
+/// Reads JSON lines from anywhere; `name` stands for the file in errors.
+///
+/// # Errors
+///
+/// As [`read_log`].
+pub fn read_json_lines(text: impl Read + 'static, name: &Path, options: &ReadOptions) -> Result<Reading> {
+    read_table(jsonl::open(source::decoded(text, options)?, name)?, name, options)
+}
+
+fn read_table(table: Box<dyn Table>, name: &Path, options: &ReadOptions) -> Result<Reading> {
+    let mut log = LogBuilder::with(options.cleaning.clone());
+    let source = enter_table(table, name, options, &mut log)?;
+    Ok(Reading { log: log.finish(), sources: vec![source] })
+}
+
+fn enter_table(
+    table: Box<dyn Table>,
+    path: &Path,
+    options: &ReadOptions,
+    to: &mut dyn Intake,
+) -> Result<Source> {
+    let columns = Recognised::of(table.header(), options, path)?;
+    let dress = Dress::of(table.as_ref(), &columns, options, path)?;
+    table.visit(&columns.positions(), &mut |line, found| {
+        let entered = match found {
+            Line::Row(row) => row::enter(to, line, &columns, Dressed { row, dress: &dress }, options),
+            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
+        };
+        entered.map_err(|source| Error::Log { path: path.into(), source })
+    })?;
+    Ok(Source { path: path.into(), shape: columns.shape, columns: Some(columns), dress })
 }

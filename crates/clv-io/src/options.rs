@@ -1,6 +1,21 @@
 //! How to read.
 
-use clv_core::log::Cleaning;
+use clv_core::Cleaning;
+
+use crate::values::{DayOrMonth, Decimal, Zone};
+
+/// What names a customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CustomerKey {
+    /// The text as it is.
+    #[default]
+    AsIs,
+    /// An e-mail address, without surrounding space and in lower case.
+    Email,
+    /// The SHA-256 of that, in hexadecimal: what shops exchange instead of addresses. A text that
+    /// is such a hash already is taken in lower case.
+    EmailHash,
+}
 
 /// Which columns, which date format, which cleaning. What is left out is recognised.
 ///
@@ -14,6 +29,11 @@ pub struct ReadOptions {
     pub(crate) date: Option<String>,
     pub(crate) amount: Option<String>,
     pub(crate) date_format: Option<String>,
+    pub(crate) day_or_month: Option<DayOrMonth>,
+    pub(crate) zone: Zone,
+    pub(crate) decimal: Option<Decimal>,
+    pub(crate) encoding: Option<String>,
+    pub(crate) customer_key: CustomerKey,
     pub(crate) cleaning: Cleaning,
 }
 
@@ -42,6 +62,32 @@ impl ReadOptions {
     /// How dates are written, in the letters of `strftime`: `%m/%d/%Y %H:%M`.
     pub fn date_format(self, format: impl Into<String>) -> Self {
         Self { date_format: Some(format.into()), ..self }
+    }
+
+    /// Whether 01/02/2010 is the first of February. (What is left out is proved from the file.)
+    pub fn day_or_month(self, first: DayOrMonth) -> Self {
+        Self { day_or_month: Some(first), ..self }
+    }
+
+    /// Whose clock counts where an offset stands beside a time.
+    pub fn zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// What stands before the cents. (What is left out is proved from the file.)
+    pub fn decimal(self, mark: Decimal) -> Self {
+        Self { decimal: Some(mark), ..self }
+    }
+
+    /// The encoding of text files by its name in the Encoding Standard. (Left out: UTF-8, or what a
+    /// byte order mark says.)
+    pub fn encoding(self, label: impl Into<String>) -> Self {
+        Self { encoding: Some(label.into()), ..self }
+    }
+
+    /// What names a customer.
+    pub fn customer_key(self, key: CustomerKey) -> Self {
+        Self { customer_key: key, ..self }
     }
 
     /// How rows are cleaned.

@@ -1,49 +1,83 @@
 //! From a row of any format to a transaction, or to an entry in the ledger.
 
-use clv_core::ledger::Reason;
-use clv_core::{LogBuilder, Moment, Money, Transaction};
+use std::borrow::Cow;
 
-use crate::columns::{AmountFrom, Column, Recognised};
+use clv_core::cleaning::Returns;
+use clv_core::identity::email_key;
+use clv_core::ledger::Reason;
+use clv_core::{Intake, Money, Notice, Transaction};
+use sha2::{Digest, Sha256};
+
+use crate::columns::{AmountFrom, Column, Recognised, Shape};
+use crate::options::{CustomerKey, ReadOptions};
+use crate::table::{Digits, Dressed, Refused};
 use crate::values::{DATES, NUMBERS};
 
-/// Why a row was refused: reason, field, value, what is allowed.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    reason: Reason,
-    field: String,
-    value: String,
-    allowed: &'static str,
-}
-
-impl Refused {
-    pub(crate) fn new(reason: Reason, column: &Column, value: &str, allowed: &'static str) -> Self {
-        Self { reason, field: column.name.clone(), value: value.to_owned(), allowed }
-    }
-}
-
-/// One row of a file. Texts are trimmed; what is missing is empty or `None`.
-pub(crate) trait Row<'a> {
-    fn text(&self, column: &Column) -> Result<&'a str, Refused>;
-    fn moment(&self, column: &Column) -> Result<Option<Moment>, Refused>;
-    fn number(&self, column: &Column, bad: Reason) -> Result<Option<f64>, Refused>;
-}
-
-/// Enters a row into the log or, with its reason, into the ledger.
-pub(crate) fn enter<'a>(
-    log: &mut LogBuilder,
+/// Enters a row of a table of purchases.
+pub(crate) fn enter(
+    to: &mut dyn Intake,
     line: u64,
     columns: &Recognised,
-    row: &impl Row<'a>,
+    row: Dressed<'_>,
+    options: &ReadOptions,
 ) -> clv_core::Result<()> {
-    match transaction(columns, row) {
-        Ok(transaction) => log.push_line(line, transaction),
-        Err(Refused { reason, field, value, allowed }) => log.reject(line, reason, &field, &value, allowed),
+    if columns.shape == Shape::ShopifyOrders && further_item(columns, row) {
+        let text = "an order's further item";
+        to.set_aside(line, Reason::NotAPurchase, "Total", text);
+        return Ok(());
+    }
+    notice(to, columns, row);
+    let mut buffers: [Digits; 4] = std::array::from_fn(|_| Digits::new());
+    match read(columns, row, options, &mut buffers) {
+        Ok(found) => {
+            let customer = key(found.customer, options.customer_key);
+            if let Some((reason, field, value)) = found.not_paid {
+                to.set_aside(line, reason, &field, &value);
+                return Ok(());
+            }
+            if found.lowered {
+                to.notice(Notice::Lowered);
+            }
+            to.transaction(line, Transaction { customer: &customer, ..found.transaction })
+        }
+        Err(Refused { reason, field, value, allowed }) => to.reject(line, reason, &field, &value, allowed),
     }
 }
 
-fn transaction<'a>(columns: &Recognised, row: &impl Row<'a>) -> Result<Transaction<'a>, Refused> {
-    let Recognised { customer, date, amount, quantity, order, product, currency } = columns;
-    let who = row.text(customer)?;
+/// A customer's name as the options want it.
+pub(crate) fn key(name: &str, key: CustomerKey) -> Cow<'_, str> {
+    match key {
+        CustomerKey::AsIs => Cow::Borrowed(name),
+        CustomerKey::Email => Cow::Owned(email_key(name)),
+        CustomerKey::EmailHash => {
+            let email = email_key(name);
+            if email.len() == 64 && email.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Cow::Owned(email);
+            }
+            let digest = Sha256::digest(email.as_bytes());
+            Cow::Owned(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        }
+    }
+}
+
+struct Found<'a> {
+    customer: &'a str,
+    transaction: Transaction<'a>,
+    /// Some of it was paid back.
+    lowered: bool,
+    /// It was never paid, or all of it was paid back.
+    not_paid: Option<(Reason, String, String)>,
+}
+
+fn read<'a>(
+    columns: &Recognised,
+    row: Dressed<'a>,
+    options: &ReadOptions,
+    buffers: &'a mut [Digits; 4],
+) -> Result<Found<'a>, Refused> {
+    let Recognised { customer, date, amount, quantity, order, product, currency, .. } = columns;
+    let [a, b, c, d] = buffers;
+    let who = row.text(customer, a)?;
     if who.is_empty() {
         return Err(Refused::new(Reason::MissingCustomer, customer, "", "a name that is not empty"));
     }
@@ -52,7 +86,7 @@ fn transaction<'a>(columns: &Recognised, row: &impl Row<'a>) -> Result<Transacti
         row.number(column, bad)?.ok_or_else(|| Refused::new(missing, column, "", NUMBERS))
     };
     let (missing, bad) = (Reason::MissingAmount, Reason::BadAmount);
-    let paid = match amount {
+    let mut paid = match amount {
         None => None,
         Some(AmountFrom::Column(column)) => Some((column, number(column, missing, bad)?)),
         Some(AmountFrom::Product { quantity, price }) => {
@@ -60,21 +94,95 @@ fn transaction<'a>(columns: &Recognised, row: &impl Row<'a>) -> Result<Transacti
             Some((price, units * number(price, missing, bad)?))
         }
     };
+    let mut found =
+        Found { customer: who, transaction: Transaction::new(who, time), lowered: false, not_paid: None };
+    if columns.shape == Shape::ShopifyOrders {
+        payment(columns, row, options, &mut paid, &mut found)?;
+    }
     let money = |(column, amount): (&Column, f64)| {
         let allowed = "an amount within ±9.2 trillion";
         Money::new(amount).map_err(|_| Refused::new(bad, column, &amount.to_string(), allowed))
     };
-    let optional = |column: &Option<Column>| -> Result<Option<&'a str>, Refused> {
-        Ok(column.as_ref().map(|c| row.text(c)).transpose()?.filter(|t| !t.is_empty()))
+    found.transaction.amount = paid.map(money).transpose()?;
+    found.transaction.order = optional(row, order, b)?;
+    found.transaction.product = optional(row, product, c)?;
+    found.transaction.currency = optional(row, currency, d)?;
+    // A quantity that is not needed for the amount may be unreadable.
+    found.transaction.quantity =
+        quantity.as_ref().and_then(|c| row.number(c, Reason::BadQuantity).ok().flatten());
+    Ok(found)
+}
+
+fn optional<'a>(
+    row: Dressed<'a>,
+    column: &Option<Column>,
+    digits: &'a mut Digits,
+) -> Result<Option<&'a str>, Refused> {
+    Ok(column.as_ref().map(|c| row.text(c, digits)).transpose()?.filter(|t| !t.is_empty()))
+}
+
+/// Facts that are counted whether the row can be used or not.
+fn notice(to: &mut dyn Intake, columns: &Recognised, row: Dressed<'_>) {
+    if let Some(column) = &columns.quantity
+        && let Ok(Some(quantity)) = row.number(column, Reason::BadQuantity)
+        && quantity < 0.0
+    {
+        to.notice(Notice::NegativeQuantity);
+    }
+    let mut digits = Digits::new();
+    let cancelled = match columns.shape {
+        Shape::UciOnlineRetail => columns
+            .order
+            .as_ref()
+            .and_then(|c| row.text(c, &mut digits).ok())
+            .is_some_and(|order| order.starts_with(['C', 'c'])),
+        Shape::ShopifyOrders => columns
+            .cancelled
+            .as_ref()
+            .and_then(|c| row.text(c, &mut digits).ok())
+            .is_some_and(|when| !when.is_empty()),
+        _ => false,
     };
-    Ok(Transaction {
-        customer: who,
-        time,
-        amount: paid.map(money).transpose()?,
-        order: optional(order)?,
-        product: optional(product)?,
-        // A quantity that is not needed for the amount may be unreadable.
-        quantity: quantity.as_ref().and_then(|c| row.number(c, Reason::BadQuantity).ok().flatten()),
-        currency: optional(currency)?,
-    })
+    if cancelled {
+        to.notice(Notice::Cancellation);
+    }
+}
+
+/// Whether this row of Shopify's export is an order's second, third, … item: it has no total.
+fn further_item(columns: &Recognised, row: Dressed<'_>) -> bool {
+    let mut digits = Digits::new();
+    let mut empty = |column: &Column| row.text(column, &mut digits).is_ok_and(str::is_empty);
+    columns.payment.as_ref().is_some_and(&mut empty)
+        && matches!(&columns.amount, Some(AmountFrom::Column(total)) if empty(total))
+}
+
+/// What Shopify says beside an order: whether it was paid, and what was paid back. The export does
+/// not say when, so it is taken off the order itself unless returns are to be left out.
+fn payment(
+    columns: &Recognised,
+    row: Dressed<'_>,
+    options: &ReadOptions,
+    paid: &mut Option<(&Column, f64)>,
+    found: &mut Found<'_>,
+) -> Result<(), Refused> {
+    let mut digits = Digits::new();
+    if let Some(column) = &columns.payment {
+        let status = row.text(column, &mut digits)?.to_lowercase();
+        if matches!(status.as_str(), "voided" | "pending" | "authorized" | "expired") {
+            found.not_paid = Some((Reason::NotPaid, column.name.clone(), status));
+            return Ok(());
+        }
+    }
+    let (Some(column), Some((_, total))) = (&columns.paid_back, paid) else { return Ok(()) };
+    let back = row.number(column, Reason::BadAmount)?.unwrap_or(0.0);
+    if back <= 0.0 || options.cleaning.returns == Returns::Drop {
+        return Ok(());
+    }
+    if back >= *total {
+        found.not_paid = Some((Reason::Returned, column.name.clone(), back.to_string()));
+    } else {
+        *total -= back;
+        found.lowered = true;
+    }
+    Ok(())
 }

@@ -1,0 +1,296 @@
+//! What is known about customers themselves: age, gender, region, anything typed.
+
+mod impute;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::identity::Identities;
+use crate::names::Names;
+
+pub use impute::{Imputation, Imputed};
+
+/// Which statement stands when two sources say different things about one customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conflict {
+    /// The first that was read: put the source you trust first.
+    #[default]
+    FirstStands,
+    /// The last that was read.
+    LastStands,
+}
+
+/// The values of one attribute, by customer; `None` where it is not known.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Values {
+    /// Numbers: age, income.
+    Numbers(Vec<Option<f64>>),
+    /// Words: gender, region, occupation; numbers into [`Attribute::words`].
+    Words(Vec<Option<u32>>),
+}
+
+impl Values {
+    fn is_known(&self, row: usize) -> bool {
+        match self {
+            Self::Numbers(v) => v.get(row).copied().flatten().is_some(),
+            Self::Words(v) => v.get(row).copied().flatten().is_some(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Numbers(v) => v.len(),
+            Self::Words(v) => v.len(),
+        }
+    }
+}
+
+/// One attribute.
+#[derive(Clone, Debug)]
+pub struct Attribute {
+    name: String,
+    values: Values,
+    words: Names,
+}
+
+impl Attribute {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its values by customer.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The distinct words, if it holds words.
+    pub fn words(&self) -> &Names {
+        &self.words
+    }
+
+    /// The value of a customer as text; `None` where it is not known.
+    pub fn text(&self, row: usize) -> Option<String> {
+        match &self.values {
+            Values::Numbers(v) => v.get(row).copied().flatten().map(|n| n.to_string()),
+            Values::Words(v) => v.get(row).copied().flatten().map(|w| self.words.name(w).to_owned()),
+        }
+    }
+
+    /// How many customers have no value.
+    pub fn missing(&self) -> usize {
+        (0..self.values.len()).filter(|&row| !self.values.is_known(row)).count()
+    }
+}
+
+/// Attributes of customers, in columns.
+///
+/// ```
+/// use clv_core::attributes::{Attributes, Conflict};
+///
+/// let mut people = Attributes::new(Conflict::FirstStands);
+/// people.state("ada", "age", "36");
+/// people.state("ada", "region", "north");
+/// people.state("bob", "region", "south");
+/// people.state("ada", "age", "37");              // another source: counted, and passed over
+/// assert_eq!(people.conflicts(), 1);
+/// let people = people.typed();
+/// assert_eq!(people.attribute("age").unwrap().text(0).unwrap(), "36");
+/// assert_eq!(people.attribute("age").unwrap().missing(), 1);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    rule: Conflict,
+    customers: Names,
+    columns: Vec<Attribute>,
+    conflicts: u64,
+}
+
+impl Attributes {
+    /// None yet.
+    pub fn new(rule: Conflict) -> Self {
+        Self { rule, ..Self::default() }
+    }
+
+    /// States a value of an attribute, as text. An empty text states nothing.
+    pub fn state(&mut self, customer: &str, attribute: &str, value: &str) {
+        let value = value.trim();
+        let row = self.customers.intern(customer) as usize;
+        let column = match self.columns.iter().position(|c| c.name == attribute) {
+            Some(column) => column,
+            None => {
+                let values = Values::Words(Vec::new());
+                self.columns.push(Attribute { name: attribute.to_owned(), values, words: Names::default() });
+                self.columns.len() - 1
+            }
+        };
+        let customers = self.customers.len();
+        let column = &mut self.columns[column];
+        if value.is_empty() {
+            return;
+        }
+        match &mut column.values {
+            Values::Words(words) => {
+                words.resize(customers, None);
+                let word = column.words.intern(value);
+                settle(&mut words[row], word, self.rule, &mut self.conflicts);
+            }
+            Values::Numbers(numbers) => {
+                numbers.resize(customers, None);
+                // A typed column stays typed: what is no number is not known.
+                if let Some(number) = value.parse().ok().filter(|v: &f64| v.is_finite()) {
+                    settle(&mut numbers[row], number, self.rule, &mut self.conflicts);
+                }
+            }
+        }
+    }
+
+    /// Columns whose every known value is a finite number become numbers.
+    pub fn typed(mut self) -> Self {
+        for column in &mut self.columns {
+            let Values::Words(words) = &column.values else { continue };
+            let number = |text: &str| text.parse().ok().filter(|v: &f64| v.is_finite());
+            let parsed: Option<Vec<f64>> = column.words.iter().map(number).collect();
+            if let Some(numbers) = parsed.filter(|n| !n.is_empty()) {
+                let values = words.iter().map(|w| w.map(|w| numbers[w as usize])).collect();
+                column.values = Values::Numbers(values);
+                column.words = Names::default();
+            }
+        }
+        self.fill_up();
+        self
+    }
+
+    /// Who is known.
+    pub fn customers(&self) -> &Names {
+        &self.customers
+    }
+
+    /// The attributes in order of their first statement.
+    pub fn columns(&self) -> &[Attribute] {
+        &self.columns
+    }
+
+    /// An attribute by name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Statements that contradicted an earlier one.
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts
+    }
+
+    /// Customers under the names that count; values of one customer under two names are settled by
+    /// the rule, in the order in which the names were first read.
+    pub fn settle(&mut self, same: &Identities) {
+        self.fill_up();
+        let (numbers, customers) = same.renumber(&self.customers);
+        let count = customers.len();
+        let (rule, conflicts) = (self.rule, &mut self.conflicts);
+        for column in &mut self.columns {
+            match &mut column.values {
+                Values::Numbers(values) => merge(values, &numbers, count, rule, conflicts),
+                Values::Words(values) => merge(values, &numbers, count, rule, conflicts),
+            }
+        }
+        self.customers = customers;
+    }
+
+    /// Fills what is missing in one attribute.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingColumn`] if there is no such attribute; [`Error::CannotSay`] if the method
+    /// does not fit its type; [`Error::TooLittleData`] if no value is known.
+    pub fn impute(&mut self, attribute: &str, method: Imputation) -> Result<Imputed> {
+        self.fill_up();
+        let position = self.columns.iter().position(|c| c.name == attribute);
+        let position = position
+            .ok_or_else(|| Error::MissingColumn { model: "imputation", column: attribute.to_owned() })?;
+        impute::impute(self, position, method)
+    }
+
+    fn fill_up(&mut self) {
+        let count = self.customers.len();
+        for column in &mut self.columns {
+            match &mut column.values {
+                Values::Numbers(v) => v.resize(count, None),
+                Values::Words(v) => v.resize(count, None),
+            }
+        }
+    }
+}
+
+fn settle<T: Copy + PartialEq>(slot: &mut Option<T>, value: T, rule: Conflict, conflicts: &mut u64) {
+    match *slot {
+        Some(old) if old != value => {
+            *conflicts += 1;
+            if rule == Conflict::LastStands {
+                *slot = Some(value);
+            }
+        }
+        _ => *slot = Some(value),
+    }
+}
+
+fn merge<T: Copy + PartialEq>(
+    values: &mut Vec<Option<T>>,
+    numbers: &[u32],
+    count: usize,
+    rule: Conflict,
+    conflicts: &mut u64,
+) {
+    let mut merged = vec![None; count];
+    for (value, &to) in values.iter().zip(numbers) {
+        if let Some(value) = *value {
+            settle(&mut merged[to as usize], value, rule, conflicts);
+        }
+    }
+    *values = merged;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_numbers_become_numbers_and_words_stay_words() {
+        let mut people = Attributes::new(Conflict::LastStands);
+        for (who, what, value) in [
+            ("a", "age", "30"),
+            ("b", "age", ""),
+            ("c", "age", "41.5"),
+            ("b", "job", "baker"),
+            ("a", "job", "7"),
+        ] {
+            people.state(who, what, value);
+        }
+        people.state("a", "age", "31");
+        let people = people.typed();
+        let Values::Numbers(age) = people.attribute("age").unwrap().values() else { panic!("numbers") };
+        assert_eq!(age, &[Some(31.0), None, Some(41.5)]);
+        assert_eq!(people.attribute("job").unwrap().text(1).as_deref(), Some("baker"));
+        assert_eq!((people.conflicts(), people.attribute("job").unwrap().missing()), (1, 1));
+    }
+
+    #[test]
+    fn two_names_of_one_customer_are_merged_by_the_rule() {
+        for (rule, region) in [(Conflict::FirstStands, "north"), (Conflict::LastStands, "south")] {
+            let mut people = Attributes::new(rule);
+            people.state("device", "region", "north");
+            people.state("ada", "region", "south");
+            people.state("device", "age", "36");
+            let mut same = Identities::default();
+            same.alias("device", "ada");
+            people.settle(&same);
+            let people = people.typed();
+            assert_eq!(people.customers().len(), 1);
+            assert_eq!(people.attribute("region").unwrap().text(0).as_deref(), Some(region));
+            assert_eq!(people.attribute("age").unwrap().text(0).as_deref(), Some("36"));
+            assert_eq!(people.conflicts(), 1);
+        }
+    }
+}

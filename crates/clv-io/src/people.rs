@@ -1,0 +1,179 @@
+//! Tables that are not of purchases: attributes of customers, events, aliases.
+
+use std::path::Path;
+
+use clv_core::Intake;
+use clv_core::events::{Event, EventKind};
+use clv_core::ledger::Reason;
+
+use crate::columns::{CUSTOMER, Column, DATE, File, Shape};
+use crate::dress::Dress;
+use crate::error::{Error, Result};
+use crate::options::ReadOptions;
+use crate::row::key;
+use crate::source;
+use crate::table::{Cell, Digits, Dressed, Line, Refused};
+use crate::values::{DATES, Decimal};
+
+const KIND: &[&str] = &["event", "kind", "type", "action", "activity"];
+const SUBJECT: &[&str] =
+    &["subject", "productid", "sku", "stockcode", "query", "keywords", "campaign", "campaignid", "item"];
+const VALUE: &[&str] = &["value", "duration", "seconds", "rating", "score", "quantity"];
+
+/// Reads a table with a customer column; each other column is an attribute.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("people.csv");
+/// use clv_core::attributes::Conflict;
+/// std::fs::write(&path, "customer_id,age,region\nada,36,north\nbob,,south\n")?;
+/// let mut shop = clv_core::Gathering::new(Default::default(), Conflict::FirstStands);
+/// clv_io::people::attributes(&path, &clv_io::ReadOptions::new(), &mut shop)?;
+/// let people = shop.finish().attributes;
+/// assert_eq!(people.attribute("age").unwrap().missing(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error`]; rows without a customer are entries of the ledger.
+pub fn attributes(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<()> {
+    let table = source::open(path, options)?;
+    let header = table.header().to_vec();
+    let file = File { header: &header, path };
+    let customer = file.needed("customer", options.customer.as_deref(), CUSTOMER)?;
+    let dress = Dress::default();
+    let all: Vec<usize> = (0..header.len()).collect();
+    to.source(&path.display().to_string());
+    table.visit(&all, &mut |line, found| {
+        let entered = match found {
+            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
+            Line::Row(row) => {
+                let row = Dressed { row, dress: &dress };
+                match name(row, &customer, options) {
+                    Err(refused) => refuse(to, line, refused),
+                    Ok(who) => {
+                        for (position, attribute) in header.iter().enumerate() {
+                            if position != customer.position && !attribute.is_empty() {
+                                to.attribute(&who, attribute, &text(row.row.cell(position)));
+                            }
+                        }
+                        to.set_aside(line, Reason::NotAPurchase, &customer.name, "attributes");
+                        Ok(())
+                    }
+                }
+            }
+        };
+        entered.map_err(|source| Error::Log { path: path.into(), source })
+    })
+}
+
+/// Reads a table of events: customer, date, and as far as there are such columns kind, subject and
+/// value. Without a kind column every row is of the kind given.
+///
+/// # Errors
+///
+/// As [`attributes`].
+pub fn events(
+    path: &Path,
+    kind: Option<EventKind>,
+    options: &ReadOptions,
+    to: &mut dyn Intake,
+) -> Result<()> {
+    let table = source::open(path, options)?;
+    let header = table.header().to_vec();
+    let file = File { header: &header, path };
+    let customer = file.needed("customer", options.customer.as_deref(), CUSTOMER)?;
+    let date = file.needed("date", options.date.as_deref(), DATE)?;
+    let (kinds, subject, value) = (file.known(KIND)?, file.known(SUBJECT)?, file.known(VALUE)?);
+    if kind.is_none() && kinds.is_none() {
+        return Err(Error::NoColumn { path: path.into(), what: "event", found: header.clone() });
+    }
+    let dates = Dress::dates(table.as_ref(), &date, Shape::Plain, options, path)?;
+    let dress = Dress { dates, decimal: options.decimal.unwrap_or(Decimal::Point) };
+    let all: Vec<usize> = (0..header.len()).collect();
+    to.source(&path.display().to_string());
+    table.visit(&all, &mut |line, found| {
+        let entered = match found {
+            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
+            Line::Row(row) => {
+                let row = Dressed { row, dress: &dress };
+                let read = || {
+                    let who = name(row, &customer, options)?;
+                    let time = row.moment(&date)?;
+                    let time = time.ok_or_else(|| Refused::new(Reason::MissingDate, &date, "", DATES))?;
+                    Ok((who, time))
+                };
+                match read() {
+                    Err(refused) => refuse(to, line, refused),
+                    Ok((who, time)) => {
+                        let cell = |column: &Option<Column>| {
+                            column.as_ref().map(|c| text(row.row.cell(c.position))).filter(|t| !t.is_empty())
+                        };
+                        let stated = cell(&kinds);
+                        let kind = kind.unwrap_or_else(|| EventKind::of(stated.as_deref().unwrap_or("")));
+                        let named = cell(&subject);
+                        let subject = match kind {
+                            EventKind::Other => named.as_deref().or(stated.as_deref()),
+                            _ => named.as_deref(),
+                        };
+                        let value =
+                            value.as_ref().and_then(|c| row.number(c, Reason::BadQuantity).ok().flatten());
+                        to.event(Event { customer: &who, time, kind, subject, value });
+                        to.set_aside(line, Reason::NotAPurchase, "event", &kind.to_string());
+                        Ok(())
+                    }
+                }
+            }
+        };
+        entered.map_err(|source| Error::Log { path: path.into(), source })
+    })
+}
+
+/// Reads an alias table of two columns: a name, and the name that counts.
+///
+/// # Errors
+///
+/// As [`attributes`]; [`Error::NoColumn`] unless there are two columns.
+pub fn aliases(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<()> {
+    let table = source::open(path, options)?;
+    if table.header().len() < 2 {
+        return Err(Error::NoColumn { path: path.into(), what: "customer", found: table.header().to_vec() });
+    }
+    to.source(&path.display().to_string());
+    table.visit(&[0, 1], &mut |line, found| {
+        let entered = match found {
+            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
+            Line::Row(row) => {
+                let (alias, customer) = (text(row.cell(0)), text(row.cell(1)));
+                to.alias(&key(&alias, options.customer_key), &key(&customer, options.customer_key));
+                to.set_aside(line, Reason::NotAPurchase, "alias", &alias);
+                Ok(())
+            }
+        };
+        entered.map_err(|source| Error::Log { path: path.into(), source })
+    })
+}
+
+fn name(row: Dressed<'_>, customer: &Column, options: &ReadOptions) -> Result<String, Refused> {
+    let mut digits = Digits::new();
+    let text = row.text(customer, &mut digits)?;
+    if text.is_empty() {
+        return Err(Refused::new(Reason::MissingCustomer, customer, "", "a name that is not empty"));
+    }
+    Ok(key(text, options.customer_key).into_owned())
+}
+
+fn refuse(to: &mut dyn Intake, line: u64, refused: Refused) -> clv_core::Result<()> {
+    let Refused { reason, field, value, allowed } = refused;
+    to.reject(line, reason, &field, &value, allowed)
+}
+
+fn text(cell: Cell<'_>) -> String {
+    match cell {
+        Cell::Text(text) => text.trim().to_owned(),
+        Cell::Number(n) if n.is_finite() => n.to_string(),
+        Cell::Moment(wall, _) => clv_core::Moment::from_micros(wall).to_string(),
+        _ => String::new(),
+    }
+}
