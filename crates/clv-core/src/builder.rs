@@ -19,6 +19,8 @@ pub struct LogBuilder {
     log: TransactionLog,
     cleaning: Cleaning,
     seen: HashSet<Same>,
+    /// Identifiers of events that were taken in.
+    events: HashSet<String>,
     /// Customers of rows that a policy left out, for the headline numbers.
     refused: Names,
     /// Sources and lines of the rows kept, where a policy may still leave them out.
@@ -76,6 +78,12 @@ impl LogBuilder {
         let customer = self.log.customers.intern(row.customer);
         let order = row.order.map(|o| self.log.orders.intern(o));
         let product = row.product.map(|p| self.log.products.intern(p));
+        if let Some(event) = row.event
+            && !self.events.insert(event.to_owned())
+        {
+            self.refuse(line, Reason::Duplicate, &row);
+            return Ok(());
+        }
         if self.cleaning.duplicates == Policy::Drop {
             let quantity = row.quantity.map(f64::to_bits);
             if !self.seen.insert((customer, row.time, row.amount, order, product, quantity)) {
@@ -274,7 +282,7 @@ impl LogBuilder {
             reason,
             field: field.to_owned(),
             value,
-            allowed,
+            allowed: allowed.into(),
         }
     }
 

@@ -48,6 +48,24 @@ impl Cut {
         self.grain
     }
 
+    /// That the cut is of this grain.
+    pub(crate) fn expect_grain(&self, grain: Grain) -> Result<()> {
+        if self.grain == grain {
+            return Ok(());
+        }
+        let given = match self.grain {
+            Grain::Exact => "exact",
+            Grain::Hour => "hour",
+            Grain::Day => "day",
+            Grain::Week => "week",
+        };
+        Err(Error::Unreadable {
+            what: "grain of the cut",
+            given: given.to_owned(),
+            allowed: "the grain by which the purchases were merged",
+        })
+    }
+
     /// The cut a span later.
     pub fn plus(&self, span: Span) -> Self {
         Self::at(self.last.plus_days(span.in_days()), self.grain)

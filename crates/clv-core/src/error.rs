@@ -83,6 +83,16 @@ pub enum Error {
         /// The customer.
         customer: String,
     },
+    /// A purchase earlier than what is known of its customer, where order is needed.
+    #[error("customer {customer:?}: a purchase at {given} comes after one at {last}; an ordered summary cannot go back: sort the input, or take a grain ledger")]
+    Late {
+        /// The customer.
+        customer: String,
+        /// When it was.
+        given: String,
+        /// The last that was known.
+        last: String,
+    },
     /// There is nothing to work on.
     #[error("{model} needs {needs}, and there are {found}")]
     TooLittleData {

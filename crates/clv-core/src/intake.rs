@@ -8,6 +8,7 @@ use crate::events::{Event, EventLog};
 use crate::identity::Identities;
 use crate::ledger::{Notice, Reason};
 use crate::log::{Transaction, TransactionLog};
+use crate::scale::Columns;
 
 /// Takes in what readers read, row by row: a log, a summary at scale, a whole shop.
 ///
@@ -45,6 +46,16 @@ pub trait Intake {
 
     /// A fact about the row that is being read.
     fn notice(&mut self, fact: Notice);
+
+    /// Many transactions at once, the first on this line; false if they are wanted row by row.
+    ///
+    /// # Errors
+    ///
+    /// As [`Intake::transaction`].
+    fn columns(&mut self, line: u64, columns: &Columns<'_>) -> Result<bool> {
+        let _ = (line, columns);
+        Ok(false)
+    }
 
     /// Something a customer did besides buying; whether it is wanted.
     fn event(&mut self, event: Event<'_>) -> bool {

@@ -1,12 +1,13 @@
 //! The row ledger: what became of every input row.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a row did not enter the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
@@ -74,7 +75,7 @@ impl fmt::Display for Reason {
 }
 
 /// What was noticed about rows, whether they were kept or not: facts, not fates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Notice {
@@ -115,14 +116,28 @@ impl fmt::Display for Notice {
 }
 
 /// The numbers everybody looks at first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headline {
     /// Rows with a customer, a date and, where there are amounts, an amount.
     pub rows: u64,
     /// Customers with such a row.
     pub customers: u64,
     /// Sum of the amounts, in millionths.
+    #[serde(with = "as_text")]
     pub revenue_micros: i128,
+}
+
+/// JSON has no whole numbers beyond 64 bits.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &i128, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&value.to_string())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i128, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 impl Headline {
@@ -133,7 +148,7 @@ impl Headline {
 }
 
 /// A row that was left out, quoted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRow {
     /// The file, where several were read.
     pub source: Option<String>,
@@ -146,7 +161,7 @@ pub struct RejectedRow {
     /// What stood there, shortened to 80 characters.
     pub value: String,
     /// What is allowed.
-    pub allowed: &'static str,
+    pub allowed: Cow<'static, str>,
 }
 
 impl fmt::Display for RejectedRow {
@@ -165,7 +180,7 @@ impl fmt::Display for RejectedRow {
 /// Every row read is either kept or counted under the reason why not.
 ///
 /// `read = kept + Σ dropped` always holds; [`Ledger::adds_up`] checks it. What was noticed overlaps with both.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Rows read.
     pub read: u64,

@@ -35,6 +35,7 @@
 //! | [`ledger`] | what became of each input row? |
 //! | [`cut`] | what was known when? |
 //! | [`summary`] | what is each customer's history as of a cut? |
+//! | [`scale`] | the same, of logs too large to hold? |
 //! | [`cells`] | which histories are the same? |
 //! | [`features`] | what else was known, by name? |
 //! | [`model`] | what is a model, before and after it is fitted? |
@@ -70,6 +71,7 @@ pub mod model;
 mod names;
 pub mod rfm;
 pub mod saved;
+pub mod scale;
 pub mod stages;
 pub mod summary;
 pub mod units;

@@ -23,12 +23,23 @@ pub struct Transaction<'a> {
     pub quantity: Option<f64>,
     /// In which currency.
     pub currency: Option<&'a str>,
+    /// What identifies this event, however often it is delivered.
+    pub event: Option<&'a str>,
 }
 
 impl<'a> Transaction<'a> {
     /// A purchase without an amount.
     pub fn new(customer: &'a str, time: Moment) -> Self {
-        Self { customer, time, amount: None, order: None, product: None, quantity: None, currency: None }
+        Self {
+            customer,
+            time,
+            amount: None,
+            order: None,
+            product: None,
+            quantity: None,
+            currency: None,
+            event: None,
+        }
     }
 
     /// With an amount.

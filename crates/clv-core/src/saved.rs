@@ -48,6 +48,14 @@ pub enum SavedError {
         /// As computed.
         computed: String,
     },
+    /// A saved ledger or summary that cannot be used.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// No loader knows this kind.
     #[error("no model of kind {kind:?} is registered; known: {known}")]
     UnknownKind {

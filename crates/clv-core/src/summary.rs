@@ -87,6 +87,29 @@ impl Purchases {
         Ok(merged)
     }
 
+    pub(crate) fn empty(grain: Grain, with_amounts: bool) -> Self {
+        Self { grain, starts: vec![0], when: Vec::new(), amount: with_amounts.then(Vec::new) }
+    }
+
+    /// Adds the next customer's purchases, merged and in order.
+    pub(crate) fn add(&mut self, when: &[Moment], amounts: &[i64]) {
+        self.when.extend(when);
+        if let Some(column) = &mut self.amount {
+            column.extend(amounts);
+        }
+        self.starts.push(self.when.len());
+    }
+
+    /// Appends another's customers.
+    pub(crate) fn append(&mut self, other: Self) {
+        let before = self.when.len();
+        self.starts.extend(other.starts.iter().skip(1).map(|start| start + before));
+        self.when.extend(other.when);
+        if let (Some(mine), Some(theirs)) = (&mut self.amount, other.amount) {
+            mine.extend(theirs);
+        }
+    }
+
     /// The grain.
     pub fn grain(&self) -> Grain {
         self.grain
@@ -127,30 +150,7 @@ impl Purchases {
     pub fn summary(&self, cut: Cut, unit: TimeUnit, basis: SpendBasis) -> Result<Summary> {
         let mut summary = Summary::empty(cut, unit, basis, self.amount.is_some());
         for c in 0..self.customers() as u32 {
-            let when = self.when(c);
-            let known = when.partition_point(|&m| m <= cut.last());
-            if known == 0 {
-                summary.first_seen_later += usize::from(!when.is_empty());
-                summary.prospects += usize::from(when.is_empty());
-                continue;
-            }
-            let (first, last) = (when[0], when[known - 1]);
-            summary.customer.push(c);
-            summary.first.push(first);
-            summary.frequency.push((known - 1) as u32);
-            summary.recency.push(last.days_since(first) / unit.days());
-            summary.age.push(cut.last().days_since(first) / unit.days());
-            if let (Some(amounts), Some(spend)) = (self.amounts(c), &mut summary.spend) {
-                let total: i128 = amounts[..known].iter().map(|&v| i128::from(v)).sum();
-                let counted = match basis {
-                    SpendBasis::Repeats => total - i128::from(amounts[0]),
-                    SpendBasis::All => total,
-                };
-                let count = basis.count((known - 1) as u32);
-                spend.mean.push(if count > 0.0 { counted as f64 / (1e6 * count) } else { 0.0 });
-                spend.first.push(amounts[0] as f64 / 1e6);
-                spend.total.push(total as f64 / 1e6);
-            }
+            summary.add(c, self.when(c), self.amounts(c));
         }
         if summary.customer.is_empty() {
             let (model, needs) = ("a summary", "customers who bought on or before the cut");
@@ -216,7 +216,7 @@ impl Summary {
         Purchases::of(log, cut.grain())?.summary(cut, unit, SpendBasis::default())
     }
 
-    fn empty(cut: Cut, unit: TimeUnit, basis: SpendBasis, with_spend: bool) -> Self {
+    pub(crate) fn empty(cut: Cut, unit: TimeUnit, basis: SpendBasis, with_spend: bool) -> Self {
         Self {
             cut,
             unit,
@@ -230,6 +230,70 @@ impl Summary {
             first_seen_later: 0,
             prospects: 0,
         }
+    }
+
+    /// Adds a customer by their purchases in order of time.
+    pub(crate) fn add(&mut self, customer: u32, when: &[Moment], amounts: Option<&[i64]>) {
+        let known = when.partition_point(|&m| m <= self.cut.last());
+        if known == 0 {
+            self.first_seen_later += usize::from(!when.is_empty());
+            self.prospects += usize::from(when.is_empty());
+            return;
+        }
+        let money = amounts.map(|amounts| {
+            (i128::from(amounts[0]), amounts[..known].iter().map(|&v| i128::from(v)).sum())
+        });
+        self.add_totals(customer, when[0], when[known - 1], known as u32, money);
+    }
+
+    /// Adds a customer by first and last purchase, number of purchases, and the first and all money.
+    pub(crate) fn add_totals(
+        &mut self,
+        customer: u32,
+        first: Moment,
+        last: Moment,
+        purchases: u32,
+        money: Option<(i128, i128)>,
+    ) {
+        let days = self.unit.days();
+        self.customer.push(customer);
+        self.first.push(first);
+        self.frequency.push(purchases - 1);
+        self.recency.push(last.days_since(first) / days);
+        self.age.push(self.cut.last().days_since(first) / days);
+        if let (Some((first, total)), Some(spend)) = (money, &mut self.spend) {
+            let counted = match self.basis {
+                SpendBasis::Repeats => total - first,
+                SpendBasis::All => total,
+            };
+            let count = self.basis.count(purchases - 1);
+            spend.mean.push(if count > 0.0 { counted as f64 / (1e6 * count) } else { 0.0 });
+            spend.first.push(first as f64 / 1e6);
+            spend.total.push(total as f64 / 1e6);
+        }
+    }
+
+    /// Appends another's customers, whose numbers begin after `before`.
+    pub(crate) fn append(&mut self, other: Self, before: u32) {
+        if self.is_empty() && before == 0 {
+            let (later, prospects) = (self.first_seen_later, self.prospects);
+            *self = other;
+            self.first_seen_later += later;
+            self.prospects += prospects;
+            return;
+        }
+        self.customer.extend(other.customer.iter().map(|c| c + before));
+        self.first.extend(other.first);
+        self.frequency.extend(other.frequency);
+        self.recency.extend(other.recency);
+        self.age.extend(other.age);
+        if let (Some(mine), Some(theirs)) = (&mut self.spend, other.spend) {
+            mine.mean.extend(theirs.mean);
+            mine.first.extend(theirs.first);
+            mine.total.extend(theirs.total);
+        }
+        self.first_seen_later += other.first_seen_later;
+        self.prospects += other.prospects;
     }
 
     /// Number of customers.

@@ -172,14 +172,32 @@ pub enum Grain {
 impl Grain {
     /// The start of the grain in which a moment lies.
     pub fn floor(self, when: Moment) -> Moment {
-        // 1970-01-01 was a Thursday, three days after a Monday.
-        let (length, offset) = match self {
+        self.start(self.index(when))
+    }
+
+    /// The number of the grain in which a moment lies, counted from that of 1970-01-01.
+    #[inline]
+    pub fn index(self, when: Moment) -> i64 {
+        let (length, offset) = self.length();
+        when.0.saturating_add(offset).div_euclid(length)
+    }
+
+    /// The start of the grain of this number.
+    #[inline]
+    pub fn start(self, index: i64) -> Moment {
+        let (length, offset) = self.length();
+        Moment(index.saturating_mul(length).saturating_sub(offset))
+    }
+
+    /// Microseconds in a grain, and how long before 1970-01-01 that day's grain began.
+    const fn length(self) -> (i64, i64) {
+        match self {
             Self::Exact => (1, 0),
             Self::Hour => (3_600_000_000, 0),
             Self::Day => (MICROS_PER_DAY, 0),
+            // 1970-01-01 was a Thursday, three days after a Monday.
             Self::Week => (7 * MICROS_PER_DAY, 3 * MICROS_PER_DAY),
-        };
-        Moment((when.0 + offset).div_euclid(length) * length - offset)
+        }
     }
 }
 
