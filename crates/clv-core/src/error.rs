@@ -84,7 +84,9 @@ pub enum Error {
         customer: String,
     },
     /// A purchase earlier than what is known of its customer, where order is needed.
-    #[error("customer {customer:?}: a purchase at {given} comes after one at {last}; an ordered summary cannot go back: sort the input, or take a grain ledger")]
+    #[error(
+        "customer {customer:?}: a purchase at {given} comes after one at {last}; an ordered summary cannot go back: sort the input, or take a grain ledger"
+    )]
     Late {
         /// The customer.
         customer: String,

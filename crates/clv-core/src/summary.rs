@@ -240,9 +240,8 @@ impl Summary {
             self.prospects += usize::from(when.is_empty());
             return;
         }
-        let money = amounts.map(|amounts| {
-            (i128::from(amounts[0]), amounts[..known].iter().map(|&v| i128::from(v)).sum())
-        });
+        let money = amounts
+            .map(|amounts| (i128::from(amounts[0]), amounts[..known].iter().map(|&v| i128::from(v)).sum()));
         self.add_totals(customer, when[0], when[known - 1], known as u32, money);
     }
 

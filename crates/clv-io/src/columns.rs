@@ -154,6 +154,8 @@ pub struct Recognised {
     pub(crate) paid_back: Option<Column>,
     pub(crate) payment: Option<Column>,
     pub(crate) cancelled: Option<Column>,
+    /// What identifies an event, however often it is delivered.
+    pub event: Option<Column>,
 }
 
 impl Recognised {
@@ -195,6 +197,7 @@ impl Recognised {
             paid_back: None,
             payment: None,
             cancelled: None,
+            event: options.event.as_deref().map(|name| file.named(name)).transpose()?,
         })
     }
 
@@ -215,6 +218,7 @@ impl Recognised {
             paid_back: file.known(&["refundedamount"])?,
             payment: file.known(&["financialstatus"])?,
             cancelled: file.known(&["cancelledat"])?,
+            event: options.event.as_deref().map(|name| file.named(name)).transpose()?,
         })
     }
 
@@ -227,7 +231,8 @@ impl Recognised {
             Some(AmountFrom::Product { quantity, price }) => needed.extend([quantity, price]),
             None => {}
         }
-        let optional = [quantity, order, product, currency, &self.paid_back, &self.payment, &self.cancelled];
+        let Self { paid_back, payment, cancelled, event, .. } = self;
+        let optional = [quantity, order, product, currency, paid_back, payment, cancelled, event];
         needed.extend(optional.into_iter().flatten());
         let mut positions: Vec<usize> = needed.into_iter().map(|c| c.position).collect();
         positions.sort_unstable();

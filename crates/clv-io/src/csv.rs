@@ -1,14 +1,17 @@
 //! CSV in every dress: plain or packed, with commas, semicolons, tabs or bars, quoted or not; and
 //! files without a header in the two shapes that CDNOW comes in.
 
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use clv_core::scale::{Columns, CustomerColumn};
 use csv::ByteRecord;
 
 use crate::error::{Error, Result};
-use crate::table::{Cell, Line, Row, Table, Visit};
-use crate::values::Dates;
+use crate::source::Plain;
+use crate::table::{Batch, Cell, Line, Row, Table, Visit};
+use crate::values::{Dates, iso_days};
 
 /// How much is looked at before reading begins.
 const HEAD: u64 = 1 << 18;
@@ -16,7 +19,11 @@ const HEAD: u64 = 1 << 18;
 const SAMPLE: usize = 2_000;
 
 /// Opens CSV text; `name` stands for the file in errors.
-pub(crate) fn open(mut source: Box<dyn Read>, name: &Path) -> Result<Box<dyn Table>> {
+pub(crate) fn open(
+    mut source: Box<dyn Read + Send>,
+    name: &Path,
+    plain: Option<Plain>,
+) -> Result<Box<dyn Table>> {
     let io = |source| Error::Io { path: name.into(), source };
     let mut head = Vec::new();
     source.by_ref().take(HEAD).read_to_end(&mut head).map_err(io)?;
@@ -27,7 +34,7 @@ pub(crate) fn open(mut source: Box<dyn Read>, name: &Path) -> Result<Box<dyn Tab
         let rest = Box::new(Cursor::new(head.clone()).chain(source));
         return Ok(Box::new(Cdnow { header, head, rest, name: name.into() }));
     }
-    Ok(Box::new(Csv::open(head, source, name)?))
+    Ok(Box::new(Csv::open(head, source, name, plain)?))
 }
 
 fn first_line(head: &[u8]) -> &[u8] {
@@ -35,35 +42,264 @@ fn first_line(head: &[u8]) -> &[u8] {
 }
 
 struct Csv {
-    reader: csv::Reader<Box<dyn Read>>,
     header: Vec<String>,
+    delimiter: u8,
     sample: Vec<ByteRecord>,
-    /// After \r\n the reader says a record begins before the \n, so a line too early.
-    late: u64,
+    rest: Box<dyn Read + Send>,
+    /// Where the rows begin in the text, and how many lines stand before them.
+    body: u64,
+    lines: u64,
+    plain: Option<Plain>,
+    /// A part must not meet a quote: what it opens may close in another part.
+    is_part: bool,
     name: PathBuf,
 }
 
 impl Csv {
-    fn open(head: Vec<u8>, rest: Box<dyn Read>, name: &Path) -> Result<Self> {
+    fn open(head: Vec<u8>, rest: Box<dyn Read + Send>, name: &Path, plain: Option<Plain>) -> Result<Self> {
         let line = first_line(&head);
-        let late = u64::from(line.ends_with(b"\r"));
         let count = |d: u8| line.iter().filter(|b| **b == d).count();
         let delimiter = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|d| count(*d)).unwrap_or(b',');
-        let mut builder = csv::ReaderBuilder::new();
-        builder.delimiter(delimiter).flexible(true).has_headers(true);
         // The last record of the head may be cut short: a sample does not need it.
-        let mut sample = Vec::new();
         let whole = if (head.len() as u64) < HEAD { head.len() } else { last_newline(&head) };
-        for record in builder.from_reader(&head[..whole]).byte_records().take(SAMPLE) {
+        let mut reader = builder(delimiter).from_reader(&head[..whole]);
+        let header = reader.byte_headers().map_err(|e| damaged(e, name))?.iter().map(column_name).collect();
+        let at = reader.position().byte();
+        let mut sample = Vec::new();
+        for record in reader.byte_records().take(SAMPLE) {
             match record {
                 Ok(record) => sample.push(record),
                 Err(_) => break,
             }
         }
-        let source: Box<dyn Read> = Box::new(Cursor::new(head).chain(rest));
-        let mut reader = builder.buffer_capacity(1 << 16).from_reader(source);
-        let header = reader.byte_headers().map_err(|e| damaged(e, name))?.iter().map(column_name).collect();
-        Ok(Self { reader, header, sample, late, name: name.into() })
+        // The header ends before its line break.
+        let body = head[at as usize..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count() as u64 + at;
+        let lines = memchr::memchr_iter(b'\n', &head[..body as usize]).count() as u64;
+        let rest = Box::new(Cursor::new(head).chain(rest));
+        Ok(Self { header, delimiter, sample, rest, body, lines, plain, is_part: false, name: name.into() })
+    }
+
+    /// Rows by hand as long as no quote is met, which is all there is to most large files; from then
+    /// on with all the rules of CSV.
+    fn rows(mut self: Box<Self>, visit: &mut dyn Visit) -> Result<u64> {
+        let io = |source| Error::Io { path: self.name.clone(), source };
+        std::io::copy(&mut self.rest.by_ref().take(self.body), &mut std::io::sink()).map_err(io)?;
+        let mut lines = self.lines;
+        let mut buffer: Vec<u8> = Vec::with_capacity(2 * CHUNK);
+        let mut found = Plainly::default();
+        loop {
+            let carried = buffer.len();
+            let read = self.rest.by_ref().take(CHUNK as u64).read_to_end(&mut buffer).map_err(io)?;
+            if memchr::memchr(b'"', &buffer[carried..]).is_some() {
+                return self.quoted(buffer, lines, visit);
+            }
+            let ended = read == 0;
+            let whole =
+                if ended { buffer.len() } else { memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1) };
+            lines = self.plain_rows(&buffer[..whole], lines, &mut found, visit)?;
+            buffer.drain(..whole);
+            if ended {
+                return Ok(lines);
+            }
+        }
+    }
+
+    /// Whole lines without quotes: all at once if they are as simple as most, else one by one.
+    fn plain_rows(&self, text: &[u8], lines: u64, found: &mut Plainly, visit: &mut dyn Visit) -> Result<u64> {
+        let width = self.header.len();
+        let count = found.cut(text, self.delimiter, width);
+        if !found.line.is_empty() {
+            let first = lines + u64::from(found.line[0]);
+            let mut batch = PlainBatch { text, fields: &found.fields, width, numbers: &mut found.numbers };
+            if !visit.batch(first, &mut batch)? {
+                for (row, line) in found.fields.chunks_exact(width).zip(&found.line) {
+                    visit.line(lines + u64::from(*line), Line::Row(&PlainRow { text, fields: row }))?;
+                }
+            }
+        }
+        for (line, fields) in found.broken.drain(..) {
+            broken(lines + u64::from(line), fields, visit)?;
+        }
+        Ok(lines + u64::from(count))
+    }
+
+    /// What follows, with all the rules of CSV.
+    fn quoted(self, buffer: Vec<u8>, lines: u64, visit: &mut dyn Visit) -> Result<u64> {
+        if self.is_part {
+            return Err(Error::NotInParts);
+        }
+        // After \r\n the reader says a record begins before the \n, so a line too early.
+        let late = u64::from(first_line(&buffer).ends_with(b"\r"));
+        let mut reader =
+            builder(self.delimiter).has_headers(false).from_reader(Cursor::new(buffer).chain(self.rest));
+        let mut record = ByteRecord::new();
+        while reader.read_byte_record(&mut record).map_err(|e| damaged(e, &self.name))? {
+            let position = record.position();
+            let late = if position.is_some_and(|p| p.byte() > 0) { late } else { 0 };
+            let line = lines + late + position.map_or(0, csv::Position::line);
+            if record.len() == self.header.len() {
+                visit.line(line, Line::Row(&record))?;
+            } else {
+                broken(line, record.len(), visit)?;
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// How much is read at a time.
+const CHUNK: usize = 1 << 18;
+
+fn builder(delimiter: u8) -> csv::ReaderBuilder {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.delimiter(delimiter).flexible(true).buffer_capacity(1 << 16);
+    builder
+}
+
+fn broken(line: u64, found: usize, visit: &mut dyn Visit) -> Result<()> {
+    let found = format!("{found} fields");
+    visit.line(line, Line::Broken(&found, "as many fields as the header has"))
+}
+
+/// Where the fields of a text without quotes begin and end.
+#[derive(Default)]
+struct Plainly {
+    /// Of all sound rows, one after the other.
+    fields: Vec<(u32, u32)>,
+    /// The line of each sound row, counted from one within the text.
+    line: Vec<u32>,
+    /// Lines with another number of fields than the header.
+    broken: Vec<(u32, usize)>,
+    numbers: Numbers,
+}
+
+impl Plainly {
+    /// Cuts whole lines into fields; gives the number of lines.
+    fn cut(&mut self, text: &[u8], delimiter: u8, width: usize) -> u32 {
+        self.fields.clear();
+        self.line.clear();
+        let (mut line, mut start, mut line_start) = (0, 0, 0);
+        // The last line may end with the file.
+        let last = (!text.is_empty() && !text.ends_with(b"\n")).then_some(text.len());
+        let mut row = 0;
+        for end in memchr::memchr2_iter(delimiter, b'\n', text).chain(last) {
+            if end < text.len() && text[end] == delimiter {
+                self.fields.push((start as u32, end as u32));
+                start = end + 1;
+                continue;
+            }
+            line += 1;
+            let last = if end > line_start && text[end - 1] == b'\r' { end - 1 } else { end };
+            if last > line_start {
+                self.fields.push((start as u32, last.max(start) as u32));
+                if self.fields.len() - row == width {
+                    self.line.push(line);
+                    row += width;
+                } else {
+                    self.broken.push((line, self.fields.len() - row));
+                    self.fields.truncate(row);
+                }
+            }
+            start = end + 1;
+            line_start = start;
+        }
+        line
+    }
+}
+
+/// Columns read out of text.
+#[derive(Default)]
+struct Numbers {
+    customer: Vec<i64>,
+    day: Vec<i32>,
+    amount: Vec<f64>,
+}
+
+struct PlainBatch<'a> {
+    text: &'a [u8],
+    fields: &'a [(u32, u32)],
+    width: usize,
+    numbers: &'a mut Numbers,
+}
+
+impl PlainBatch<'_> {
+    /// Reads a column; false at the first row that is not as simple as most.
+    fn fill<T>(&self, to: &mut Vec<T>, position: usize, read: impl Fn(&[u8]) -> Option<T>) -> bool {
+        to.clear();
+        let cells = self.fields.iter().skip(position).step_by(self.width);
+        for &(start, end) in cells {
+            match read(&self.text[start as usize..end as usize]) {
+                Some(value) => to.push(value),
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl Batch for PlainBatch<'_> {
+    fn columns(&mut self, customer: usize, date: usize, amount: Option<usize>) -> Option<Columns<'_>> {
+        let mut numbers = std::mem::take(self.numbers);
+        let simple = self.fill(&mut numbers.customer, customer, whole_number)
+            && self.fill(&mut numbers.day, date, iso_days)
+            && amount.is_none_or(|position| self.fill(&mut numbers.amount, position, plain_decimal));
+        *self.numbers = numbers;
+        let Numbers { customer, day, amount: amounts } = &*self.numbers;
+        let amount = amount.map(|_| amounts.as_slice());
+        simple.then_some(Columns { customer: CustomerColumn::I64(customer), day, amount })
+    }
+}
+
+/// Digits that a number would be written with again: no sign, no zero before them.
+fn whole_number(text: &[u8]) -> Option<i64> {
+    if !(1..=18).contains(&text.len()) || (text[0] == b'0' && text.len() > 1) {
+        return None;
+    }
+    digits(text, 0).map(|n| n as i64)
+}
+
+/// Digits with or without a point, so few that the quotient is the nearest number: both sides of it
+/// are exact (Clinger 1990).
+fn plain_decimal(text: &[u8]) -> Option<f64> {
+    const TENS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    if !(1..=16).contains(&text.len()) {
+        return None;
+    }
+    match text.iter().position(|b| *b == b'.') {
+        None if text.len() <= 15 => digits(text, 0).map(|n| n as f64),
+        None => None,
+        Some(0) => None,
+        Some(point) => {
+            let cents = &text[point + 1..];
+            let number = digits(cents, digits(&text[..point], 0)?)?;
+            Some(number as f64 / TENS[cents.len()])
+        }
+    }
+}
+
+fn digits(text: &[u8], before: u64) -> Option<u64> {
+    let mut number = before;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = 10 * number + u64::from(digit);
+    }
+    Some(number)
+}
+
+/// A row of a text without quotes.
+struct PlainRow<'a> {
+    text: &'a [u8],
+    fields: &'a [(u32, u32)],
+}
+
+impl Row for PlainRow<'_> {
+    fn cell(&self, position: usize) -> Cell<'_> {
+        let Some(&(start, end)) = self.fields.get(position) else { return Cell::Missing };
+        std::str::from_utf8(&self.text[start as usize..end as usize]).map_or(Cell::NotText, Cell::Text)
     }
 }
 
@@ -105,18 +341,55 @@ impl Table for Csv {
         texts.filter(|text| !text.is_empty()).collect()
     }
 
-    fn visit(mut self: Box<Self>, _: &[usize], visit: &mut Visit<'_>) -> Result<()> {
-        let mut record = ByteRecord::new();
-        while self.reader.read_byte_record(&mut record).map_err(|e| damaged(e, &self.name))? {
-            let line = self.late + record.position().map_or(0, csv::Position::line);
-            if record.len() == self.header.len() {
-                visit(line, Line::Row(&record))?;
-            } else {
-                let found = format!("{} fields", record.len());
-                visit(line, Line::Broken(&found, "as many fields as the header has"))?;
-            }
+    fn visit(self: Box<Self>, _: &[usize], visit: &mut dyn Visit) -> Result<u64> {
+        self.rows(visit)
+    }
+
+    fn split(self: Box<Self>, parts: usize) -> Vec<Box<dyn Table>> {
+        let quoted =
+            self.sample.iter().any(|r| r.iter().any(|f| f.contains(&b'"') || f.contains(&self.delimiter)));
+        let Some(plain) = self.plain.clone().filter(|p| parts > 1 && !quoted && p.length > 4 * HEAD) else {
+            return vec![self];
+        };
+        match self.parts(&plain, parts) {
+            Ok(parts) => parts,
+            // A file that cannot be opened again says so when it is read.
+            Err(_) => vec![self],
         }
-        Ok(())
+    }
+}
+
+impl Csv {
+    /// Ranges that begin and end with a line.
+    fn parts(&self, plain: &Plain, parts: usize) -> std::io::Result<Vec<Box<dyn Table>>> {
+        let body = plain.start + self.body;
+        let mut starts = vec![body];
+        for i in 1..parts as u64 {
+            let at = body + (plain.length - body) * i / parts as u64;
+            let mut file = File::open(&plain.path)?;
+            file.seek(SeekFrom::Start(at))?;
+            let mut line = Vec::new();
+            BufReader::new(file).read_until(b'\n', &mut line)?;
+            starts.push(at + line.len() as u64);
+        }
+        starts.push(plain.length);
+        let mut found: Vec<Box<dyn Table>> = Vec::new();
+        for range in starts.windows(2).filter(|range| range[0] < range[1]) {
+            let mut file = File::open(&plain.path)?;
+            file.seek(SeekFrom::Start(range[0]))?;
+            found.push(Box::new(Self {
+                header: self.header.clone(),
+                delimiter: self.delimiter,
+                sample: Vec::new(),
+                rest: Box::new(file.take(range[1] - range[0])),
+                body: 0,
+                lines: if found.is_empty() { self.lines } else { 0 },
+                plain: None,
+                is_part: true,
+                name: self.name.clone(),
+            }));
+        }
+        Ok(found)
     }
 }
 
@@ -124,7 +397,7 @@ impl Table for Csv {
 struct Cdnow {
     header: Vec<String>,
     head: Vec<u8>,
-    rest: Box<dyn Read>,
+    rest: Box<dyn Read + Send>,
     name: PathBuf,
 }
 
@@ -162,14 +435,18 @@ impl Table for Cdnow {
         head.lines().take(SAMPLE).filter_map(field).collect()
     }
 
-    fn visit(self: Box<Self>, _: &[usize], visit: &mut Visit<'_>) -> Result<()> {
+    fn split(self: Box<Self>, _: usize) -> Vec<Box<dyn Table>> {
+        vec![self]
+    }
+
+    fn visit(self: Box<Self>, _: &[usize], visit: &mut dyn Visit) -> Result<u64> {
         let mut reader = BufReader::new(self.rest);
         let (mut text, mut line) = (Vec::new(), 0);
         loop {
             text.clear();
             let read = reader.read_until(b'\n', &mut text);
             if read.map_err(|source| Error::Io { path: self.name.clone(), source })? == 0 {
-                return Ok(());
+                return Ok(0);
             }
             line += 1;
             if text.iter().all(u8::is_ascii_whitespace) {
@@ -177,10 +454,10 @@ impl Table for Cdnow {
             }
             let fields = Fields(std::str::from_utf8(&text).unwrap_or("").split_whitespace().collect());
             if fields.0.len() == self.header.len() {
-                visit(line, Line::Row(&fields))?;
+                visit.line(line, Line::Row(&fields))?;
             } else {
                 let found = format!("{} fields", fields.0.len());
-                visit(line, Line::Broken(&found, "as many fields as the first line has"))?;
+                visit.line(line, Line::Broken(&found, "as many fields as the first line has"))?;
             }
         }
     }

@@ -99,6 +99,10 @@ pub enum Error {
         /// The reader's word.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file was to be read in parts, and has quotes that may span them. (Within this crate: the
+    /// file is then read whole.)
+    #[error("quotes: the file cannot be read in parts")]
+    NotInParts,
     /// The log refused it.
     #[error("{}: {source}", path.display())]
     Log {

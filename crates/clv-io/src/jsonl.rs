@@ -12,7 +12,7 @@ const HEAD: u64 = 1 << 18;
 const SAMPLE: usize = 2_000;
 
 /// Opens JSON lines; `name` stands for the file in errors.
-pub(crate) fn open(mut source: Box<dyn Read>, name: &Path) -> Result<Box<dyn Table>> {
+pub(crate) fn open(mut source: Box<dyn Read + Send>, name: &Path) -> Result<Box<dyn Table>> {
     let mut head = Vec::new();
     let io = |source| Error::Io { path: name.into(), source };
     source.by_ref().take(HEAD).read_to_end(&mut head).map_err(io)?;
@@ -70,7 +70,7 @@ pub(crate) fn cell(value: Option<&Value>) -> Cell<'_> {
 struct JsonLines {
     header: Vec<String>,
     sample: Vec<Value>,
-    rest: Box<dyn Read>,
+    rest: Box<dyn Read + Send>,
     name: PathBuf,
 }
 
@@ -100,12 +100,17 @@ impl Table for JsonLines {
         cells.collect()
     }
 
-    fn visit(self: Box<Self>, _: &[usize], visit: &mut Visit<'_>) -> Result<()> {
+    fn visit(self: Box<Self>, _: &[usize], visit: &mut dyn Visit) -> Result<u64> {
         let header = &self.header;
         objects(self.rest, &self.name, &mut |line, object| match object {
-            Ok(value) => visit(line, Line::Row(&Object { value, header })),
-            Err(found) => visit(line, Line::Broken(found, "one JSON object a line")),
-        })
+            Ok(value) => visit.line(line, Line::Row(&Object { value, header })),
+            Err(found) => visit.line(line, Line::Broken(found, "one JSON object a line")),
+        })?;
+        Ok(0)
+    }
+
+    fn split(self: Box<Self>, _: usize) -> Vec<Box<dyn Table>> {
+        vec![self]
     }
 }
 

@@ -9,7 +9,7 @@
 //! let ledger = reading.log.ledger();
 //! assert!(ledger.adds_up());
 //! assert_eq!(ledger.quoted[0].to_string(),
-//!     "line 3, field \"amount\": unreadable amount: \"oops\"; allowed: a number such as 12.50");
+//!     "line 3, field \"amount\": unreadable amount: \"oops\"; allowed: a number such as 12.50 (or 12,50 with a decimal comma)");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -37,6 +37,7 @@ pub mod options;
 pub mod parquet;
 pub mod people;
 mod row;
+mod scale;
 mod segment;
 mod source;
 mod table;
@@ -49,16 +50,16 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clv_core::ledger::Reason;
 use clv_core::{Intake, LogBuilder, TransactionLog};
 
 pub use columns::{Recognised, Shape};
 pub use dress::Dress;
 pub use error::{Error, Result};
 pub use options::{CustomerKey, ReadOptions};
+pub use scale::{Decoding, read_scaled};
 pub use source::files;
 
-use table::{Dressed, Line, Table};
+use table::Table;
 
 /// A log, and what its sources were recognised as.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ fn read_one(path: &Path, options: &ReadOptions, several: bool, to: &mut dyn Inta
         to.source(&path.display().to_string());
     }
     let table = source::open(path, options)?;
-    if source::is_json_lines(path) && segment::is_segment(table.header()) && options.customer.is_none() {
+    if is_segment(path, table.as_ref(), options) {
         segment::read(source::text(path, options)?, path, options, to)?;
         let (shape, columns, dress) = (Shape::SegmentEvents, None, Dress::default());
         return Ok(Source { path: path.into(), shape, columns, dress });
@@ -137,13 +138,17 @@ fn read_one(path: &Path, options: &ReadOptions, several: bool, to: &mut dyn Inta
     enter_table(table, path, options, to)
 }
 
+fn is_segment(path: &Path, table: &dyn Table, options: &ReadOptions) -> bool {
+    source::is_json_lines(path) && segment::is_segment(table.header()) && options.customer.is_none()
+}
+
 /// Reads delimited text from anywhere; `name` stands for the file in errors.
 ///
 /// # Errors
 ///
 /// As [`read_log`].
-pub fn read_csv(text: impl Read + 'static, name: &Path, options: &ReadOptions) -> Result<Reading> {
-    read_table(csv::open(source::decoded(text, options)?, name)?, name, options)
+pub fn read_csv(text: impl Read + Send + 'static, name: &Path, options: &ReadOptions) -> Result<Reading> {
+    read_table(csv::open(source::decoded(text, options)?, name, None)?, name, options)
 }
 
 /// Reads JSON lines from anywhere; `name` stands for the file in errors.
@@ -151,7 +156,11 @@ pub fn read_csv(text: impl Read + 'static, name: &Path, options: &ReadOptions) -
 /// # Errors
 ///
 /// As [`read_log`].
-pub fn read_json_lines(text: impl Read + 'static, name: &Path, options: &ReadOptions) -> Result<Reading> {
+pub fn read_json_lines(
+    text: impl Read + Send + 'static,
+    name: &Path,
+    options: &ReadOptions,
+) -> Result<Reading> {
     read_table(jsonl::open(source::decoded(text, options)?, name)?, name, options)
 }
 
@@ -169,12 +178,7 @@ fn enter_table(
 ) -> Result<Source> {
     let columns = Recognised::of(table.header(), options, path)?;
     let dress = Dress::of(table.as_ref(), &columns, options, path)?;
-    table.visit(&columns.positions(), &mut |line, found| {
-        let entered = match found {
-            Line::Row(row) => row::enter(to, line, &columns, Dressed { row, dress: &dress }, options),
-            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
-        };
-        entered.map_err(|source| Error::Log { path: path.into(), source })
-    })?;
+    let mut entering = row::Entering { to, columns: &columns, dress: &dress, options, path };
+    table.visit(&columns.positions(), &mut entering)?;
     Ok(Source { path: path.into(), shape: columns.shape, columns: Some(columns), dress })
 }

@@ -34,6 +34,7 @@ pub struct ReadOptions {
     pub(crate) decimal: Option<Decimal>,
     pub(crate) encoding: Option<String>,
     pub(crate) customer_key: CustomerKey,
+    pub(crate) event: Option<String>,
     pub(crate) cleaning: Cleaning,
 }
 
@@ -57,6 +58,11 @@ impl ReadOptions {
     /// do, if both are recognised.)
     pub fn amount(self, column: impl Into<String>) -> Self {
         Self { amount: Some(column.into()), ..self }
+    }
+
+    /// The column that identifies an event: one delivered again is counted as a duplicate.
+    pub fn event_id(self, column: impl Into<String>) -> Self {
+        Self { event: Some(column.into()), ..self }
     }
 
     /// How dates are written, in the letters of `strftime`: `%m/%d/%Y %H:%M`.

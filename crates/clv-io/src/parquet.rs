@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
@@ -14,13 +15,14 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
+use clv_core::scale::{Columns, CustomerColumn};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::Reading;
 use crate::error::{Error, Result};
 use crate::options::ReadOptions;
-use crate::table::{Cell, Line, Row, Table, Visit};
+use crate::table::{Batch, Cell, Line, Row, Table, Visit};
 
 /// Reads Arrow record batches of one schema as a log; `name` stands for the file in errors.
 ///
@@ -39,14 +41,12 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Table>> {
     let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(e, path))?;
     let header = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let metadata = builder.metadata().clone();
-    // A look at the first rows; the metadata are read once.
+    // A look at the first rows.
     let mut rows =
         builder.with_batch_size(SAMPLE).with_limit(SAMPLE).build().map_err(|e| damaged(e, path))?;
     let sample =
         rows.next().transpose().map_err(|e| Error::Format { path: path.into(), source: Box::new(e) })?;
-    drop(metadata);
-    Ok(Box::new(ParquetFile { header, sample, path: path.into() }))
+    Ok(Box::new(ParquetFile { header, sample, path: path.into(), groups: None }))
 }
 
 const SAMPLE: usize = 2_000;
@@ -59,6 +59,8 @@ struct ParquetFile {
     header: Vec<String>,
     sample: Option<RecordBatch>,
     path: PathBuf,
+    /// Row groups to read, with the rows before them; all if none are named.
+    groups: Option<(Range<usize>, u64)>,
 }
 
 impl Table for ParquetFile {
@@ -70,19 +72,42 @@ impl Table for ParquetFile {
         self.sample.iter().flat_map(|batch| sample_of(batch, position)).collect()
     }
 
-    fn visit(self: Box<Self>, needed: &[usize], visit: &mut Visit<'_>) -> Result<()> {
+    fn visit(self: Box<Self>, needed: &[usize], visit: &mut dyn Visit) -> Result<u64> {
         let path = &self.path;
         let file = File::open(path).map_err(|source| Error::Io { path: path.clone(), source })?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(e, path))?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), needed.iter().copied());
-        let batches =
-            builder.with_projection(mask).with_batch_size(8192).build().map_err(|e| damaged(e, path))?;
+        let mut builder = builder.with_projection(mask).with_batch_size(8192);
         let mut line = 0;
+        if let Some((groups, before)) = &self.groups {
+            builder = builder.with_row_groups(groups.clone().collect());
+            line = *before;
+        }
+        let batches = builder.build().map_err(|e| damaged(e, path))?;
         for batch in batches {
             let batch = batch.map_err(|e| Error::Format { path: path.clone(), source: Box::new(e) })?;
             visit_batch(&batch, &self.header, needed, path, &mut line, visit)?;
         }
-        Ok(())
+        Ok(0)
+    }
+
+    fn split(self: Box<Self>, parts: usize) -> Vec<Box<dyn Table>> {
+        let rows = || -> Option<Vec<u64>> {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&self.path).ok()?).ok()?;
+            Some(builder.metadata().row_groups().iter().map(|group| group.num_rows() as u64).collect())
+        };
+        // A file that cannot be opened again says so when it is read.
+        let Some(rows) = rows().filter(|rows| rows.len() > 1 && parts > 1) else { return vec![self] };
+        let parts = parts.min(rows.len());
+        let part = |i: usize| {
+            let groups = rows.len() * i / parts..rows.len() * (i + 1) / parts;
+            let before = rows[..groups.start].iter().sum();
+            let (header, path) = (self.header.clone(), self.path.clone());
+            let part: Box<dyn Table> =
+                Box::new(Self { header, sample: None, path, groups: Some((groups, before)) });
+            part
+        };
+        (0..parts).map(part).collect()
     }
 }
 
@@ -101,12 +126,16 @@ impl Table for Batches {
         self.batches.front().map(|batch| sample_of(batch, position)).unwrap_or_default()
     }
 
-    fn visit(self: Box<Self>, needed: &[usize], visit: &mut Visit<'_>) -> Result<()> {
+    fn visit(self: Box<Self>, needed: &[usize], visit: &mut dyn Visit) -> Result<u64> {
         let mut line = 0;
         for batch in &self.batches {
             visit_batch(batch, &self.header, needed, &self.path, &mut line, visit)?;
         }
-        Ok(())
+        Ok(0)
+    }
+
+    fn split(self: Box<Self>, _: usize) -> Vec<Box<dyn Table>> {
+        vec![self]
     }
 }
 
@@ -128,8 +157,12 @@ fn visit_batch(
     needed: &[usize],
     path: &Path,
     line: &mut u64,
-    visit: &mut Visit<'_>,
+    visit: &mut dyn Visit,
 ) -> Result<()> {
+    if visit.batch(*line + 1, &mut Named { batch, header })? {
+        *line += batch.num_rows() as u64;
+        return Ok(());
+    }
     let mut values: Vec<Option<Values>> = header.iter().map(|_| None).collect();
     for &position in needed {
         let name = &header[position];
@@ -144,9 +177,38 @@ fn visit_batch(
     }
     for row in 0..batch.num_rows() {
         *line += 1;
-        visit(*line, Line::Row(&BatchRow { values: &values, row }))?;
+        visit.line(*line, Line::Row(&BatchRow { values: &values, row }))?;
     }
     Ok(())
+}
+
+/// A batch whose columns are known by their position in the file.
+struct Named<'a> {
+    batch: &'a RecordBatch,
+    header: &'a [String],
+}
+
+impl Named<'_> {
+    /// A column without gaps.
+    fn whole(&self, position: usize) -> Option<&dyn Array> {
+        let column = self.batch.column_by_name(self.header.get(position)?)?;
+        (column.null_count() == 0).then_some(column.as_ref())
+    }
+}
+
+impl Batch for Named<'_> {
+    fn columns(&mut self, customer: usize, date: usize, amount: Option<usize>) -> Option<Columns<'_>> {
+        let who = self.whole(customer)?;
+        let small = who.as_primitive_opt::<Int32Type>().map(|a| CustomerColumn::I32(a.values()));
+        let large = || who.as_primitive_opt::<Int64Type>().map(|a| CustomerColumn::I64(a.values()));
+        let customer = small.or_else(large)?;
+        let day = self.whole(date)?.as_primitive_opt::<Date32Type>()?.values();
+        let amount = match amount {
+            None => None,
+            Some(position) => Some(&**self.whole(position)?.as_primitive_opt::<Float64Type>()?.values()),
+        };
+        Some(Columns { customer, day, amount })
+    }
 }
 
 /// A column taken out of Arrow.

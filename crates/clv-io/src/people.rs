@@ -45,7 +45,7 @@ pub fn attributes(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Re
     let dress = Dress::default();
     let all: Vec<usize> = (0..header.len()).collect();
     to.source(&path.display().to_string());
-    table.visit(&all, &mut |line, found| {
+    table.visit(&all, &mut |line: u64, found: Line<'_>| {
         let entered = match found {
             Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
             Line::Row(row) => {
@@ -65,7 +65,8 @@ pub fn attributes(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Re
             }
         };
         entered.map_err(|source| Error::Log { path: path.into(), source })
-    })
+    })?;
+    Ok(())
 }
 
 /// Reads a table of events: customer, date, and as far as there are such columns kind, subject and
@@ -93,7 +94,7 @@ pub fn events(
     let dress = Dress { dates, decimal: options.decimal.unwrap_or(Decimal::Point) };
     let all: Vec<usize> = (0..header.len()).collect();
     to.source(&path.display().to_string());
-    table.visit(&all, &mut |line, found| {
+    table.visit(&all, &mut |line: u64, found: Line<'_>| {
         let entered = match found {
             Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
             Line::Row(row) => {
@@ -127,7 +128,8 @@ pub fn events(
             }
         };
         entered.map_err(|source| Error::Log { path: path.into(), source })
-    })
+    })?;
+    Ok(())
 }
 
 /// Reads an alias table of two columns: a name, and the name that counts.
@@ -141,7 +143,7 @@ pub fn aliases(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Resul
         return Err(Error::NoColumn { path: path.into(), what: "customer", found: table.header().to_vec() });
     }
     to.source(&path.display().to_string());
-    table.visit(&[0, 1], &mut |line, found| {
+    table.visit(&[0, 1], &mut |line: u64, found: Line<'_>| {
         let entered = match found {
             Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
             Line::Row(row) => {
@@ -152,7 +154,8 @@ pub fn aliases(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Resul
             }
         };
         entered.map_err(|source| Error::Log { path: path.into(), source })
-    })
+    })?;
+    Ok(())
 }
 
 fn name(row: Dressed<'_>, customer: &Column, options: &ReadOptions) -> Result<String, Refused> {

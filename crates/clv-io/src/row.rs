@@ -1,6 +1,7 @@
 //! From a row of any format to a transaction, or to an entry in the ledger.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use clv_core::cleaning::Returns;
 use clv_core::identity::email_key;
@@ -9,12 +10,54 @@ use clv_core::{Intake, Money, Notice, Transaction};
 use sha2::{Digest, Sha256};
 
 use crate::columns::{AmountFrom, Column, Recognised, Shape};
+use crate::dress::Dress;
+use crate::error::Error;
 use crate::options::{CustomerKey, ReadOptions};
-use crate::table::{Digits, Dressed, Refused};
-use crate::values::{DATES, NUMBERS};
+use crate::table::{Batch, Digits, Dressed, Line, Refused, Visit};
+use crate::values::{DATES, Decimal, NUMBERS};
+
+/// Enters a file's rows, one by one or many at once.
+pub(crate) struct Entering<'a> {
+    pub to: &'a mut dyn Intake,
+    pub columns: &'a Recognised,
+    pub dress: &'a Dress,
+    pub options: &'a ReadOptions,
+    pub path: &'a Path,
+}
+
+impl Visit for Entering<'_> {
+    fn line(&mut self, number: u64, line: Line<'_>) -> crate::Result<()> {
+        let entered = match line {
+            Line::Row(row) => {
+                enter(self.to, number, self.columns, Dressed { row, dress: self.dress }, self.options)
+            }
+            Line::Broken(found, allowed) => self.to.reject(number, Reason::Malformed, "row", found, allowed),
+        };
+        entered.map_err(|source| Error::Log { path: self.path.into(), source })
+    }
+
+    fn batch(&mut self, number: u64, batch: &mut dyn Batch) -> crate::Result<bool> {
+        let Recognised { shape, customer, date, amount, quantity, currency, .. } = self.columns;
+        // Other shapes, and these columns, have something to say about each row.
+        let plain = matches!(shape, Shape::Plain | Shape::Cdnow) && quantity.is_none() && currency.is_none();
+        let usual = self.dress.dates.format.is_none() && self.dress.decimal == Decimal::Point;
+        if !plain || !usual || self.options.customer_key != CustomerKey::AsIs || self.options.event.is_some()
+        {
+            return Ok(false);
+        }
+        let amount = match amount {
+            None => None,
+            Some(AmountFrom::Column(column)) => Some(column.position),
+            Some(AmountFrom::Product { .. }) => return Ok(false),
+        };
+        let Some(columns) = batch.columns(customer.position, date.position, amount) else { return Ok(false) };
+        let entered = self.to.columns(number, &columns);
+        entered.map_err(|source| Error::Log { path: self.path.into(), source })
+    }
+}
 
 /// Enters a row of a table of purchases.
-pub(crate) fn enter(
+fn enter(
     to: &mut dyn Intake,
     line: u64,
     columns: &Recognised,
@@ -27,7 +70,7 @@ pub(crate) fn enter(
         return Ok(());
     }
     notice(to, columns, row);
-    let mut buffers: [Digits; 4] = std::array::from_fn(|_| Digits::new());
+    let mut buffers: [Digits; 5] = std::array::from_fn(|_| Digits::new());
     match read(columns, row, options, &mut buffers) {
         Ok(found) => {
             let customer = key(found.customer, options.customer_key);
@@ -73,10 +116,10 @@ fn read<'a>(
     columns: &Recognised,
     row: Dressed<'a>,
     options: &ReadOptions,
-    buffers: &'a mut [Digits; 4],
+    buffers: &'a mut [Digits; 5],
 ) -> Result<Found<'a>, Refused> {
     let Recognised { customer, date, amount, quantity, order, product, currency, .. } = columns;
-    let [a, b, c, d] = buffers;
+    let [a, b, c, d, e] = buffers;
     let who = row.text(customer, a)?;
     if who.is_empty() {
         return Err(Refused::new(Reason::MissingCustomer, customer, "", "a name that is not empty"));
@@ -107,6 +150,7 @@ fn read<'a>(
     found.transaction.order = optional(row, order, b)?;
     found.transaction.product = optional(row, product, c)?;
     found.transaction.currency = optional(row, currency, d)?;
+    found.transaction.event = optional(row, &columns.event, e)?;
     // A quantity that is not needed for the amount may be unreadable.
     found.transaction.quantity =
         quantity.as_ref().and_then(|c| row.number(c, Reason::BadQuantity).ok().flatten());

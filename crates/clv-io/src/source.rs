@@ -84,7 +84,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 /// Opens a file as a table.
 pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Table>> {
     match Format::of(path) {
-        Some(Format::Csv) => crate::csv::open(text(path, options)?, path),
+        Some(Format::Csv) => crate::csv::open(text(path, options)?, path, plain(path, options)?),
         Some(Format::JsonLines) => crate::jsonl::open(text(path, options)?, path),
         #[cfg(feature = "parquet")]
         Some(Format::Parquet) => crate::parquet::open(path),
@@ -99,13 +99,13 @@ pub(crate) fn is_json_lines(path: &Path) -> bool {
 }
 
 /// A file's text as UTF-8, unpacked.
-pub(crate) fn text(path: &Path, options: &ReadOptions) -> Result<Box<dyn Read>> {
+pub(crate) fn text(path: &Path, options: &ReadOptions) -> Result<Box<dyn Read + Send>> {
     let io = |source| Error::Io { path: path.into(), source };
     let file = File::open(path).map_err(io)?;
     if file.metadata().map_err(io)?.is_dir() {
         return Err(io(std::io::ErrorKind::IsADirectory.into()));
     }
-    let unpacked: Box<dyn Read> = match path.extension().and_then(|e| e.to_str()) {
+    let unpacked: Box<dyn Read + Send> = match path.extension().and_then(|e| e.to_str()) {
         Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(file))),
         Some("zst") => Box::new(zstd::Decoder::new(file).map_err(io)?),
         _ => Box::new(file),
@@ -113,8 +113,38 @@ pub(crate) fn text(path: &Path, options: &ReadOptions) -> Result<Box<dyn Read>> 
     decoded(unpacked, options)
 }
 
+/// A file whose bytes are its text as they are, so that it can be entered anywhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Plain {
+    pub path: PathBuf,
+    /// Where the text begins: after a byte order mark.
+    pub start: u64,
+    pub length: u64,
+}
+
+fn plain(path: &Path, options: &ReadOptions) -> Result<Option<Plain>> {
+    let io = |source| Error::Io { path: path.into(), source };
+    let packed = path.extension().is_some_and(|e| e == "gz" || e == "zst");
+    if packed || options.encoding.is_some() {
+        return Ok(None);
+    }
+    let mut file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut mark = Vec::new();
+    file.by_ref().take(3).read_to_end(&mut mark).map_err(io)?;
+    let start = match mark.as_slice() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Ok(None),
+        [0xef, 0xbb, 0xbf] => 3,
+        _ => 0,
+    };
+    Ok(Some(Plain { path: path.into(), start, length }))
+}
+
 /// Bytes as UTF-8: by the encoding named, or by a byte order mark; without either as they are.
-pub(crate) fn decoded(bytes: impl Read + 'static, options: &ReadOptions) -> Result<Box<dyn Read>> {
+pub(crate) fn decoded(
+    bytes: impl Read + Send + 'static,
+    options: &ReadOptions,
+) -> Result<Box<dyn Read + Send>> {
     let encoding = match &options.encoding {
         None => None,
         Some(label) => Some(

@@ -2,6 +2,7 @@
 
 use clv_core::Moment;
 use clv_core::ledger::Reason;
+use clv_core::scale::Columns;
 
 use crate::columns::Column;
 use crate::dress::Dress;
@@ -32,19 +33,45 @@ pub(crate) enum Line<'a> {
     Broken(&'a str, &'static str),
 }
 
-/// What is done with each line, given its number.
-pub(crate) type Visit<'v> = dyn FnMut(u64, Line<'_>) -> Result<()> + 'v;
+/// What is done with what a file holds.
+pub(crate) trait Visit {
+    /// A line and its number.
+    fn line(&mut self, number: u64, line: Line<'_>) -> Result<()>;
+
+    /// Many rows at once, the first of this number; false if they are wanted one by one.
+    fn batch(&mut self, number: u64, batch: &mut dyn Batch) -> Result<bool> {
+        let _ = (number, batch);
+        Ok(false)
+    }
+}
+
+impl<F: FnMut(u64, Line<'_>) -> Result<()>> Visit for F {
+    fn line(&mut self, number: u64, line: Line<'_>) -> Result<()> {
+        self(number, line)
+    }
+}
+
+/// Many rows.
+pub(crate) trait Batch {
+    /// These columns as numbers: customers, days since 1970, amounts. `None` where one is of another
+    /// type, has gaps, or is not as simple in every row.
+    fn columns(&mut self, customer: usize, date: usize, amount: Option<usize>) -> Option<Columns<'_>>;
+}
 
 /// A file being read.
-pub(crate) trait Table {
+pub(crate) trait Table: Send {
     /// The names of the columns.
     fn header(&self) -> &[String];
 
     /// Some cells of a column as text, from the first rows; cells that are no text are left out.
     fn sample(&self, position: usize) -> Vec<String>;
 
-    /// Goes through all rows; only these columns will be asked for.
-    fn visit(self: Box<Self>, needed: &[usize], visit: &mut Visit<'_>) -> Result<()>;
+    /// Goes through all rows; only these columns will be asked for. Gives the number of lines, where
+    /// a part of a file cannot know how many stand before it.
+    fn visit(self: Box<Self>, needed: &[usize], visit: &mut dyn Visit) -> Result<u64>;
+
+    /// The same rows in up to so many parts, in order.
+    fn split(self: Box<Self>, parts: usize) -> Vec<Box<dyn Table>>;
 }
 
 /// Why a row was refused: reason, field, value, what is allowed.

@@ -4,6 +4,7 @@ mod dates;
 mod numbers;
 mod zone;
 
+pub(crate) use dates::iso_days;
 pub use dates::{Dates, DayOrMonth, MomentProblem};
 pub use numbers::Decimal;
 pub use zone::Zone;

@@ -78,7 +78,7 @@ impl Table for Workbook {
     }
 
     /// Rows count on from sheet to sheet.
-    fn visit(self: Box<Self>, _: &[usize], visit: &mut Visit<'_>) -> Result<()> {
+    fn visit(self: Box<Self>, _: &[usize], visit: &mut dyn Visit) -> Result<u64> {
         let mut line = 0;
         for sheet in &self.sheets {
             line += 1;
@@ -87,9 +87,13 @@ impl Table for Workbook {
                 if row.iter().all(|cell| matches!(cell, Data::Empty)) {
                     continue;
                 }
-                visit(line, Line::Row(&SheetRow(row)))?;
+                visit.line(line, Line::Row(&SheetRow(row)))?;
             }
         }
-        if line == 0 { Err(Error::Empty { path: self.path }) } else { Ok(()) }
+        if line == 0 { Err(Error::Empty { path: self.path }) } else { Ok(0) }
+    }
+
+    fn split(self: Box<Self>, _: usize) -> Vec<Box<dyn Table>> {
+        vec![self]
     }
 }

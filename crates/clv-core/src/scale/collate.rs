@@ -114,6 +114,9 @@ pub(super) fn in_parallel<T: Send>(
     std::thread::scope(|scope| {
         let work = &work;
         let started: Vec<_> = runs.into_iter().map(|run| scope.spawn(move || work(run))).collect();
-        started.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        started
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     })
 }

@@ -120,7 +120,13 @@ impl GrainLedger {
     /// # Errors
     ///
     /// As [`GrainLedger::push`].
-    pub fn push_event(&mut self, id: &str, customer: &str, time: Moment, amount: Option<Money>) -> Result<()> {
+    pub fn push_event(
+        &mut self,
+        id: &str,
+        customer: &str,
+        time: Moment,
+        amount: Option<Money>,
+    ) -> Result<()> {
         self.expect_amount(customer, time, amount.is_some())?;
         let what = Wide { grain: self.index(time), micros: amount.map_or(0, Money::micros) };
         let event = Event { customer: customer.to_owned(), what, conflicting: false };
@@ -193,6 +199,12 @@ impl GrainLedger {
         &self.ledger
     }
 
+    /// The rows quoted stand so many lines later than they knew: they were read from the middle of a
+    /// file.
+    pub fn move_lines(&mut self, lines: u64) {
+        self.ledger.quoted.iter_mut().for_each(|row| row.line += lines);
+    }
+
     /// The first and the last moment, in whole grains.
     pub fn span(&self) -> Option<(Moment, Moment)> {
         let mut ends: Option<(i64, i64)> = None;
@@ -240,19 +252,27 @@ impl GrainLedger {
             cut.expect_grain(self.grain)?;
         }
         let with_spend = self.amounts == Some(true);
-        let begin = || (Vec::new(), cuts.iter().map(|c| Summary::empty(*c, unit, basis, with_spend)).collect::<Vec<_>>());
+        let begin = || {
+            (Vec::new(), cuts.iter().map(|c| Summary::empty(*c, unit, basis, with_spend)).collect::<Vec<_>>())
+        };
         let (grain, long, parts) = self.settled();
         let fragments = in_parallel(parts, threads, |parts| {
             let (mut keys, mut summaries) = begin();
             for part in parts {
-                collate(part, grain, &long, &mut |key, when, amounts| {
-                    let customer = keys.len() as u32;
-                    keys.push(key);
-                    for summary in &mut summaries {
-                        summary.add(customer, when, with_spend.then_some(amounts));
-                    }
-                    Ok(())
-                }, &|key| key.name(&long).into_owned())?;
+                collate(
+                    part,
+                    grain,
+                    &long,
+                    &mut |key, when, amounts| {
+                        let customer = keys.len() as u32;
+                        keys.push(key);
+                        for summary in &mut summaries {
+                            summary.add(customer, when, with_spend.then_some(amounts));
+                        }
+                        Ok(())
+                    },
+                    &|key| key.name(&long).into_owned(),
+                )?;
             }
             Ok((keys, summaries))
         })?;
@@ -282,11 +302,17 @@ impl GrainLedger {
         let fragments = in_parallel(parts, threads, |parts| {
             let (mut keys, mut purchases) = (Vec::new(), Purchases::empty(grain, with_amounts));
             for part in parts {
-                collate(part, grain, &long, &mut |key, when, amounts| {
-                    keys.push(key);
-                    purchases.add(when, amounts);
-                    Ok(())
-                }, &|key| key.name(&long).into_owned())?;
+                collate(
+                    part,
+                    grain,
+                    &long,
+                    &mut |key, when, amounts| {
+                        keys.push(key);
+                        purchases.add(when, amounts);
+                        Ok(())
+                    },
+                    &|key| key.name(&long).into_owned(),
+                )?;
             }
             Ok((keys, purchases))
         })?;

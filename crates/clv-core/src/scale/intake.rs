@@ -56,7 +56,14 @@ impl ScaleIntake {
     fn reject_row(&mut self, line: u64, reason: Reason, field: &str, value: &str, allowed: &'static str) {
         let (source, field) = (self.source.clone(), field.to_owned());
         let value = value.chars().take(80).collect();
-        self.into.ledger.drop_row(RejectedRow { source, line, reason, field, value, allowed: allowed.into() });
+        self.into.ledger.drop_row(RejectedRow {
+            source,
+            line,
+            reason,
+            field,
+            value,
+            allowed: allowed.into(),
+        });
     }
 
     fn refuse(&mut self, line: u64, reason: Reason, customer: &str) {
@@ -115,7 +122,14 @@ impl Intake for ScaleIntake {
         if self.cleaning.strict {
             let (source, field) = (self.source.clone(), field.to_owned());
             let value = value.chars().take(80).collect();
-            return Err(Error::Row(RejectedRow { source, line, reason, field, value, allowed: allowed.into() }));
+            return Err(Error::Row(RejectedRow {
+                source,
+                line,
+                reason,
+                field,
+                value,
+                allowed: allowed.into(),
+            }));
         }
         if reason == Reason::MissingCustomer {
             self.notice(Notice::WithoutCustomer);

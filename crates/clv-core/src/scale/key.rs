@@ -185,8 +185,25 @@ mod tests {
     fn every_name_comes_back_and_no_two_names_share_a_key() {
         let mut long = Names::default();
         let names = [
-            "7", "07", "007", "0", "00", "", "a", "1234567", "12345678", "999999999999999999", "1000000000000000000",
-            "abcdefg", "abcdefgh", "Zoë", "-1", "1.0", "\0", "\0\0", "a b",
+            "7",
+            "07",
+            "007",
+            "0",
+            "00",
+            "",
+            "a",
+            "1234567",
+            "12345678",
+            "999999999999999999",
+            "1000000000000000000",
+            "abcdefg",
+            "abcdefgh",
+            "Zoë",
+            "-1",
+            "1.0",
+            "\0",
+            "\0\0",
+            "a b",
         ];
         let keys: Vec<Key> = names.iter().map(|n| Key::of(n, &mut long)).collect();
         for (key, name) in keys.iter().zip(names) {

@@ -136,7 +136,9 @@ impl OrderedSummary {
         let mut summary = Summary::empty(cut, unit, basis, with_spend);
         let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
         let key = |n: &u32| self.keys[*n as usize];
-        order.sort_by_cached_key(|n| key(n).spread(&self.long) >> (64 - super::grains::PARTS.trailing_zeros()));
+        order.sort_by_cached_key(|n| {
+            key(n).spread(&self.long) >> (64 - super::grains::PARTS.trailing_zeros())
+        });
         // As the grain ledger has them: by part, then by name.
         for run in order.chunk_by_mut(|a, b| {
             let part = |n: &u32| key(n).spread(&self.long) >> (64 - super::grains::PARTS.trailing_zeros());
@@ -160,7 +162,10 @@ impl OrderedSummary {
     pub(super) fn put(&mut self, key: Key, grain: i64, micros: i64, purchases: u32) -> Result<()> {
         let Some(known) = self.find(key) else {
             let total = i128::from(micros);
-            self.insert(key, State { first: grain, last: grain, purchases, first_micros: micros, total_micros: total });
+            self.insert(
+                key,
+                State { first: grain, last: grain, purchases, first_micros: micros, total_micros: total },
+            );
             return Ok(());
         };
         let state = &mut self.states[known as usize];

@@ -104,7 +104,8 @@ impl OrderedSummary {
             let purchases = u32::try_from(from.number()?).map_err(|_| from.damaged())?;
             let total: [u8; 16] = from.take(16)?.try_into().map_err(|_| from.damaged())?;
             let total_micros = i128::from_le_bytes(total);
-            let state = State { first: first.grain, last, purchases, first_micros: first.micros, total_micros };
+            let state =
+                State { first: first.grain, last, purchases, first_micros: first.micros, total_micros };
             found.insert(key, state);
         }
         Ok(found)

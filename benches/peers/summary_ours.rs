@@ -1,0 +1,37 @@
+//! The Rust side of `summary.py`: `clv-summary summary|decode FILE END THREADS`.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clv::io::{Decoding, ReadOptions, read_into, read_scaled};
+use clv::{Cut, Grain, Moment, TimeUnit};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().collect();
+    let [_, what, file, end, threads] = args.as_slice() else {
+        return Err("usage: clv-summary summary|decode FILE END THREADS".into());
+    };
+    let files = [PathBuf::from(file)];
+    let options = ReadOptions::new();
+    if what == "decode" {
+        let mut decoding = Decoding::default();
+        read_into(&files, &options, &mut decoding)?;
+        println!("{}", serde_json::json!({ "rows": decoding.ledger.kept }));
+        return Ok(());
+    }
+    let threads: usize = threads.parse()?;
+    let cut = Cut::end_of(Moment::parse_date(end)?, Grain::Day);
+    let (ledger, _) = read_scaled(&files, &options, Grain::Day, threads)?;
+    let (_, summary) = ledger.summary(cut, TimeUnit::Week, Default::default(), threads)?;
+    println!(
+        "{}",
+        serde_json::json!({
+            "customers": summary.len(),
+            "frequency": summary.frequency.iter().map(|x| f64::from(*x)).sum::<f64>(),
+            "recency": summary.recency.iter().sum::<f64>(),
+            "age": summary.age.iter().sum::<f64>(),
+            "monetary": summary.spend.iter().flat_map(|s| &s.mean).sum::<f64>(),
+        })
+    );
+    Ok(())
+}
