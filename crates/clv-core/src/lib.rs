@@ -44,6 +44,7 @@
 //! | [`backtest`] | how good was the forecast? |
 //! | [`metrics`] | how is "good" measured? |
 //! | [`stages`] | prospect, new, active, loyal or churned? |
+//! | [`cohorts`] | who came when, and who of them stays? |
 //! | [`value`] | what is a stream of purchases worth today? |
 //! | [`saved`] | how does a model rest on disk? |
 //! | [`conformance`] | does a model keep the promises of the seams? |
@@ -57,6 +58,7 @@ pub mod baselines;
 mod builder;
 pub mod cells;
 pub mod cleaning;
+pub mod cohorts;
 pub mod conformance;
 pub mod cut;
 mod error;

@@ -1,12 +1,18 @@
 //! Lifecycle stages: prospect, new, active, loyal, churned.
 
+mod course;
+
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::model::{Customers, History};
+use crate::summary::{Purchases, SpendBasis};
 use crate::units::TimeUnit;
+
+pub use course::{Course, Flows, Share, TimeInStage, Transitions};
 
 /// Where a customer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -75,6 +81,48 @@ impl StageRules {
         Self { population_gap, unit: who.unit(), overdue: 3.0, loyal_purchases: 4, churned_below: 0.5 }
     }
 
+    /// Learns the rhythm and, from the gaps that ended with a purchase by the cut, how long a silence
+    /// is still no sign: all but a share `false_alarms` of those gaps were shorter.
+    ///
+    /// Each gap is measured in the customer's own mean gap as it was known before the gap began, so
+    /// that shops where everybody is regular get a short fuse, and shops where people come and go a
+    /// long one. The threshold is at least 3.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless `0 < false_alarms < 1`; [`Error::TooLittleData`] if fewer than 20
+    /// gaps have ended; as [`Purchases::summary`].
+    pub fn learn_threshold(
+        purchases: &Purchases,
+        cut: Cut,
+        unit: TimeUnit,
+        false_alarms: f64,
+    ) -> Result<Self> {
+        if !(false_alarms > 0.0 && false_alarms < 1.0) {
+            let allowed = "between 0 and 1 (0.02 is 2%)";
+            return Err(Error::Setting { name: "false_alarms", given: false_alarms, allowed });
+        }
+        let summary = purchases.summary(cut, unit, SpendBasis::default())?;
+        let rules = Self::learn(&summary.customers());
+        let mut ratios = Vec::new();
+        for &customer in &summary.customer {
+            let when = purchases.when(customer);
+            let known = when.partition_point(|&m| m <= cut.last());
+            for (x, pair) in when[..known].windows(2).enumerate() {
+                let before = pair[0].days_since(when[0]) / unit.days();
+                let gap = pair[1].days_since(pair[0]) / unit.days();
+                ratios.push(gap / rules.own_gap(before, x as f64));
+            }
+        }
+        if ratios.len() < 20 {
+            let needs = "20 gaps that ended with a purchase";
+            return Err(Error::TooLittleData { model: "a learned threshold", needs, found: ratios.len() });
+        }
+        let at = ((1.0 - false_alarms) * (ratios.len() - 1) as f64).round() as usize;
+        let (_, threshold, _) = ratios.select_nth_unstable_by(at, f64::total_cmp);
+        rules.overdue(threshold.max(3.0))
+    }
+
     /// How many gaps of silence make a customer churned.
     ///
     /// # Errors
@@ -113,9 +161,18 @@ impl StageRules {
 
     /// The stage by the customer's own rhythm.
     pub fn by_rhythm(&self, history: &History) -> Stage {
-        let gap = (history.recency + self.population_gap) / (f64::from(history.frequency) + 1.0);
+        let gap = self.own_gap(history.recency, f64::from(history.frequency));
         let silent = history.age - history.recency;
         self.stage(history, silent > self.overdue * gap)
+    }
+
+    /// The threshold: how many of their own gaps a customer may be silent.
+    pub fn overdue_gaps(&self) -> f64 {
+        self.overdue
+    }
+
+    fn own_gap(&self, recency: f64, repeats: f64) -> f64 {
+        (recency + self.population_gap) / (repeats + 1.0)
     }
 
     /// The stage by a model's P(alive), which is relative to that model: BG/NBD gives 1 to every
