@@ -34,7 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:>15} {:>10} {:>8} {:>8} {:>12} {:>8}", "model", "purchases", "MAE", "RMSE", "value", "Gini");
     for name in ["zero", "last-period", "linear", "boosted-trees", "bg-nbd", "pareto-nbd"] {
         let settings = shelf::settings_for(&backtest, name)?;
-        let outcome = backtest.run(name, &settings, &Context::default())?;
+        let outcome = match backtest.run(name, &settings, &Context::default()) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                println!("{name:>15} {error}");
+                continue;
+            }
+        };
         let p = outcome.purchases;
         let value = outcome.value.map_or("–".into(), |v| format!("{:.0}", v.total_predicted));
         let gini = outcome.value.and_then(|v| v.normalized_gini).map_or("–".into(), |g| format!("{g:.3}"));
@@ -63,8 +69,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("warning: {warning}");
     }
     let model: Box<dyn Predict> = if log.amount().is_some() {
-        let spend = GammaGammaFit::new().fit(&training, &Context::default())?.model;
-        Box::new(WithSpend::join(fitted.model, spend)?)
+        let spend = shelf::SpendOrMean.fit(&training, &Context::default())?;
+        for warning in &spend.report.warnings {
+            println!("warning: {warning}");
+        }
+        Box::new(WithSpend::join(fitted.model, spend.model)?)
     } else {
         Box::new(fitted.model)
     };

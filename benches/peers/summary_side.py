@@ -63,7 +63,7 @@ def duckdb(file, end, threads):
              c AS (SELECT customer_id, COUNT(*) - 1 frequency, MIN(dt) f, MAX(dt) l, SUM(amt) total, ARG_MIN(amt, dt) first
                    FROM d GROUP BY 1)
         SELECT customer_id, frequency, (l - f) / 7.0 recency, (DATE '{end}' - f) / 7.0 age,
-               CASE WHEN frequency > 0 THEN (total - first) / frequency ELSE 0 END monetary FROM c""").arrow()
+               CASE WHEN frequency > 0 THEN (total - first) / frequency ELSE 0 END monetary FROM c""").to_arrow_table()
     import pyarrow as pa
     import pyarrow.compute as pc
 

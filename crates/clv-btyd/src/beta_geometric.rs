@@ -46,7 +46,7 @@ impl BetaGeometric {
             return f64::NEG_INFINITY;
         }
         let silence = ((age - recency) / (self.alpha + recency)).ln_1p();
-        (self.a / (self.b + m - 1.0)).ln() + (self.r + x) * silence
+        (self.a / (self.b + (m - 1.0))).ln() + (self.r + x) * silence
     }
 
     pub(crate) fn p_alive(&self, x: f64, recency: f64, age: f64) -> f64 {
@@ -100,11 +100,11 @@ impl BetaGeometric {
             // ln(1 + odds): weight w on the branch "left after the last purchase".
             let last = alpha + recency;
             let silence = ((age - recency) / last).ln_1p();
-            let ln_odds = (a / (b + m - 1.0)).ln() + (r + x) * silence;
+            let ln_odds = (a / (b + (m - 1.0))).ln() + (r + x) * silence;
             let w = 1.0 / (1.0 + (-ln_odds).exp());
             one.value += softplus(ln_odds);
             let gap = (recency - age) / (end * last); // 1/(α+T) − 1/(α+t_x)
-            let slope = [silence, (r + x) * gap, 1.0 / a, -1.0 / (b + m - 1.0)];
+            let slope = [silence, (r + x) * gap, 1.0 / a, -1.0 / (b + (m - 1.0))];
             for i in 0..4 {
                 one.gradient[i] += w * slope[i];
                 for j in i..4 {

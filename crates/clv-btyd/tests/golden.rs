@@ -70,7 +70,7 @@ fn history(a: &[f64]) -> History {
 
 /// A discount whose continuous rate per week is `delta`.
 fn discount(delta: f64) -> Discount {
-    Discount::yearly((delta * 52.0).exp_m1()).unwrap().units_per_year(52.0).unwrap()
+    Discount::yearly((delta * 52.0).exp_m1()).unwrap().units_per_year(52.0, TimeUnit::Week).unwrap()
 }
 
 fn check<P: Process>() {

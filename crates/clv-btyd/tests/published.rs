@@ -278,7 +278,7 @@ fn clvtools_apparel_customers() {
         TimeUnit::Week,
     );
     let spend = GammaGamma::new(2.476246215297599, 9.7601249162558048, 133.47945457350681).unwrap();
-    let discount = Discount::yearly(0.075).unwrap().units_per_year(52.0).unwrap();
+    let discount = Discount::yearly(0.075).unwrap().units_per_year(52.0, TimeUnit::Week).unwrap();
     for (x, t_x, age, alive, cet, dert, mean, clv) in [
         (6, 653.0 / 7.0, 2178.0 / 7.0, 0.007191623, 0.01300226, 0.06200625, 77.79363, 4.823691),
         (3, 1756.0 / 7.0, 2178.0 / 7.0, 0.836860928, 0.89770449, 4.28104733, 36.04491, 154.309950),

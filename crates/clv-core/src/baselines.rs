@@ -3,6 +3,7 @@
 //! * [`Zero`]: nobody buys again.
 //! * [`MeanOfAll`]: everybody does what the average customer did.
 //! * [`LastPeriod`]: everybody repeats their last period.
+//! * [`OwnMeanSpend`]: everybody pays what they have paid so far on average.
 //! * [`RfmCellMean`]: everybody does what customers of the same recency, frequency and spend did.
 
 use std::collections::BTreeMap;
@@ -206,7 +207,10 @@ impl Predict for Baseline {
     }
 }
 
+pub use crate::mean_spend::{MeanSpend, OwnMeanSpend};
+
 pub(crate) fn register(registry: &mut Registry) {
+    crate::mean_spend::register(registry);
     for name in ["zero", "mean", "last-period", "rfm-cell-mean"] {
         registry.register(Kind { name, version: 1 }, |saved, _| {
             Ok(Box::new(saved.field::<Baseline>("baseline")?))

@@ -120,7 +120,8 @@ impl Split {
     }
 
     /// Splits whose holdouts of equal length end at `last`, `last − step`, … while training ends at
-    /// `first` or later; oldest first.
+    /// `first` or later; oldest first. Horizon and step are rounded up to whole grains: a month of
+    /// 30.4375 days holds 31 of them.
     ///
     /// # Errors
     ///

@@ -68,6 +68,7 @@ pub mod identity;
 mod intake;
 pub mod ledger;
 pub mod log;
+mod mean_spend;
 pub mod metrics;
 pub mod model;
 mod names;

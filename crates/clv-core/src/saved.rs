@@ -189,6 +189,9 @@ impl Registry {
     fn open(&self, value: Value) -> Result<Box<dyn Predict>> {
         let Value::Object(mut envelope) = value else { return Err(SavedError::Foreign.into()) };
         let format = envelope.get("clv_model").and_then(Value::as_u64).ok_or(SavedError::Foreign)?;
+        if format == 0 {
+            return Err(SavedError::Foreign.into());
+        }
         if format > FORMAT {
             let what = "the file format".to_owned();
             return Err(SavedError::Newer { what, found: format, known: FORMAT }.into());

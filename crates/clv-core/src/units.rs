@@ -26,7 +26,17 @@ impl Moment {
 
     /// From days since 1970-01-01.
     pub const fn from_days(days: i32) -> Self {
-        Self(days as i64 * MICROS_PER_DAY)
+        Self((days as i64).saturating_mul(MICROS_PER_DAY))
+    }
+
+    /// The first moment that a file may name: year 1.
+    pub const FIRST: Self = Self::from_days(-719_162);
+    /// The last moment that a file may name: the end of year 9999.
+    pub const LAST: Self = Self(2_932_897 * MICROS_PER_DAY - 1);
+
+    /// Whether it lies in the years 1 to 9999, beyond which a date is a slip of a file.
+    pub fn is_of_the_calendar(self) -> bool {
+        (Self::FIRST..=Self::LAST).contains(&self)
     }
 
     /// Microseconds since 1970-01-01 00:00.
@@ -64,7 +74,7 @@ impl Moment {
 
     /// Days from `earlier` to here, with fraction.
     pub fn days_since(self, earlier: Self) -> f64 {
-        (self.0 - earlier.0) as f64 / MICROS_PER_DAY as f64
+        self.0.saturating_sub(earlier.0) as f64 / MICROS_PER_DAY as f64
     }
 
     /// This moment moved by a span, forwards or (with a negative sign) backwards.
@@ -345,7 +355,7 @@ impl Money {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Discount {
     ln_factor: f64,
-    units_per_year: Option<f64>,
+    units_per_year: Option<(f64, TimeUnit)>,
     period: Option<Span>,
 }
 
@@ -371,14 +381,14 @@ impl Discount {
     }
 
     /// Another number of units per year than 365.25 days' worth; published CLVTools examples use 52
-    /// weeks.
+    /// weeks: `units_per_year(52.0, TimeUnit::Week)`.
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] unless it is finite and positive.
-    pub fn units_per_year(self, units: f64) -> Result<Self> {
+    pub fn units_per_year(self, units: f64, unit: TimeUnit) -> Result<Self> {
         if units.is_finite() && units > 0.0 {
-            Ok(Self { units_per_year: Some(units), ..self })
+            Ok(Self { units_per_year: Some((units, unit)), ..self })
         } else {
             Err(Error::Setting { name: "units per year", given: units, allowed: "finite, above 0" })
         }
@@ -399,7 +409,11 @@ impl Discount {
 
     /// The continuous rate `δ` per unit.
     pub fn rate_per(self, unit: TimeUnit) -> f64 {
-        self.ln_factor / self.units_per_year.unwrap_or_else(|| unit.per_year())
+        match self.units_per_year {
+            None => self.ln_factor / unit.per_year(),
+            Some((count, of)) if of == unit => self.ln_factor / count,
+            Some((count, of)) => self.ln_factor / count * (unit.days() / of.days()),
+        }
     }
 
     /// The period whose end counts, if not continuous.
@@ -411,6 +425,7 @@ impl Discount {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cut::Cut;
 
     #[test]
     fn grains_floor_before_the_epoch_too() {
@@ -430,6 +445,30 @@ mod tests {
             assert!(Discount::yearly(bad).is_err());
             assert!(Money::new(bad * 1e300).is_err());
         }
+    }
+
+    #[test]
+    fn fifty_two_weeks_a_year_are_so_in_any_unit() {
+        let d = Discount::yearly(0.075).unwrap().units_per_year(52.0, TimeUnit::Week).unwrap();
+        let weekly = 1.075_f64.ln() / 52.0;
+        assert!((d.rate_per(TimeUnit::Week) - weekly).abs() < 1e-18);
+        assert!((d.rate_per(TimeUnit::Day) - weekly / 7.0).abs() < 1e-18);
+        let year = Span::new(364.0, TimeUnit::Day).unwrap();
+        let h = 52.0 * weekly;
+        assert!((crate::value::mean_factor(d, year) - (1.0 - (-h).exp()) / h).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_ends_of_time_neither_wrap_nor_panic() {
+        let (first, last) = (Moment::from_days(i32::MIN), Moment::from_days(i32::MAX));
+        assert!(last.days_since(first) > 1e8 && !last.is_of_the_calendar() && !first.is_of_the_calendar());
+        for grain in [Grain::Exact, Grain::Hour, Grain::Day, Grain::Week] {
+            for end in [Moment::from_micros(i64::MIN), Moment::from_micros(i64::MAX), first, last] {
+                let _ = (grain.floor(end), Cut::end_of(end, grain), end.to_string());
+            }
+        }
+        assert_eq!(Moment::FIRST.to_string(), "0001-01-01");
+        assert_eq!(Moment::LAST.date().to_string(), "9999-12-31");
     }
 
     #[test]

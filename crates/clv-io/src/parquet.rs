@@ -275,7 +275,7 @@ fn texts(array: &dyn Array) -> Option<Values> {
 fn moments(array: &dyn Array) -> Option<Values> {
     const DAY: i64 = 86_400_000_000;
     let (values, zone) = match array.data_type() {
-        DataType::Date32 => (each::<Date32Type, _>(array, |d| i64::from(d) * DAY), &None),
+        DataType::Date32 => (each::<Date32Type, _>(array, |d| i64::from(d).saturating_mul(DAY)), &None),
         DataType::Date64 => (each::<Date64Type, _>(array, |v| v.saturating_mul(1_000)), &None),
         DataType::Timestamp(TimeUnit::Second, zone) => {
             (each::<TimestampSecondType, _>(array, |v| v.saturating_mul(1_000_000)), zone)

@@ -123,6 +123,7 @@ impl<'a> Dressed<'a> {
             Cell::Missing => Ok(None),
             Cell::Moment(wall, offset) => {
                 let moment = self.dress.dates.zone.settle(wall, offset);
+                let moment = moment.filter(|m| m.is_of_the_calendar());
                 moment.map(Some).ok_or_else(|| refused(&format!("{wall} µs since 1970")))
             }
             Cell::Text(text) => match text.trim() {

@@ -3,7 +3,11 @@
 #[cfg(feature = "btyd")]
 use clv_core::backtest::Backtest;
 use clv_core::backtest::BoxedFit;
+#[cfg(feature = "btyd")]
+use clv_core::baselines::OwnMeanSpend;
 use clv_core::baselines::{LastPeriod, MeanOfAll, RfmCellMean, Zero};
+#[cfg(feature = "btyd")]
+use clv_core::{Context, Fit, Fitted, Predict, Training, Warning};
 use clv_core::{Erased, Error, Span};
 
 /// Bins per dimension of the `rfm-cell-mean` baseline: 27 cells, so that each has customers.
@@ -73,7 +77,31 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     })
 }
 
-/// As [`settings`]; a purchase model is joined with Gamma-Gamma, so that it says value too.
+/// Gamma-Gamma, or where it has nothing to learn from (one price for everything, nobody back) each
+/// customer's own mean, with a warning that says so.
+#[cfg(feature = "btyd")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SpendOrMean;
+
+#[cfg(feature = "btyd")]
+impl Fit for SpendOrMean {
+    type Model = Box<dyn Predict>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        match clv_btyd::GammaGammaFit::new().fit(data, cx) {
+            Ok(fitted) => Ok(Fitted { model: Box::new(fitted.model), report: fitted.report }),
+            Err(why @ (Error::NoEstimate { .. } | Error::TooLittleData { .. })) => {
+                let mut fitted = OwnMeanSpend.fit(data, cx)?;
+                let plainer = "each customer's own mean spend";
+                fitted.report.warnings.push(Warning::StandsIn { plainer, why: why.to_string() });
+                Ok(Fitted { model: Box::new(fitted.model), report: fitted.report })
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// As [`settings`]; a purchase model is joined with [`SpendOrMean`], so that it says value too.
 ///
 /// # Errors
 ///
@@ -83,8 +111,7 @@ pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     let purchases = settings(name, horizon)?;
     Ok(match name {
         "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" => {
-            let spend = clv_btyd::GammaGammaFit::new();
-            Box::new(Erased(clv_core::WithSpend { purchases, spend }))
+            Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
         }
         _ => purchases,
     })

@@ -287,7 +287,7 @@ fn apparel_fits_and_forecasts_of_clvtools() {
     );
     // JSS paper (arXiv 2602.09845), section 6.3: 95 weeks, δ = ln(1.075)/52.
     let model = PurchaseModel::new(process, TimeUnit::Week);
-    let discount = Discount::yearly(0.075).unwrap().units_per_year(52.0).unwrap();
+    let discount = Discount::yearly(0.075).unwrap().units_per_year(52.0, TimeUnit::Week).unwrap();
     for (id, x, alive, cet, dert) in [
         ("1", 6, 0.007191623, 0.01300226, 0.06200625),
         ("10", 3, 0.836860928, 0.89770449, 4.28104733),

@@ -146,6 +146,101 @@ fn foreign_newer_and_unknown_files_are_refused() {
 }
 
 #[test]
+fn a_model_of_a_newer_version_is_refused_alone_and_inside_another() {
+    let older = |name| {
+        let mut registry = clv::registry();
+        registry.register(clv::model::Kind { name, version: 0 }, |_, _| unreachable!("never loaded"));
+        registry
+    };
+    let purchases = PurchaseModel::new(ParetoNbd::new(0.5, 10.0, 0.6, 11.0).unwrap(), TimeUnit::Week);
+    let spend = SpendModel::new(GammaGamma::new(6.25, 3.74, 15.44).unwrap(), TimeUnit::Week);
+    let joined = clv::saved::to_string(&WithSpend::join(purchases.clone(), spend).unwrap()).unwrap();
+    let alone = clv::saved::to_string(&purchases).unwrap();
+    assert!(clv::registry().read(&joined).is_ok() && clv::registry().read(&alone).is_ok());
+    for text in [&alone, &joined] {
+        let error = older("pareto-nbd").read(text).unwrap_err().to_string();
+        assert!(error.contains("pareto-nbd") && error.contains("newer"), "{error}");
+    }
+    assert!(older("gamma-gamma").read(&joined).unwrap_err().to_string().contains("gamma-gamma"));
+}
+
+#[test]
+fn a_saved_model_with_any_byte_changed_is_refused() {
+    let purchases = PurchaseModel::new(ParetoNbd::new(0.5, 10.0, 0.6, 11.0).unwrap(), TimeUnit::Week);
+    let spend = SpendModel::new(GammaGamma::new(6.25, 3.74, 15.44).unwrap(), TimeUnit::Week);
+    let text = clv::saved::to_string(&WithSpend::join(purchases, spend).unwrap()).unwrap();
+    let registry = clv::registry();
+    for at in 0..text.len() {
+        // Between the values space is free: the last line break may be anything blank.
+        for byte in [b'~', b'0', b'9', b'x'] {
+            let mut bytes = text.clone().into_bytes();
+            if bytes[at] == byte {
+                continue;
+            }
+            bytes[at] = byte;
+            let changed = String::from_utf8(bytes).unwrap();
+            // A digit may be added that says nothing, such as 10.00.
+            if let Ok(same) = registry.read(&changed) {
+                let same = clv::saved::to_string(&same).unwrap();
+                assert_eq!(same, text, "byte {at} as {}", byte as char);
+            }
+        }
+    }
+    assert!(registry.read(&text.replace("\"clv_model\": 1", "\"clv_model\": 0")).is_err());
+}
+
+#[test]
+fn a_shop_of_one_price_still_gets_its_forecasts() {
+    let truth = PurchaseModel::new(ParetoNbd::new(0.9, 8.0, 0.6, 15.0).unwrap(), TimeUnit::Week);
+    let date = |text| Moment::parse_date(text).unwrap();
+    let simulated = Simulation::new(400, date("2023-01-01"), date("2024-12-31"), 1).unwrap();
+    let bare = simulated.run(&truth, TimeUnit::Week, None).unwrap();
+    let mut log = LogBuilder::new();
+    let mut days = std::collections::BTreeSet::new();
+    for row in 0..bare.len() {
+        let (customer, day) = (bare.customer()[row], Grain::Day.floor(bare.time()[row]));
+        // Two purchases on a day would be one of twenty.
+        if days.insert((customer, day)) {
+            let customer = bare.customers().name(customer);
+            log.push(Transaction::new(customer, day).amount(10.0).unwrap()).unwrap();
+        }
+    }
+    let cut = |day| Cut::end_of(date(day), Grain::Day);
+    let split = Split::new(cut("2024-06-30"), cut("2024-12-31")).unwrap();
+    let backtest = Backtest::new(&log.finish(), split, TimeUnit::Week).unwrap();
+    let settings = clv::shelf::settings_for(&backtest, "pareto-nbd").unwrap();
+    let outcome = backtest.run("pareto-nbd", &settings, &Context::default()).unwrap();
+    let value = outcome.value.unwrap();
+    let (got, want) = (value.total_predicted, 10.0 * outcome.purchases.total_predicted);
+    assert!((got - want).abs() < 1e-6, "{got} {want} {:?}", outcome.report.warnings);
+    assert!(outcome.report.warnings.iter().any(|w| matches!(w, clv::Warning::StandsIn { .. })));
+    // The likelihood and its criteria are those of the purchases alone.
+    let purchases = MaximumLikelihood::<ParetoNbd>::new();
+    let alone = purchases.fit(&backtest.training().unwrap(), &Context::default()).unwrap().report;
+    assert_eq!((outcome.report.aic(), outcome.report.bic()), (alone.aic(), alone.bic()));
+}
+
+#[test]
+fn labels_are_scaled_by_what_was_counted() {
+    // One purchase a day for 400 days: any window of whole grains, scaled, gives the horizon's days.
+    let mut log = LogBuilder::new();
+    for day in 0..400 {
+        log.push(Transaction::new("a", Moment::from_days(day))).unwrap();
+    }
+    let log = log.finish();
+    for (grain, horizon) in [(Grain::Day, 30.4375), (Grain::Week, 50.0), (Grain::Day, 28.0)] {
+        let purchases = Purchases::of(&log, grain).unwrap();
+        let cut = Cut::end_of(Moment::from_days(393), grain);
+        let training = Training::new(&purchases, cut, TimeUnit::Day).unwrap();
+        let horizon = Span::days(horizon).unwrap();
+        let labelled = training.labelled(horizon, &[]).unwrap();
+        let per_grain = if grain == Grain::Week { 7.0 } else { 1.0 };
+        let days = labelled.purchases[0] * per_grain * labelled.scale;
+        assert!((days - horizon.in_days()).abs() < 1e-9, "{grain}: {days}");
+    }
+}
+
+#[test]
 fn a_model_is_shared_between_threads() {
     let model: std::sync::Arc<dyn Predict> = std::sync::Arc::new(PurchaseModel::new(
         ParetoNbd::new(0.553, 10.578, 0.606, 11.669).unwrap(),

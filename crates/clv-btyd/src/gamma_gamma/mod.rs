@@ -225,7 +225,13 @@ impl Spend for SpendModel {
             return Err(Error::Setting { name, given: probability, allowed });
         }
         let (count, mean) = self.counted(history.frequency, history.spend);
-        Ok(self.population.amount_quantile(count, mean, probability))
+        let amount = self.population.amount_quantile(count, mean, probability);
+        if amount.is_finite() {
+            return Ok(amount);
+        }
+        // With a tiny q the tail is so heavy that the quantile lies beyond any number.
+        let hint = ": it lies beyond 10^308; q is so small that large amounts have no scale";
+        Err(Error::CannotSay { model: KIND.name, quantity: "this quantile of the amount", hint })
     }
 }
 

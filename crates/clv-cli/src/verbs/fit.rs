@@ -138,5 +138,5 @@ pub(crate) fn report(report: &FitReport) -> Value {
 }
 
 pub(crate) fn parameters(report: &FitReport) -> Map<String, Value> {
-    report.parameters.iter().map(|p| (p.name.to_owned(), json!(p.value))).collect()
+    report.all_parameters().map(|p| (p.name.to_owned(), json!(p.value))).collect()
 }

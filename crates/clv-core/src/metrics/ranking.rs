@@ -100,6 +100,8 @@ pub struct Decile {
 ///
 /// A customer on a border, and customers tied across one, are split between the parts in proportion.
 pub fn decile_table(pairs: &Pairs<'_>, bins: usize) -> Vec<Decile> {
+    // None is as good as one.
+    let bins = bins.max(1);
     let order = sorted(pairs.forecast);
     let per_bin = pairs.total_weight() / bins as f64;
     let total: f64 = pairs.rows().map(|(y, _, w)| w * y).sum();

@@ -41,6 +41,9 @@ pub struct FitReport {
     pub evaluations: usize,
     /// What to beware of.
     pub warnings: Vec<Warning>,
+    /// The report of a model of something else that was fitted with it: spend beside purchases. Its
+    /// likelihood is of other data, so the criteria of the two do not add up to one.
+    pub beside: Option<Box<FitReport>>,
 }
 
 impl FitReport {
@@ -57,7 +60,13 @@ impl FitReport {
             converged: true,
             evaluations: 0,
             warnings: Vec::new(),
+            beside: None,
         }
+    }
+
+    /// The report and the one of a model fitted beside it, flat.
+    pub fn all_parameters(&self) -> impl Iterator<Item = &Estimate> {
+        self.parameters.iter().chain(self.beside.iter().flat_map(|report| &report.parameters))
     }
 
     /// Number of free parameters.
@@ -78,7 +87,7 @@ impl FitReport {
 
     /// The value of a parameter.
     pub fn parameter(&self, name: &str) -> Option<f64> {
-        self.parameters.iter().find(|p| p.name == name).map(|p| p.value)
+        self.all_parameters().find(|p| p.name == name).map(|p| p.value)
     }
 }
 
@@ -129,6 +138,13 @@ pub enum Warning {
         /// What was asked.
         horizon: Span,
     },
+    /// A model could not be fitted, and a plainer one stands in.
+    StandsIn {
+        /// The plainer one.
+        plainer: &'static str,
+        /// Why the other could not be fitted.
+        why: String,
+    },
     /// Columns that say nothing beside the others.
     Collinear {
         /// Which.
@@ -169,6 +185,7 @@ impl fmt::Display for Warning {
                 f,
                 "the past is too short to learn a horizon of {horizon}: a window of {window} was learned and scaled up"
             ),
+            Self::StandsIn { plainer, why } => write!(f, "{why}; {plainer} stands in"),
             Self::Collinear { columns } => {
                 write!(f, "columns say nothing beside the others and were left out: {}", columns.join(", "))
             }

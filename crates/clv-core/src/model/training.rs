@@ -115,7 +115,9 @@ impl<'a> Training<'a> {
         if window.in_days() < 1.0 {
             return Err(too_little(self.summary.len()));
         }
+        // In whole grains, which is what will be counted.
         let origin = cut.minus(window);
+        let window = origin.until(&cut)?;
         let summary = purchases.summary(origin, self.summary.unit, self.summary.basis)?;
         let features = FeatureMatrix::compute(plan, purchases, &summary)?;
         let outcomes = summary.customer.iter().map(|&c| purchases.between(c, &origin, &cut));

@@ -14,7 +14,7 @@ use crate::units::TimeUnit;
 
 /// Purchases from one model, spend from another: value = margin × spend × discounted purchases.
 ///
-/// As settings it fits both and keeps the purchase model's report with both sets of parameters;
+/// As settings it fits both and keeps the purchase model's report, with the spend model's beside it;
 /// as a model it answers all columns. The two are taken as independent, as Gamma-Gamma assumes.
 #[derive(Debug, Clone)]
 pub struct WithSpend<P, S> {
@@ -33,10 +33,9 @@ impl<P: Fit, S: Fit> Fit for WithSpend<P, S> {
         let purchases = self.purchases.fit(data, cx)?;
         let spend = self.spend.fit(data, cx)?;
         let mut report = purchases.report;
-        report.parameters.extend(spend.report.parameters);
-        report.covariance = None;
         report.converged &= spend.report.converged;
-        report.warnings.extend(spend.report.warnings);
+        report.warnings.extend(spend.report.warnings.iter().cloned());
+        report.beside = Some(Box::new(spend.report));
         Ok(Fitted { model: WithSpend { purchases: purchases.model, spend: spend.model }, report })
     }
 }

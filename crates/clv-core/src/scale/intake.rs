@@ -159,7 +159,9 @@ impl Intake for ScaleIntake {
         if columns.day.len() != n || columns.amount.is_some_and(|a| a.len() != n) {
             return Err(Error::Length { column: "day or amount", given: columns.day.len(), expected: n });
         }
-        let simple = |row: usize| Key::of_number(columns.customer.get(row)).is_some();
+        let known = |day: i32| Moment::from_days(day).is_of_the_calendar();
+        let simple =
+            |row: usize| Key::of_number(columns.customer.get(row)).is_some() && known(columns.day[row]);
         let sound = |amount: f64| amount > 0.0 && amount < 9.2e12;
         if !(0..n).all(simple) || columns.amount.is_some_and(|a| !a.iter().all(|a| sound(*a))) {
             return Ok(false);
