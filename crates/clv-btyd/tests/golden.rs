@@ -8,7 +8,7 @@ use clv_core::model::{Activity, PurchaseForecast, Spend};
 use clv_core::{Discount, History, TimeUnit};
 
 /// Relative error allowed; absolute below the floor.
-const PROMISE: f64 = 1e-9;
+const PROMISE: f64 = 1e-11;
 
 struct Row<'a> {
     quantity: &'a str,

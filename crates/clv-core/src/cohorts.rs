@@ -88,6 +88,13 @@ impl Cohort {
         Some(self.cells.get(age)?.revenue? / self.customers as f64)
     }
 
+    /// The first age by whose end the cohort has earned its acquisition cost back, at a margin on its
+    /// revenue; `None` if that is not observed.
+    pub fn payback(&self, cost_per_customer: f64, margin: f64) -> Option<usize> {
+        (0..self.cells.len())
+            .find(|&age| self.cumulative_revenue(age).is_some_and(|sum| margin * sum >= cost_per_customer))
+    }
+
     /// The same, summed up to an age.
     pub fn cumulative_revenue(&self, age: usize) -> Option<f64> {
         (0..=age).map(|age| self.revenue_per_customer(age)).sum()

@@ -33,6 +33,7 @@
 //! | [`attributes`], [`events`] | what else is known about customers, what else did they do? |
 //! | [`identity`] | which names are one customer? |
 //! | [`ledger`] | what became of each input row? |
+//! | [`sufficiency`] | is there enough data, and for what? |
 //! | [`cut`] | what was known when? |
 //! | [`summary`] | what is each customer's history as of a cut? |
 //! | [`scale`] | the same, of logs too large to hold? |
@@ -76,6 +77,7 @@ pub mod rfm;
 pub mod saved;
 pub mod scale;
 pub mod stages;
+pub mod sufficiency;
 pub mod summary;
 pub mod units;
 pub mod value;

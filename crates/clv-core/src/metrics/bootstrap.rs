@@ -33,25 +33,46 @@ pub fn interval(
     level: f64,
     seed: u64,
 ) -> Result<Option<Interval>> {
+    let weights = pairs.weights.map_or_else(|| vec![1.0; pairs.len()], <[f64]>::to_vec);
+    interval_by_weights(
+        &weights,
+        |weights| metric(&Pairs { weights: Some(weights), ..*pairs }),
+        draws,
+        level,
+        seed,
+    )
+}
+
+/// The same of any metric that takes a weight for each customer: a confusion matrix, a coverage.
+///
+/// # Errors
+///
+/// As [`interval`].
+pub fn interval_by_weights(
+    weights: &[f64],
+    metric: impl Fn(&[f64]) -> Option<f64>,
+    draws: usize,
+    level: f64,
+    seed: u64,
+) -> Result<Option<Interval>> {
     if draws < 2 {
         return Err(Error::Setting { name: "bootstrap draws", given: draws as f64, allowed: "at least 2" });
     }
     if !(level > 0.0 && level < 1.0) {
         return Err(Error::Setting { name: "level", given: level, allowed: "between 0 and 1 (0.95 is 95%)" });
     }
-    let Some(estimate) = metric(pairs) else { return Ok(None) };
+    let Some(estimate) = metric(weights) else { return Ok(None) };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut scores = Vec::with_capacity(draws);
-    let mut weights = vec![0.0; pairs.len()];
+    let mut drawn = vec![0.0; weights.len()];
     for _ in 0..draws {
-        weights.fill(0.0);
-        for _ in 0..pairs.len() {
-            let row = rng.random_range(0..pairs.len());
-            weights[row] += pairs.weight(row);
+        drawn.fill(0.0);
+        for _ in 0..weights.len() {
+            let row = rng.random_range(0..weights.len());
+            drawn[row] += weights[row];
         }
-        if weights.iter().any(|w| *w > 0.0) {
-            let sample = Pairs { weights: Some(&weights), ..*pairs };
-            scores.extend(metric(&sample).filter(|s| s.is_finite()));
+        if drawn.iter().any(|w| *w > 0.0) {
+            scores.extend(metric(&drawn).filter(|s| s.is_finite()));
         }
     }
     if scores.len() * 2 < draws {
@@ -79,6 +100,14 @@ mod tests {
         assert!((i.estimate - 9.5).abs() < 1e-12);
         assert!((i.upper - i.lower - 2.0 * 0.565).abs() < 0.1, "{i:?}");
         assert_eq!(interval(&pairs, metric, 2000, 0.95, 7).unwrap(), Some(i));
+        // Precision of a class, by weights.
+        let (actual, forecast): (Vec<usize>, Vec<usize>) =
+            (0..400).map(|i| (i % 2, usize::from(i % 4 > 0))).unzip();
+        let precision = |w: &[f64]| {
+            super::super::classes::Confusion::of(2, &actual, &forecast, Some(w)).ok()?.precision(1)
+        };
+        let i = interval_by_weights(&[1.0; 400], precision, 500, 0.95, 7).unwrap().unwrap();
+        assert!(i.lower < 2.0 / 3.0 && 2.0 / 3.0 < i.upper && i.upper - i.lower < 0.15, "{i:?}");
         assert!(
             interval(&pairs, metric, 1, 0.95, 7).is_err() && interval(&pairs, metric, 10, 1.0, 7).is_err()
         );

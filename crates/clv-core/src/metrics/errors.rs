@@ -55,9 +55,15 @@ pub fn r2(pairs: &Pairs<'_>) -> Option<f64> {
 /// # Errors
 ///
 /// [`Error::Length`].
-pub fn interval_coverage(actual: &[f64], lower: &[f64], upper: &[f64]) -> Result<f64> {
+pub fn interval_coverage(
+    actual: &[f64],
+    lower: &[f64],
+    upper: &[f64],
+    weights: Option<&[f64]>,
+) -> Result<f64> {
     let expected = actual.len();
-    for (column, given) in [("lower", lower.len()), ("upper", upper.len())] {
+    let weighed = weights.map_or(expected, <[f64]>::len);
+    for (column, given) in [("lower", lower.len()), ("upper", upper.len()), ("weight", weighed)] {
         if given != expected {
             return Err(Error::Length { column, given, expected });
         }
@@ -69,8 +75,13 @@ pub fn interval_coverage(actual: &[f64], lower: &[f64], upper: &[f64]) -> Result
             found: 0,
         });
     }
-    let inside = actual.iter().zip(lower).zip(upper).filter(|((y, l), u)| *l <= *y && *y <= *u).count();
-    Ok(inside as f64 / expected as f64)
+    let weight = |row: usize| weights.map_or(1.0, |w| w[row]);
+    let all: f64 = (0..expected).map(weight).sum();
+    if !(all.is_finite() && all > 0.0) {
+        return Err(Error::Setting { name: "sum of weights", given: all, allowed: "finite, above 0" });
+    }
+    let within = |row: &usize| lower[*row] <= actual[*row] && actual[*row] <= upper[*row];
+    Ok((0..expected).filter(within).map(weight).sum::<f64>() / all)
 }
 
 #[cfg(test)]
@@ -112,8 +123,12 @@ mod tests {
     #[test]
     fn coverage_counts_the_ends() {
         assert_eq!(
-            interval_coverage(&[1.0, 2.0, 3.0, 4.0], &[1.0, 0.0, 4.0, 4.0], &[1.0, 1.9, 5.0, 4.0]).unwrap(),
+            interval_coverage(&[1.0, 2.0, 3.0, 4.0], &[1.0, 0.0, 4.0, 4.0], &[1.0, 1.9, 5.0, 4.0], None)
+                .unwrap(),
             0.5
         );
+        let (y, l, u) = ([1.0, 5.0], [0.0, 0.0], [2.0, 2.0]);
+        assert_eq!(interval_coverage(&y, &l, &u, Some(&[3.0, 1.0])).unwrap(), 0.75);
+        assert!(interval_coverage(&y, &l, &u, Some(&[0.0, 0.0])).is_err());
     }
 }

@@ -1,6 +1,12 @@
-//! What a stream of purchases is worth today.
+//! What a stream of purchases is worth today, and what is left of it after costs.
+
+mod additive;
+mod economics;
 
 use crate::units::{Discount, Span, TimeUnit};
+
+pub use additive::Additive;
+pub use economics::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
 
 /// The mean discount factor of money spread evenly over a horizon: `(1 − e^{−δH}) / (δH)`, or the
 /// mean over period ends.
@@ -48,22 +54,6 @@ pub fn discounted_total(
 
 fn one_minus_exp_over(x: f64) -> f64 {
     if x.abs() < 1e-8 { 1.0 - 0.5 * x } else { -(-x).exp_m1() / x }
-}
-
-/// A customer's value: what they brought, what they will bring, and both.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LifetimeValue {
-    /// Margin on what was bought up to the cut.
-    pub historic: f64,
-    /// Discounted margin on what is expected within the horizon; absent if undefined.
-    pub future: Option<f64>,
-}
-
-impl LifetimeValue {
-    /// Historic and future together; absent if the future is undefined.
-    pub fn total(&self) -> Option<f64> {
-        self.future.map(|f| f + self.historic)
-    }
 }
 
 #[cfg(test)]
