@@ -95,7 +95,7 @@ pub use model::{
     Ask, Context, Customers, Erased, Fit, FitReport, Fitted, Forecast, ForecastMut, History, Predict,
     Scratch, Training, Warning, WithSpend,
 };
-pub use names::Names;
+pub use names::{CustomerNames, Names};
 pub use stages::{Stage, StageRules};
 pub use summary::Summary;
 pub use units::{Discount, Grain, Moment, Money, Span, TimeUnit};

@@ -1,5 +1,6 @@
 //! Interned names: each distinct text once, known by a small number.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
@@ -51,6 +52,18 @@ impl Names {
     /// All names in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.ends.len()).map(|i| slice(&self.text, &self.ends, i as u32))
+    }
+}
+
+/// Names of customers by their number.
+pub trait CustomerNames {
+    /// The name of a customer.
+    fn name_of(&self, customer: u32) -> Cow<'_, str>;
+}
+
+impl CustomerNames for Names {
+    fn name_of(&self, customer: u32) -> Cow<'_, str> {
+        Cow::Borrowed(self.name(customer))
     }
 }
 

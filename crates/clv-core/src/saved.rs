@@ -244,7 +244,10 @@ pub fn save(model: &dyn Predict, path: &Path) -> Result<()> {
 /// # Errors
 ///
 /// [`Error::Io`]; what stood at `path` is then untouched.
-pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> Result<()> {
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -255,10 +258,12 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
 fn atomic(
     path: &Path,
     folder: &PathBuf,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".clv-tmp");
+    // The process is in the name, so that a program that is stopped can tidy up after itself.
+    let prefix = format!(".{}-", std::process::id());
+    builder.prefix(&prefix).suffix(".clv-tmp");
     #[cfg(unix)]
     {
         // Temporary files are private by default, and the name they get keeps that; an output file

@@ -23,6 +23,12 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// The ending of a file to be written says nothing.
+    #[error("{}: allowed endings for output are .csv, .jsonl (each also with .gz or .zst) and .parquet", path.display())]
+    OutputEnding {
+        /// Which.
+        path: PathBuf,
+    },
     /// A folder without a file that can be read.
     #[error("{}: nothing in this folder can be read; wanted are .csv, .tsv, .txt, .jsonl, .ndjson, .parquet or .xlsx", path.display())]
     NothingInFolder {

@@ -1,37 +1,52 @@
-//! Transactions, summaries, forecasts and stages as CSV.
+//! Transactions, summaries, forecasts, stages and cohorts to files: CSV, JSON lines or Parquet.
 //!
-//! A file is written whole or not at all. By its ending it is plain (`.csv`) or packed (`.csv.gz`,
-//! `.csv.zst`). Numbers are written with as many digits as it takes to read the same number again;
-//! what is undefined or absent is an empty field.
+//! The format is known by the ending: `.csv`, `.jsonl` (each also packed as `.gz` or `.zst`) or
+//! `.parquet`. A file is written whole or not at all. In text, numbers have as many digits as it takes
+//! to read the same number again; what is undefined or absent is an empty field, null, or not there.
+//! The columns of each file stand in `docs/FILES.md`.
 
-use std::io::{self, Write};
+mod columns;
+
+use std::borrow::Cow;
 use std::path::Path;
 
-use clv_core::saved::write_atomically;
-use clv_core::{Forecast, Names, Stage, Summary, TransactionLog};
+use clv_core::cohorts::Cohorts;
+use clv_core::scale::Roster;
+use clv_core::stages::Course;
+use clv_core::value::LifetimeValue;
+use clv_core::{CustomerNames, Forecast, Stage, Summary, TransactionLog};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use columns::{Field, Kind, table};
+
+pub use columns::expect_ending;
 
 /// Writes `customer,date[,amount]`; times of day are kept where there are any.
 ///
 /// # Errors
 ///
-/// [`Error::Io`], [`Error::Ending`].
+/// [`Error::Io`](crate::Error::Io), [`Error::OutputEnding`](crate::Error::OutputEnding).
 pub fn transactions(log: &TransactionLog, path: &Path) -> Result<()> {
-    to_file(path, |out| {
-        let with_amounts = log.amount().is_some();
-        out.write_record(&["customer", "date", "amount"][..if with_amounts { 3 } else { 2 }])?;
-        for row in 0..log.len() {
-            out.write_field(log.customers().name(log.customer()[row]))?;
-            out.write_field(log.time()[row].to_string())?;
-            if let Some(amounts) = log.amount() {
-                out.write_field(amounts[row].to_f64().to_string())?;
-            }
-            out.write_record(None::<&[u8]>)?;
+    let mut header = vec![("customer", Kind::Text), ("date", Kind::Moment)];
+    if log.amount().is_some() {
+        header.push(("amount", Kind::Number));
+    }
+    table(path, &header, log.len(), |row, fields| {
+        fields.push(Field::Text(log.customers().name_of(log.customer()[row])));
+        fields.push(Field::Moment(log.time()[row]));
+        if let Some(amounts) = log.amount() {
+            fields.push(Field::Number(Some(amounts[row].to_f64())));
         }
-        Ok(())
     })
 }
+
+const HISTORY: [(&str, Kind); 5] = [
+    ("customer", Kind::Text),
+    ("frequency", Kind::Count),
+    ("recency", Kind::Number),
+    ("age", Kind::Number),
+    ("monetary_value", Kind::Number),
+];
 
 /// Writes `customer,frequency,recency,age,monetary_value`; the last is empty for customers without a
 /// purchase that it is taken over.
@@ -39,14 +54,24 @@ pub fn transactions(log: &TransactionLog, path: &Path) -> Result<()> {
 /// # Errors
 ///
 /// As [`transactions`].
-pub fn summary(summary: &Summary, customers: &Names, path: &Path) -> Result<()> {
-    to_file(path, |out| {
-        out.write_record(["customer", "frequency", "recency", "age", "monetary_value"])?;
-        for row in 0..summary.len() {
-            history_fields(out, summary, customers, row)?;
-            out.write_record(None::<&[u8]>)?;
-        }
-        Ok(())
+pub fn summary(summary: &Summary, customers: &dyn CustomerNames, path: &Path) -> Result<()> {
+    table(path, &HISTORY, summary.len(), |row, fields| history(fields, summary, customers, row))
+}
+
+/// The same of a summary at scale, customers in order of their names.
+///
+/// # Errors
+///
+/// As [`transactions`].
+pub fn summary_at_scale(summary: &Summary, roster: &Roster, path: &Path) -> Result<()> {
+    let mut row_of = vec![u32::MAX; roster.len()];
+    for (row, &customer) in summary.customer.iter().enumerate() {
+        row_of[customer as usize] = row as u32;
+    }
+    let mut order = roster.sorted();
+    order.retain(|&customer| row_of[customer as usize] != u32::MAX);
+    table(path, &HISTORY, order.len(), |i, fields| {
+        history(fields, summary, roster, row_of[order[i] as usize] as usize);
     })
 }
 
@@ -58,43 +83,51 @@ pub fn summary(summary: &Summary, customers: &Names, path: &Path) -> Result<()> 
 /// As [`transactions`].
 pub fn forecast(
     summary: &Summary,
-    customers: &Names,
+    customers: &dyn CustomerNames,
     forecast: &Forecast,
     stages: Option<&[Stage]>,
     path: &Path,
 ) -> Result<()> {
-    to_file(path, |out| {
-        let header = [
-            "customer",
-            "frequency",
-            "recency",
-            "age",
-            "monetary_value",
-            "p_alive",
-            "expected_purchases",
-            "expected_spend",
-            "clv",
-            "stage",
-        ];
-        out.write_record(&header[..if stages.is_some() { 10 } else { 9 }])?;
-        let number = |column: &Option<Vec<f64>>, row: usize| column.as_ref().map(|c| c[row]);
-        let estimate = |column: &Option<Vec<Option<f64>>>, row: usize| column.as_ref().and_then(|c| c[row]);
-        for row in 0..summary.len() {
-            history_fields(out, summary, customers, row)?;
-            for value in [
-                number(&forecast.p_alive, row),
-                number(&forecast.purchases, row),
-                estimate(&forecast.spend, row),
-                estimate(&forecast.value, row),
-            ] {
-                out.write_field(shown(value))?;
-            }
-            if let Some(stages) = stages {
-                out.write_field(stages[row].to_string())?;
-            }
-            out.write_record(None::<&[u8]>)?;
+    let mut header = HISTORY.to_vec();
+    header.extend(["p_alive", "expected_purchases", "expected_spend", "clv"].map(|n| (n, Kind::Number)));
+    if stages.is_some() {
+        header.push(("stage", Kind::Text));
+    }
+    let number = |column: &Option<Vec<f64>>, row: usize| column.as_ref().map(|c| c[row]);
+    let estimate = |column: &Option<Vec<Option<f64>>>, row: usize| column.as_ref().and_then(|c| c[row]);
+    table(path, &header, summary.len(), |row, fields| {
+        history(fields, summary, customers, row);
+        fields.push(Field::Number(number(&forecast.p_alive, row)));
+        fields.push(Field::Number(number(&forecast.purchases, row)));
+        fields.push(Field::Number(estimate(&forecast.spend, row)));
+        fields.push(Field::Number(estimate(&forecast.value, row)));
+        if let Some(stages) = stages {
+            fields.push(Field::Text(stages[row].to_string().into()));
         }
-        Ok(())
+    })
+}
+
+/// Writes `customer,historic,future,total,acquisition,net`.
+///
+/// # Errors
+///
+/// As [`transactions`].
+pub fn values(
+    summary: &Summary,
+    customers: &dyn CustomerNames,
+    values: &[LifetimeValue],
+    path: &Path,
+) -> Result<()> {
+    let mut header = vec![("customer", Kind::Text)];
+    header.extend(["historic", "future", "total", "acquisition", "net"].map(|n| (n, Kind::Number)));
+    table(path, &header, values.len(), |row, fields| {
+        let value = &values[row];
+        fields.push(Field::Text(customers.name_of(summary.customer[row])));
+        fields.push(Field::Number(Some(value.historic)));
+        fields.push(Field::Number(value.future));
+        fields.push(Field::Number(value.total()));
+        fields.push(Field::Number(Some(value.acquisition)));
+        fields.push(Field::Number(value.net()));
     })
 }
 
@@ -104,69 +137,79 @@ pub fn forecast(
 ///
 /// As [`transactions`].
 pub fn stages<'a>(rows: impl Iterator<Item = (&'a str, Stage)>, path: &Path) -> Result<()> {
-    to_file(path, |out| {
-        out.write_record(["customer", "stage"])?;
-        for (customer, stage) in rows {
-            out.write_record([customer, &stage.to_string()])?;
-        }
-        Ok(())
+    let rows: Vec<(&str, Stage)> = rows.collect();
+    table(path, &[("customer", Kind::Text), ("stage", Kind::Text)], rows.len(), |row, fields| {
+        fields.push(Field::Text(Cow::Borrowed(rows[row].0)));
+        fields.push(Field::Text(rows[row].1.to_string().into()));
     })
 }
 
-type Out<'a> = csv::Writer<&'a mut dyn Write>;
+/// Writes `date,prospect,new,active,loyal,churned`: how many stood where.
+///
+/// # Errors
+///
+/// As [`transactions`].
+pub fn course(course: &Course, path: &Path) -> Result<()> {
+    let names: Vec<String> = Stage::ALL.iter().map(ToString::to_string).collect();
+    let mut header = vec![("date", Kind::Moment)];
+    header.extend(names.iter().map(|name| (name.as_str(), Kind::Count)));
+    table(path, &header, course.dates().len(), |date, fields| {
+        fields.push(Field::Moment(course.dates()[date].last()));
+        fields.extend(course.counts(date).map(|n| Field::Count(n as u64)));
+    })
+}
 
-fn history_fields(out: &mut Out<'_>, summary: &Summary, customers: &Names, row: usize) -> csv::Result<()> {
+/// Writes a row for each cohort and age:
+/// `cohort,customers,age,active,retention,repeat_rate,purchases,revenue_per_customer`.
+///
+/// # Errors
+///
+/// As [`transactions`].
+pub fn cohorts(cohorts: &Cohorts, path: &Path) -> Result<()> {
+    let header = [
+        ("cohort", Kind::Text),
+        ("customers", Kind::Count),
+        ("age", Kind::Count),
+        ("active", Kind::Count),
+        ("retention", Kind::Number),
+        ("repeat_rate", Kind::Number),
+        ("purchases", Kind::Count),
+        ("revenue_per_customer", Kind::Number),
+    ];
+    let rows: Vec<(usize, usize)> = cohorts
+        .cohorts
+        .iter()
+        .enumerate()
+        .flat_map(|(c, cohort)| (0..cohort.cells.len()).map(move |age| (c, age)))
+        .collect();
+    table(path, &header, rows.len(), |row, fields| {
+        let (c, age) = rows[row];
+        let cohort = &cohorts.cohorts[c];
+        let cell = &cohort.cells[age];
+        fields.push(Field::Text(cohorts.period.name(cohort.period).into()));
+        fields.push(Field::Count(cohort.customers as u64));
+        fields.push(Field::Count(age as u64));
+        fields.push(Field::Count(cell.active as u64));
+        fields.push(Field::Number(cohort.retention(age)));
+        fields.push(Field::Number(cohort.repeat_rate(age)));
+        fields.push(Field::Count(cell.purchases as u64));
+        fields.push(Field::Number(cohort.revenue_per_customer(age)));
+    })
+}
+
+fn history<'a>(fields: &mut Vec<Field<'a>>, summary: &Summary, customers: &'a dyn CustomerNames, row: usize) {
     let history = summary.history(row);
-    out.write_field(customers.name(summary.customer[row]))?;
-    out.write_field(history.frequency.to_string())?;
-    out.write_field(history.recency.to_string())?;
-    out.write_field(history.age.to_string())?;
-    out.write_field(shown(history.spend))
-}
-
-/// `1e-7` rather than `0.0000001`.
-fn shown(value: Option<f64>) -> String {
-    match value {
-        None => String::new(),
-        Some(v) if v != 0.0 && v.abs() < 1e-5 => format!("{v:e}"),
-        Some(v) => v.to_string(),
-    }
-}
-
-fn to_file(path: &Path, rows: impl FnOnce(&mut Out<'_>) -> csv::Result<()>) -> Result<()> {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-    let packed = path.file_stem().is_some_and(|s| s.to_string_lossy().ends_with(".csv"));
-    if ending != "csv" && !(packed && matches!(ending, "gz" | "zst")) {
-        return Err(Error::Ending { path: path.into() });
-    }
-    let written = write_atomically(path, |file| match ending {
-        "gz" => {
-            let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::default());
-            to_writer(&mut encoder, rows)?;
-            encoder.finish().map(|_| ())
-        }
-        "zst" => {
-            let mut encoder = zstd::Encoder::new(file, 0)?;
-            to_writer(&mut encoder, rows)?;
-            encoder.finish().map(|_| ())
-        }
-        _ => to_writer(file, rows),
-    });
-    written.map_err(|error| match error {
-        clv_core::Error::Io { path, source } => Error::Io { path, source },
-        source => Error::Log { path: path.into(), source },
-    })
-}
-
-fn to_writer(to: &mut dyn Write, rows: impl FnOnce(&mut Out<'_>) -> csv::Result<()>) -> io::Result<()> {
-    let mut out = csv::Writer::from_writer(to);
-    rows(&mut out).map_err(io::Error::other)?;
-    out.flush()
+    fields.push(Field::Text(customers.name_of(summary.customer[row])));
+    fields.push(Field::Count(u64::from(history.frequency)));
+    fields.push(Field::Number(Some(history.recency)));
+    fields.push(Field::Number(Some(history.age)));
+    fields.push(Field::Number(history.spend));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use clv_core::{Cut, Grain, LogBuilder, Moment, TimeUnit, Transaction};
 
     fn log() -> TransactionLog {
@@ -181,7 +224,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["tx.csv", "tx.csv.gz", "tx.csv.zst"] {
+        for name in ["tx.csv", "tx.csv.gz", "tx.csv.zst", "tx.jsonl", "tx.jsonl.gz", "tx.parquet"] {
             let path = folder.path().join(name);
             transactions(&log(), &path).unwrap();
             let again = crate::read_log(&path, &crate::ReadOptions::new()).unwrap().log;
@@ -189,7 +232,10 @@ mod tests {
             assert_eq!(again.amount(), log().amount());
             assert_eq!(again.customers().name(0), "a, \"the first\"");
         }
-        assert!(matches!(transactions(&log(), &folder.path().join("tx.xlsx")), Err(Error::Ending { .. })));
+        assert!(matches!(
+            transactions(&log(), &folder.path().join("tx.xlsx")),
+            Err(Error::OutputEnding { .. })
+        ));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::names::Names;
+use crate::names::{CustomerNames, Names};
 
 /// A customer in 64 bits: a number as it is, a text of up to seven bytes packed, a longer one by its
 /// place among the long names.
@@ -174,6 +174,12 @@ impl Roster {
             names.intern(&self.name(customer));
         }
         names
+    }
+}
+
+impl CustomerNames for Roster {
+    fn name_of(&self, customer: u32) -> Cow<'_, str> {
+        self.name(customer)
     }
 }
 
