@@ -52,6 +52,7 @@ impl From<clv::io::Error> for Failure {
             | clv::io::Error::NoColumn { .. }
             | clv::io::Error::AmbiguousDates { .. }
             | clv::io::Error::Encoding { .. }
+            | clv::io::Error::OutputEnding { .. }
             | clv::io::Error::NothingInFolder { .. }
             | clv::io::Error::Ending { .. } => Self::usage(error),
             _ => Self::data(error),

@@ -1,16 +1,22 @@
 //! From arguments to a log, a cut and histories.
 
+use std::path::Path;
+
 use clv::summary::Purchases;
 use clv::{Cut, Ledger, Moment, TimeUnit, Training, TransactionLog};
 
 use crate::args::{Observation, Transactions};
 use crate::failure::Failure;
+use crate::interrupt;
+use crate::progress::Line;
 use crate::show::note;
 
 /// Reads the log, and tells what was recognised and left out.
 pub(crate) fn log(args: &Transactions) -> Result<TransactionLog, Failure> {
     let cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
+    let line = Line::new("reading");
     let reading = clv::io::read_logs(&args.files, &args.reading.options().cleaning(cleaning))?;
+    drop(line);
     for source in &reading.sources {
         note(source);
     }
@@ -33,6 +39,13 @@ pub(crate) fn tell(ledger: &Ledger) {
     }
 }
 
+/// That a file can be written, before the work begins.
+pub(crate) fn expect_output(path: &Path) -> Result<(), Failure> {
+    clv::io::write::expect_ending(path)?;
+    interrupt::writing(path);
+    Ok(())
+}
+
 /// The cut of `--until`, by default at the last purchase.
 pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Moment>) -> Cut {
     let last = || log.span().map_or(Moment::from_days(0), |(_, last)| last);
@@ -51,14 +64,16 @@ impl Observed {
     pub(crate) fn read(args: &Transactions, observation: &Observation) -> Result<Self, Failure> {
         let log = log(args)?;
         let cut = cut(&log, args, observation.until);
+        let line = Line::new("merging");
         let purchases = Purchases::of(&log, args.grain)?;
+        drop(line);
         Ok(Self { log, purchases, cut, unit: observation.unit.unwrap_or_default() })
     }
 
     pub(crate) fn training(&self) -> Result<Training<'_>, Failure> {
         let training = Training::new(&self.purchases, self.cut, self.unit)?;
         let summary = training.summary();
-        note(format_args!("{} customers as of {}", summary.len(), self.cut.last().date()));
+        note(format_args!("{} customers as of {}", summary.len(), self.cut.last_day()));
         if summary.first_seen_later > 0 {
             note(format_args!("{} customers first seen later are left out", summary.first_seen_later));
         }

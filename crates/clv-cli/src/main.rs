@@ -6,6 +6,7 @@
 mod args;
 mod failure;
 mod input;
+mod interrupt;
 mod progress;
 mod show;
 mod verbs;
@@ -26,6 +27,8 @@ struct Cli {
 enum Verb {
     /// Write a transaction log of simulated customers.
     Simulate(verbs::simulate::Args),
+    /// Say what is in the files, what is done with it, and which models it can carry.
+    Inspect(verbs::inspect::Args),
     /// Write each customer's history: frequency, recency, age, mean spend.
     Summarize(verbs::summarize::Args),
     /// Fit a model and write it.
@@ -34,16 +37,24 @@ enum Verb {
     Predict(verbs::predict::Args),
     /// Fit models on the past and score their forecasts on a holdout.
     Evaluate(verbs::evaluate::Args),
-    /// Tell each customer's lifecycle stage.
+    /// Tell each customer's lifecycle stage, at a date or over time.
     Stages(verbs::stages::Args),
+    /// Tell how acquisition cohorts stay, come back and spend.
+    Cohorts(verbs::cohorts::Args),
+    /// Value each customer after margin, returns and costs: historic, future, total.
+    Value(verbs::value::Args),
     /// Print completions for a shell.
     Completions(verbs::completions::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    interrupt::watch();
     let done = match cli.verb {
         Verb::Simulate(args) => verbs::simulate::run(&args),
+        Verb::Inspect(args) => verbs::inspect::run(&args),
+        Verb::Cohorts(args) => verbs::cohorts::run(&args),
+        Verb::Value(args) => verbs::value::run(&args),
         Verb::Summarize(args) => verbs::summarize::run(&args),
         Verb::Fit(args) => verbs::fit::run(&args),
         Verb::Predict(args) => verbs::predict::run(&args),

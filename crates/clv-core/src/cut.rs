@@ -43,6 +43,12 @@ impl Cut {
         self.last
     }
 
+    /// The last calendar day that counts: of a weekly grain its Sunday.
+    pub fn last_day(&self) -> jiff::civil::Date {
+        let next = self.grain.start(self.grain.index(self.last).saturating_add(1));
+        Moment::from_micros(next.micros().saturating_sub(1)).date()
+    }
+
     /// The grain.
     pub fn grain(&self) -> Grain {
         self.grain

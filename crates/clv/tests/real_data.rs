@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use clv::backtest::Backtest;
 use clv::btyd::Process;
+use clv::cohorts::{Cohorts, Period};
 use clv::ledger::Reason;
 use clv::model::{Activity, PurchaseForecast};
 use clv::prelude::*;
+use clv::stages::Course;
 use clv::{Cells, FitReport, shelf};
 
 fn log(name: &str) -> TransactionLog {
@@ -506,4 +508,77 @@ fn every_log_is_evaluated_by_every_model() {
         }
         assert!(mse["pareto-nbd"] < mse["mean"] && mse["pareto-nbd"] < mse["zero"], "{name}: {mse:?}");
     }
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn stages_are_stable_and_tell_the_future_apart() {
+    for (name, train, holdout) in [
+        ("cdnow_sample.csv.zst", "1997-04-30", "1998-06-30"),
+        ("cdnow_master.csv.zst", "1997-03-31", "1998-06-30"),
+        ("cdnow_master.csv.zst", "1997-04-30", "1998-06-30"),
+        ("cdnow_master.csv.zst", "1997-06-30", "1998-06-30"),
+        ("cdnow_master.csv.zst", "1997-09-30", "1998-06-30"),
+        ("online_retail.csv.zst", "2011-08-31", "2011-12-09"),
+        ("completejourney_transactions.csv.zst", "2017-03-31", "2017-06-30"),
+        ("completejourney_transactions.csv.zst", "2017-06-30", "2017-09-30"),
+        ("completejourney_transactions.csv.zst", "2017-09-30", "2017-12-31"),
+    ] {
+        let log = log(name);
+        let purchases = Purchases::of(&log, Grain::Day).unwrap();
+        let (train, holdout) = (cut(train), cut(holdout));
+        let window = Span::days(90.0).unwrap();
+        let rules = StageRules::learn_thresholds(&purchases, train, TimeUnit::Week, window).unwrap();
+        let course = Course::of(&purchases, &rules, &[train, holdout]).unwrap();
+        let (mut bought, mut count) = ([0.0; 5], [0.0; 5]);
+        for customer in 0..purchases.customers() as u32 {
+            if let Some(stage) = course.stage(0, customer) {
+                bought[stage as usize] += f64::from(purchases.between(customer, &train, &holdout).0);
+                count[stage as usize] += 1.0;
+            }
+        }
+        let rate = |stage: Stage| bought[stage as usize] / count[stage as usize];
+        // Long after the last acquisition hardly anybody is new: a handful has no rate.
+        let there = |stage: &Stage| count[*stage as usize] >= 20.0;
+        let stages = [Stage::Loyal, Stage::Active, Stage::New, Stage::Churned].into_iter().filter(there);
+        let rates: Vec<f64> = stages.map(rate).collect();
+        println!(
+            "{name} {}: {rules:?}, {count:?}, loyal, active, new, churned buy {rates:.3?}",
+            train.last_day()
+        );
+        assert!(rates.windows(2).all(|pair| pair[0] > pair[1]), "{name}: {rates:?}");
+        // Day by day over two months before the end of training.
+        let days: Vec<Cut> = (0..=60).rev().map(|d| train.minus(Span::days(f64::from(d)).unwrap())).collect();
+        let before = StageRules::learn_thresholds(&purchases, days[0], TimeUnit::Week, window).unwrap();
+        let course = Course::of(&purchases, &before, &days).unwrap();
+        let flips = course.flip_back_rate(Span::days(14.0).unwrap()).unwrap();
+        println!("{name}: {:.2}% flip back", 100.0 * flips);
+        assert!(flips < 0.05, "{name}: {flips}");
+    }
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn cohorts_of_cdnow_and_online_retail() {
+    let purchases = Purchases::of(&log("cdnow_sample.csv.zst"), Grain::Day).unwrap();
+    let cohorts = Cohorts::of(&purchases, cut("1998-06-30"), Period::Month).unwrap();
+    // Three acquisition months; the first is observed for eighteen whole months.
+    let sizes: Vec<usize> = cohorts.cohorts.iter().map(|c| c.customers).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 2_357);
+    assert_eq!(cohorts.cohorts.iter().map(|c| c.cells.len()).collect::<Vec<_>>(), [18, 17, 16]);
+    assert_eq!(cohorts.retention(0), Some(1.0));
+    assert_eq!(cohorts.cohorts[2].retention(16), None);
+    let revenue: f64 = cohorts
+        .cohorts
+        .iter()
+        .map(|c| c.customers as f64 * c.cumulative_revenue(c.cells.len() - 1).unwrap())
+        .sum();
+    let total: i64 = (0..purchases.customers() as u32).flat_map(|c| purchases.amounts(c).unwrap()).sum();
+    near(revenue, total as f64 / 1e6, 1e-12, "revenue");
+    let retail = Purchases::of(&log("online_retail.csv.zst"), Grain::Day).unwrap();
+    let cohorts = Cohorts::of(&retail, cut("2011-12-09"), Period::Month).unwrap();
+    // December 2011 is nine days old: its cohort has no cell, and no other cohort has one for it.
+    let last = cohorts.cohorts.last().unwrap();
+    assert_eq!((Period::Month.name(last.period).as_str(), last.cells.len()), ("2011-12", 0));
+    assert_eq!(cohorts.cohorts[0].cells.len(), 12);
 }

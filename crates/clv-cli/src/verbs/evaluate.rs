@@ -88,14 +88,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             .collect();
         crate::show::json(&json!({
             "train": {
-                "until": split.train.last().date().to_string(),
+                "until": split.train.last_day().to_string(),
                 "unit": args.unit.to_string(),
                 "customers": summary.len(),
                 "repeat_purchases": summary.frequency.iter().map(|x| u64::from(*x)).sum::<u64>(),
                 "first_seen_later": summary.first_seen_later,
             },
             "holdout": {
-                "until": split.holdout.last().date().to_string(),
+                "until": split.holdout.last_day().to_string(),
                 "horizon": split.horizon().in_units(args.unit),
                 "purchases": backtest.actual_purchases().iter().sum::<f64>(),
                 "value": backtest.actual_value().map(|v| v.iter().sum::<f64>()),
@@ -121,8 +121,8 @@ fn people(
     crate::show::print(format_args!(
         "{} customers, trained until {}, held out until {} ({} {unit}s)",
         backtest.actual_purchases().len(),
-        split.train.last().date(),
-        split.holdout.last().date(),
+        split.train.last_day(),
+        split.holdout.last_day(),
         short(split.horizon().in_units(unit)),
     ))?;
     let scored = || outcomes.iter().filter_map(|(name, o)| o.as_ref().ok().map(|o| (*name, o)));

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::args::{Format, Observation, Output, Transactions};
 use crate::failure::Failure;
 use crate::input::Observed;
+use crate::progress::Line;
 use crate::show::{short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     /// Add a column with the lifecycle stage.
     #[arg(long)]
     stages: bool,
-    /// Where to write: .csv, .csv.gz or .csv.zst.
+    /// Where to write: .csv, .jsonl (each also .gz or .zst) or .parquet.
     #[arg(long)]
     output: PathBuf,
     #[command(flatten)]
@@ -47,12 +48,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.spend {
         model = Box::new(WithSpend::join(model, registry.load(path)?)?);
     }
-    let mut observed = Observed::read(&args.transactions, &args.observation)?;
-    observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
     let ask = Ask::over(Span::new(args.horizon, model.unit()).map_err(Failure::usage)?)
         .discount(Discount::yearly(args.discount_rate).map_err(Failure::usage)?)
         .margin(args.margin)
         .map_err(Failure::usage)?;
+    crate::input::expect_output(&args.output)?;
+    let mut observed = Observed::read(&args.transactions, &args.observation)?;
+    observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
     let training = observed.training()?;
     let summary = training.summary();
     let features = training.features(model.needs())?;
@@ -60,7 +62,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if features.rows() > 0 {
         who = who.with_features(&features)?;
     }
+    let line = Line::new("forecasting");
     let forecast = model.predict(&who, &ask)?;
+    drop(line);
     let stages = args.stages.then(|| {
         let rules = StageRules::learn(&who);
         (0..who.len()).map(|row| rules.by_rhythm(&who.history(row))).collect::<Vec<_>>()
@@ -75,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.print.format == Format::Json {
         return crate::show::json(&json!({
             "model": model.kind().name,
-            "until": observed.cut.last().date().to_string(),
+            "until": observed.cut.last_day().to_string(),
             "unit": observed.unit.to_string(),
             "horizon": args.horizon,
             "customers": summary.len(),

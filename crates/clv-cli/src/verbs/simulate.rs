@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// Time unit of the parameters.
     #[arg(long, default_value = "week")]
     unit: TimeUnit,
-    /// Where to write: .csv, .csv.gz or .csv.zst.
+    /// Where to write: .csv, .jsonl (each also .gz or .zst) or .parquet.
     #[arg(long)]
     output: PathBuf,
     #[command(flatten)]
@@ -58,8 +58,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let cut = clv::Cut::end_of(day, clv::Grain::Day);
         simulation = simulation.joining_until(cut).map_err(Failure::usage)?;
     }
+    crate::input::expect_output(&args.output)?;
+    let line = crate::progress::Line::new("simulating");
     let log = simulation.run(sample, args.unit, spend.as_ref())?;
     clv::io::write::transactions(&log, &args.output)?;
+    drop(line);
     let output = args.output.display().to_string();
     note(format_args!("{output}: {} transactions of {} customers", log.len(), args.customers));
     if args.print.format == crate::args::Format::Json {

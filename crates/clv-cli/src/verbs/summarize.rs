@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 
+use clv::scale::{GrainLedger, Roster};
+use clv::summary::SpendBasis;
+use clv::{Cut, Ledger, Summary};
 use serde_json::json;
 
 use crate::args::{Format, Observation, Output, Transactions};
 use crate::failure::Failure;
-use crate::input::Observed;
-use crate::show::{short, short_or_dash, table};
+use crate::input::{self, Observed};
+use crate::interrupt;
+use crate::progress::Line;
+use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -15,7 +20,16 @@ pub(crate) struct Args {
     transactions: Transactions,
     #[command(flatten)]
     observation: Observation,
-    /// Where to write: .csv, .csv.gz or .csv.zst.
+    /// Threads to read and summarise with; the result is the same.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    threads: usize,
+    /// Go on from a ledger that was saved: add these files to what it holds.
+    #[arg(long, value_name = "LEDGER")]
+    resume: Option<PathBuf>,
+    /// Save the purchases as a ledger, to go on from later.
+    #[arg(long, value_name = "LEDGER")]
+    save: Option<PathBuf>,
+    /// Where to write: .csv, .jsonl (each also .gz or .zst) or .parquet.
     #[arg(long)]
     output: PathBuf,
     #[command(flatten)]
@@ -23,42 +37,100 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if args.threads == 0 {
+        return Err(Failure::usage("--threads 0: allowed are 1 and more"));
+    }
+    input::expect_output(&args.output)?;
+    let cleaning = args.transactions.cleaning.cleaning().map_err(Failure::usage)?;
+    let whole = cleaning.decides_late() || cleaning.duplicates == clv::cleaning::Policy::Drop;
+    if !whole {
+        return at_scale(args, cleaning);
+    }
+    if args.resume.is_some() || args.save.is_some() {
+        return Err(Failure::usage(
+            "--returns net, --outliers and --duplicates drop need the log whole: they go neither with --resume nor \
+             with --save",
+        ));
+    }
     let observed = Observed::read(&args.transactions, &args.observation)?;
     let training = observed.training()?;
     let summary = training.summary();
     clv::io::write::summary(summary, observed.log.customers(), &args.output)?;
+    tell(args, &observed.cut, summary, observed.log.ledger())
+}
+
+/// Purchases go into a grain ledger, 16 bytes each, and never lie in memory as rows.
+fn at_scale(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
+    let transactions = &args.transactions;
+    let line = Line::new("reading");
+    let options = transactions.reading.options().cleaning(cleaning);
+    let (read, sources) =
+        clv::io::read_scaled(&transactions.files, &options, transactions.grain, args.threads)?;
+    drop(line);
+    sources.iter().for_each(note);
+    input::tell(read.ledger());
+    let mut ledger = match &args.resume {
+        None => GrainLedger::new(transactions.grain),
+        Some(path) => GrainLedger::load(path)?,
+    };
+    ledger.merge(read)?;
+    if let Some(path) = &args.save {
+        interrupt::writing(path);
+        ledger.save(path)?;
+    }
+    let Some((_, last)) = ledger.span() else {
+        return Err(Failure::data(format_args!("{}: no row could be used", transactions.files[0].display())));
+    };
+    let cut = Cut::end_of(args.observation.until.unwrap_or(last), transactions.grain);
+    let rows = ledger.ledger().clone();
+    let line = Line::new("summarising");
+    let unit = args.observation.unit.unwrap_or_default();
+    let (roster, summary): (Roster, Summary) =
+        ledger.summary(cut, unit, SpendBasis::default(), args.threads)?;
+    clv::io::write::summary_at_scale(&summary, &roster, &args.output)?;
+    drop(line);
+    note(format_args!("{} customers as of {}", summary.len(), cut.last_day()));
+    if summary.first_seen_later > 0 {
+        note(format_args!("{} customers first seen later are left out", summary.first_seen_later));
+    }
+    tell(args, &cut, &summary, &rows)
+}
+
+fn tell(args: &Args, cut: &Cut, summary: &Summary, rows: &Ledger) -> Result<(), Failure> {
     let repeat_buyers = summary.frequency.iter().filter(|x| **x > 0).count();
     let repeats: u64 = summary.frequency.iter().map(|x| u64::from(*x)).sum();
     let total = summary.spend.as_ref().map(|s| s.total.iter().sum::<f64>());
     if args.print.format == Format::Json {
         return crate::show::json(&json!({
-            "until": observed.cut.last().date().to_string(),
-            "unit": observed.unit.to_string(),
+            "until": cut.last_day().to_string(),
+            "unit": summary.unit.to_string(),
             "customers": summary.len(),
             "repeat_buyers": repeat_buyers,
             "repeat_purchases": repeats,
             "total_spend": total,
             "first_seen_later": summary.first_seen_later,
-            "ledger": ledger(observed.log.ledger()),
+            "ledger": ledger(rows),
             "output": args.output.display().to_string(),
         }));
     }
     table(
         &["as of", "customers", "repeat buyers", "repeat purchases", "mean age", "total spend"],
         [vec![
-            observed.cut.last().date().to_string(),
+            cut.last_day().to_string(),
             summary.len().to_string(),
             repeat_buyers.to_string(),
             repeats.to_string(),
-            format!("{} {}s", short(summary.age.iter().sum::<f64>() / summary.len() as f64), observed.unit),
+            format!("{} {}s", short(summary.age.iter().sum::<f64>() / summary.len() as f64), summary.unit),
             short_or_dash(total),
         ]],
     )
 }
 
 /// The ledger as JSON.
-fn ledger(ledger: &clv::Ledger) -> serde_json::Value {
+pub(crate) fn ledger(ledger: &Ledger) -> serde_json::Value {
     let dropped: serde_json::Map<String, serde_json::Value> =
         ledger.dropped.iter().map(|(reason, n)| (reason.to_string(), (*n).into())).collect();
-    json!({ "read": ledger.read, "kept": ledger.kept, "left_out": dropped })
+    let noticed: serde_json::Map<String, serde_json::Value> =
+        ledger.noticed.iter().map(|(fact, n)| (fact.to_string(), (*n).into())).collect();
+    json!({ "read": ledger.read, "kept": ledger.kept, "left_out": dropped, "noticed": noticed })
 }

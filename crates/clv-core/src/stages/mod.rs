@@ -1,16 +1,15 @@
 //! Lifecycle stages: prospect, new, active, loyal, churned.
 
 mod course;
+mod learn;
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::model::{Customers, History};
-use crate::summary::{Purchases, SpendBasis};
-use crate::units::TimeUnit;
+use crate::units::{Span, TimeUnit};
 
 pub use course::{Course, Flows, Share, TimeInStage, Transitions};
 
@@ -63,6 +62,8 @@ pub struct StageRules {
     population_gap: f64,
     unit: TimeUnit,
     overdue: f64,
+    /// How long one purchase makes a customer new, in the unit; `None`: as long as any silence.
+    fuse: Option<f64>,
     loyal_purchases: u32,
     churned_below: f64,
 }
@@ -78,49 +79,14 @@ impl StageRules {
         } else {
             who.age().iter().sum::<f64>() / who.len().max(1) as f64
         };
-        Self { population_gap, unit: who.unit(), overdue: 3.0, loyal_purchases: 4, churned_below: 0.5 }
-    }
-
-    /// Learns the rhythm and, from the gaps that ended with a purchase by the cut, how long a silence
-    /// is still no sign: all but a share `false_alarms` of those gaps were shorter.
-    ///
-    /// Each gap is measured in the customer's own mean gap as it was known before the gap began, so
-    /// that shops where everybody is regular get a short fuse, and shops where people come and go a
-    /// long one. The threshold is at least 3.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] unless `0 < false_alarms < 1`; [`Error::TooLittleData`] if fewer than 20
-    /// gaps have ended; as [`Purchases::summary`].
-    pub fn learn_threshold(
-        purchases: &Purchases,
-        cut: Cut,
-        unit: TimeUnit,
-        false_alarms: f64,
-    ) -> Result<Self> {
-        if !(false_alarms > 0.0 && false_alarms < 1.0) {
-            let allowed = "between 0 and 1 (0.02 is 2%)";
-            return Err(Error::Setting { name: "false_alarms", given: false_alarms, allowed });
+        Self {
+            population_gap,
+            unit: who.unit(),
+            overdue: 3.0,
+            fuse: None,
+            loyal_purchases: 4,
+            churned_below: 0.5,
         }
-        let summary = purchases.summary(cut, unit, SpendBasis::default())?;
-        let rules = Self::learn(&summary.customers());
-        let mut ratios = Vec::new();
-        for &customer in &summary.customer {
-            let when = purchases.when(customer);
-            let known = when.partition_point(|&m| m <= cut.last());
-            for (x, pair) in when[..known].windows(2).enumerate() {
-                let before = pair[0].days_since(when[0]) / unit.days();
-                let gap = pair[1].days_since(pair[0]) / unit.days();
-                ratios.push(gap / rules.own_gap(before, x as f64));
-            }
-        }
-        if ratios.len() < 20 {
-            let needs = "20 gaps that ended with a purchase";
-            return Err(Error::TooLittleData { model: "a learned threshold", needs, found: ratios.len() });
-        }
-        let at = ((1.0 - false_alarms) * (ratios.len() - 1) as f64).round() as usize;
-        let (_, threshold, _) = ratios.select_nth_unstable_by(at, f64::total_cmp);
-        rules.overdue(threshold.max(3.0))
     }
 
     /// How many gaps of silence make a customer churned.
@@ -133,6 +99,20 @@ impl StageRules {
             Ok(Self { overdue: gaps, ..self })
         } else {
             Err(Error::Setting { name: "overdue", given: gaps, allowed: "finite, above 0 (gaps)" })
+        }
+    }
+
+    /// How long one purchase makes a customer new, whatever the rhythm of others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless it is longer than nothing.
+    pub fn new_for(self, span: Span) -> Result<Self> {
+        let fuse = span.in_units(self.unit);
+        if fuse > 0.0 {
+            Ok(Self { fuse: Some(fuse), ..self })
+        } else {
+            Err(Error::Setting { name: "new_for", given: fuse, allowed: "longer than nothing" })
         }
     }
 
@@ -163,7 +143,21 @@ impl StageRules {
     pub fn by_rhythm(&self, history: &History) -> Stage {
         let gap = self.own_gap(history.recency, f64::from(history.frequency));
         let silent = history.age - history.recency;
-        self.stage(history, silent > self.overdue * gap)
+        let allowed = match self.fuse {
+            Some(fuse) if history.frequency == 0 => fuse,
+            _ => self.overdue * gap,
+        };
+        self.stage(history, silent > allowed)
+    }
+
+    /// From how many purchases on, the first included, a customer is loyal.
+    pub fn loyal_from(&self) -> u32 {
+        self.loyal_purchases
+    }
+
+    /// How long one purchase makes a customer new.
+    pub fn fuse(&self) -> Option<Span> {
+        self.fuse.and_then(|length| Span::new(length, self.unit).ok())
     }
 
     /// The threshold: how many of their own gaps a customer may be silent.

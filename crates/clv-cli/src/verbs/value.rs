@@ -1,0 +1,242 @@
+//! `clv value`.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use clv::cohorts::Period;
+use clv::model::Predict;
+use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
+use clv::{Ask, Discount, Span, WithSpend};
+use serde_json::{Value, json};
+
+use crate::args::{Format, Observation, Output, Transactions};
+use crate::failure::Failure;
+use crate::input::{self, Observed};
+use crate::progress::Line;
+use crate::show::{note, short, short_or_dash, table};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A fitted model of purchases (or of value).
+    #[arg(long)]
+    model: PathBuf,
+    /// A fitted model of spend.
+    #[arg(long)]
+    spend: Option<PathBuf>,
+    #[command(flatten)]
+    transactions: Transactions,
+    #[command(flatten)]
+    observation: Observation,
+    /// How far ahead, in the model's time unit.
+    #[arg(long, value_name = "UNITS")]
+    horizon: f64,
+    /// Yearly discount rate (0.1 is 10%).
+    #[arg(long, default_value_t = 0.0, value_name = "RATE")]
+    discount_rate: f64,
+    /// Discount each month from its end instead of continuously.
+    #[arg(long)]
+    monthly: bool,
+    /// Share of spend that is earned.
+    #[arg(long, default_value_t = 1.0)]
+    margin: f64,
+    /// Share of spend that comes back, where returns were not netted.
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    returned: f64,
+    /// Cost of serving one purchase.
+    #[arg(long, default_value_t = 0.0, value_name = "COST")]
+    per_purchase: f64,
+    /// Cost of a year of an active customer.
+    #[arg(long, default_value_t = 0.0, value_name = "COST")]
+    per_year: f64,
+    /// Cost of winning a customer.
+    #[arg(long, default_value_t = 0.0, value_name = "COST")]
+    acquisition: f64,
+    /// Costs of winning them, customer by customer: a table with the columns customer and cost.
+    #[arg(long, value_name = "FILE", conflicts_with = "acquisition")]
+    acquisition_costs: Option<PathBuf>,
+    /// Sum up by acquisition month, or by this column of --customers.
+    #[arg(long, default_value = "cohort", value_name = "cohort|COLUMN")]
+    by: String,
+    /// A table about customers: channel, segment, anything to sum up by.
+    #[arg(long, value_name = "FILE")]
+    customers: Option<PathBuf>,
+    /// Where to write: .csv, .jsonl (each also .gz or .zst) or .parquet.
+    #[arg(long)]
+    output: PathBuf,
+    #[command(flatten)]
+    print: Output,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let registry = clv::registry();
+    let mut model = registry.load(&args.model)?;
+    if let Some(path) = &args.spend {
+        model = Box::new(WithSpend::join(model, registry.load(path)?)?);
+    }
+    let horizon = Span::new(args.horizon, model.unit()).map_err(Failure::usage)?;
+    let mut discount = Discount::yearly(args.discount_rate).map_err(Failure::usage)?;
+    if args.monthly {
+        discount = discount.at_period_ends(Span::new(1.0, clv::TimeUnit::Month)?)?;
+    }
+    let shop = Economics::default()
+        .margin(args.margin)
+        .and_then(|e| e.returned(args.returned))
+        .and_then(|e| e.per_purchase(args.per_purchase))
+        .and_then(|e| e.per_year(args.per_year))
+        .and_then(|e| e.acquisition(args.acquisition))
+        .map_err(Failure::usage)?;
+    if !model.answers().value {
+        return Err(Failure::usage("the model does not say spend; give a fitted gamma-gamma with --spend"));
+    }
+    input::expect_output(&args.output)?;
+    let costs = args.acquisition_costs.as_ref().map(|path| attribute_table(path, args)).transpose()?;
+    let table_of = args.customers.as_ref().map(|path| attribute_table(path, args)).transpose()?;
+    let mut observed = Observed::read(&args.transactions, &args.observation)?;
+    observed.unit = model.unit();
+    let training = observed.training()?;
+    let summary = training.summary();
+    let spent =
+        summary.spend.as_ref().ok_or_else(|| Failure::data("the log has no amounts: there is no value"))?;
+    let features = training.features(model.needs())?;
+    let mut who = summary.customers();
+    if features.rows() > 0 {
+        who = who.with_features(&features)?;
+    }
+    let line = Line::new("valuing");
+    let ask = Ask::over(horizon).discount(discount);
+    let forecast = model.predict(&who, &ask)?;
+    let value_of = |row: usize| -> Result<LifetimeValue, Failure> {
+        let history = who.history(row);
+        let past = Past {
+            spent: spent.total[row],
+            purchases: f64::from(history.frequency) + 1.0,
+            years: history.age / observed.unit.per_year(),
+        };
+        let years = match model.activity() {
+            Some(activity) if args.per_year > 0.0 => {
+                discounted_years(activity, &history, discount, horizon, observed.unit)?
+            }
+            // A model that does not say who leaves: as if nobody did.
+            _ => horizon.in_units(observed.unit) / observed.unit.per_year(),
+        };
+        let purchases = forecast.discounted_purchases.as_ref().map_or(0.0, |d| d[row]);
+        let value = forecast.value.as_ref().and_then(|v| v[row]);
+        let future = Future {
+            discounted_purchases: purchases,
+            // A learner says value and no spend: then it is one purchase of that value.
+            spend: match (forecast.spend.as_ref().and_then(|s| s[row]), value) {
+                (Some(spend), _) => Some(spend),
+                (None, Some(value)) if purchases > 0.0 => Some(value / purchases),
+                (None, Some(_)) => Some(0.0),
+                (None, None) => None,
+            },
+            discounted_years: years,
+        };
+        let mut shop = shop;
+        if let Some(costs) = &costs {
+            let name = observed.log.customers().name(summary.customer[row]);
+            let known = costs.customers().find(name);
+            let cost = known.and_then(|c| costs.attribute("cost").and_then(|a| a.text(c as usize)));
+            let cost = cost.map_or(Ok(0.0), |text| {
+                text.parse::<f64>()
+                    .map_err(|_| Failure::data(format_args!("customer {name:?}: cost {text:?} is no number")))
+            })?;
+            shop = shop.acquisition(cost)?;
+        }
+        Ok(shop.value(&past, &future))
+    };
+    let values: Vec<LifetimeValue> = (0..summary.len()).map(value_of).collect::<Result<_, _>>()?;
+    drop(line);
+    let customers = observed.log.customers();
+    clv::io::write::values(summary, customers, &values, &args.output)?;
+    let groups = match (args.by.as_str(), &table_of) {
+        ("cohort", _) => {
+            by_group(&values, |row| Period::Month.name(Period::Month.index(summary.first[row])).into())
+        }
+        (column, None) => {
+            return Err(Failure::usage(format_args!(
+                "--by {column} needs a table with that column: --customers FILE"
+            )));
+        }
+        (column, Some(people)) => {
+            let Some(attribute) = people.attribute(column) else {
+                let found: Vec<&str> = people.columns().iter().map(|c| c.name()).collect();
+                return Err(Failure::usage(format_args!(
+                    "--by {column}: --customers has {}",
+                    found.join(", ")
+                )));
+            };
+            by_group(&values, |row| {
+                let known = people.customers().find(customers.name(summary.customer[row]));
+                known.and_then(|c| attribute.text(c as usize)).map_or(Cow::Borrowed("(unknown)"), Cow::Owned)
+            })
+        }
+    };
+    tell(args, &groups, &equity(&values))
+}
+
+fn attribute_table(path: &std::path::Path, args: &Args) -> Result<clv::attributes::Attributes, Failure> {
+    let mut gathering = clv::Gathering::default();
+    // Its columns are its own: only what names a customer is as in the log.
+    let options = args.transactions.reading.options();
+    clv::io::people::attributes(path, &options, &mut gathering)?;
+    let gathered = gathering.finish();
+    for row in &gathered.log.ledger().quoted {
+        if row.reason != clv::Reason::NotAPurchase {
+            note(format_args!("{}: {row}", path.display()));
+        }
+    }
+    Ok(gathered.attributes)
+}
+
+fn tell(args: &Args, groups: &[GroupValue], all: &GroupValue) -> Result<(), Failure> {
+    if args.print.format == Format::Json {
+        let group = |g: &GroupValue| -> Value {
+            json!({
+                "label": g.label,
+                "customers": g.customers,
+                "historic": g.historic,
+                "future": g.future,
+                "total": g.total(),
+                "acquisition": g.acquisition,
+                "net_per_customer": g.net_per_customer(),
+                "return_on_acquisition": g.return_on_acquisition(),
+                "undefined": g.undefined,
+            })
+        };
+        return crate::show::json(&json!({
+            "equity": group(all),
+            "groups": groups.iter().map(group).collect::<Vec<_>>(),
+            "output": args.output.display().to_string(),
+        }));
+    }
+    let row = |g: &GroupValue| {
+        vec![
+            g.label.clone(),
+            g.customers.to_string(),
+            short(g.historic),
+            short(g.future),
+            short(g.total()),
+            short(g.acquisition),
+            short(g.net_per_customer()),
+            short_or_dash(g.return_on_acquisition()),
+        ]
+    };
+    table(
+        &[
+            args.by.as_str(),
+            "customers",
+            "historic",
+            "future",
+            "total",
+            "acquisition",
+            "net each",
+            "total/acquisition",
+        ],
+        groups.iter().chain([all]).map(row),
+    )?;
+    if all.undefined > 0 {
+        note(format_args!("{} customers have an undefined future, which is not in the sums", all.undefined));
+    }
+    Ok(())
+}
