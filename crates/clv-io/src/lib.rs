@@ -19,7 +19,7 @@
 //! | [`columns`] | which column is which, which shape the file has, recognised by name |
 //! | [`values`] | dates and numbers as shops write them |
 //! | [`people`] | attributes, events and aliases of customers |
-//! | [`mod@parquet`] | Arrow record batches (feature `parquet`, on by default) |
+//! | [`mod@parquet`], [`xlsx`] | Arrow record batches, and files that lie in memory (features, on by default) |
 //! | [`mod@write`] | transactions, summaries and forecasts, whole or not at all |
 //!
 //! Formats are known by their endings: `.csv`, `.tsv`, `.txt`, `.jsonl`, `.ndjson` (each also packed
@@ -44,7 +44,7 @@ mod table;
 pub mod values;
 pub mod write;
 #[cfg(feature = "xlsx")]
-mod xlsx;
+pub mod xlsx;
 
 use std::fmt;
 use std::io::Read;
@@ -162,6 +162,20 @@ pub fn read_json_lines(
     options: &ReadOptions,
 ) -> Result<Reading> {
     read_table(jsonl::open(source::decoded(text, options)?, name)?, name, options)
+}
+
+/// Reads Segment's events from anywhere into whatever takes them.
+///
+/// # Errors
+///
+/// As [`read_log`].
+pub fn read_segment(
+    text: impl Read + Send + 'static,
+    name: &Path,
+    options: &ReadOptions,
+    to: &mut dyn Intake,
+) -> Result<()> {
+    segment::read(source::decoded(text, options)?, name, options, to)
 }
 
 fn read_table(table: Box<dyn Table>, name: &Path, options: &ReadOptions) -> Result<Reading> {

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,11 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
+use bytes::Bytes;
 use clv_core::scale::{Columns, CustomerColumn};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::{ChunkReader, Length};
 
 use crate::Reading;
 use crate::error::{Error, Result};
@@ -36,17 +39,82 @@ pub fn read_batches(batches: &[RecordBatch], name: &Path, options: &ReadOptions)
     crate::read_table(Box::new(Batches { header, batches, path: name.into() }), name, options)
 }
 
+/// Reads a Parquet file that lies in memory as a log; `name` stands for the file in errors.
+///
+/// # Errors
+///
+/// As [`read_log`](crate::read_log).
+pub fn read_bytes(bytes: Vec<u8>, name: &Path, options: &ReadOptions) -> Result<Reading> {
+    crate::read_table(table(Place::Memory(bytes.into()), name)?, name, options)
+}
+
 /// Opens a Parquet file.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Table>> {
-    let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(e, path))?;
+    table(Place::Disk, path)
+}
+
+/// Where a file's bytes are.
+#[derive(Clone)]
+enum Place {
+    Disk,
+    Memory(Bytes),
+}
+
+impl Place {
+    fn builder(&self, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<Chunks>> {
+        let chunks = match self {
+            Self::Memory(bytes) => Chunks::Memory(bytes.clone()),
+            Self::Disk => {
+                let io = |source| Error::Io { path: path.into(), source };
+                Chunks::Disk(File::open(path).map_err(io)?)
+            }
+        };
+        ParquetRecordBatchReaderBuilder::try_new(chunks).map_err(|e| damaged(e, path))
+    }
+}
+
+/// Bytes on disk or in memory, as the decoder wants them.
+enum Chunks {
+    Disk(File),
+    Memory(Bytes),
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Disk(file) => file.len(),
+            Self::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = Box<dyn Read>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(match self {
+            Self::Disk(file) => Box::new(file.get_read(start)?),
+            Self::Memory(bytes) => Box::new(bytes.get_read(start)?),
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        match self {
+            Self::Disk(file) => file.get_bytes(start, length),
+            Self::Memory(bytes) => bytes.get_bytes(start, length),
+        }
+    }
+}
+
+fn table(place: Place, path: &Path) -> Result<Box<dyn Table>> {
+    let builder = place.builder(path)?;
     let header = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
     // A look at the first rows.
     let mut rows =
         builder.with_batch_size(SAMPLE).with_limit(SAMPLE).build().map_err(|e| damaged(e, path))?;
     let sample =
         rows.next().transpose().map_err(|e| Error::Format { path: path.into(), source: Box::new(e) })?;
-    Ok(Box::new(ParquetFile { header, sample, path: path.into(), groups: None }))
+    Ok(Box::new(ParquetFile { header, sample, path: path.into(), place, groups: None }))
 }
 
 const SAMPLE: usize = 2_000;
@@ -59,6 +127,7 @@ struct ParquetFile {
     header: Vec<String>,
     sample: Option<RecordBatch>,
     path: PathBuf,
+    place: Place,
     /// Row groups to read, with the rows before them; all if none are named.
     groups: Option<(Range<usize>, u64)>,
 }
@@ -74,8 +143,7 @@ impl Table for ParquetFile {
 
     fn visit(self: Box<Self>, needed: &[usize], visit: &mut dyn Visit) -> Result<u64> {
         let path = &self.path;
-        let file = File::open(path).map_err(|source| Error::Io { path: path.clone(), source })?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(e, path))?;
+        let builder = self.place.builder(path)?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), needed.iter().copied());
         let mut builder = builder.with_projection(mask).with_batch_size(8192);
         let mut line = 0;
@@ -93,7 +161,7 @@ impl Table for ParquetFile {
 
     fn split(self: Box<Self>, parts: usize) -> Vec<Box<dyn Table>> {
         let rows = || -> Option<Vec<u64>> {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&self.path).ok()?).ok()?;
+            let builder = self.place.builder(&self.path).ok()?;
             Some(builder.metadata().row_groups().iter().map(|group| group.num_rows() as u64).collect())
         };
         // A file that cannot be opened again says so when it is read.
@@ -102,9 +170,9 @@ impl Table for ParquetFile {
         let part = |i: usize| {
             let groups = rows.len() * i / parts..rows.len() * (i + 1) / parts;
             let before = rows[..groups.start].iter().sum();
-            let (header, path) = (self.header.clone(), self.path.clone());
+            let (header, path, place) = (self.header.clone(), self.path.clone(), self.place.clone());
             let part: Box<dyn Table> =
-                Box::new(Self { header, sample: None, path, groups: Some((groups, before)) });
+                Box::new(Self { header, sample: None, path, place, groups: Some((groups, before)) });
             part
         };
         (0..parts).map(part).collect()

@@ -1,19 +1,34 @@
 //! Excel workbooks: every sheet that has the header of the first, one after the other.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use calamine::{Data, Range, Reader, Xlsx};
 
+use crate::Reading;
 use crate::error::{Error, Result};
+use crate::options::ReadOptions;
 use crate::table::{Cell, Line, Row, Table, Visit};
+
+/// Reads a workbook that lies in memory as a log; `name` stands for the file in errors.
+///
+/// # Errors
+///
+/// As [`read_log`](crate::read_log).
+pub fn read_bytes(bytes: Vec<u8>, name: &Path, options: &ReadOptions) -> Result<Reading> {
+    crate::read_table(table(Cursor::new(bytes), name)?, name, options)
+}
 
 /// Opens a workbook.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Table>> {
     let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    table(BufReader::new(file), path)
+}
+
+fn table(file: impl Read + Seek, path: &Path) -> Result<Box<dyn Table>> {
     let damaged = |source: calamine::XlsxError| Error::Format { path: path.into(), source: Box::new(source) };
-    let mut book: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
+    let mut book: Xlsx<_> = Xlsx::new(file).map_err(damaged)?;
     let mut sheets: Vec<Range<Data>> = Vec::new();
     let mut header: Vec<String> = Vec::new();
     for name in book.sheet_names() {

@@ -47,8 +47,16 @@ impl GrainLedger {
     ///
     /// [`Error::Io`]; [`Error::Saved`] if the file is damaged, of another kind, or newer.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = read(path)?;
-        let mut from = Reader::open(&bytes, GRAINS, path)?;
+        Self::from_bytes(&read(path)?, path)
+    }
+
+    /// The same from memory; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Saved`], as [`GrainLedger::load`].
+    pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self> {
+        let mut from = Reader::open(bytes, GRAINS, name)?;
         let mut found = Self::new(from.grain()?);
         found.amounts = from.amounts()?;
         found.currency = Some(from.text()?.to_owned()).filter(|c| !c.is_empty());
@@ -93,8 +101,16 @@ impl OrderedSummary {
     ///
     /// As [`GrainLedger::load`].
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = read(path)?;
-        let mut from = Reader::open(&bytes, ORDERED, path)?;
+        Self::from_bytes(&read(path)?, path)
+    }
+
+    /// The same from memory; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`GrainLedger::from_bytes`].
+    pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self> {
+        let mut from = Reader::open(bytes, ORDERED, name)?;
         let mut found = Self::new(from.grain()?);
         found.amounts = from.amounts()?;
         for _ in 0..from.number()? {
