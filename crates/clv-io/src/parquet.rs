@@ -19,7 +19,10 @@ use arrow_schema::{DataType, TimeUnit};
 use bytes::Bytes;
 use clv_core::scale::{Columns, CustomerColumn};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::Reading;
@@ -69,7 +72,62 @@ impl Place {
                 Chunks::Disk(File::open(path).map_err(io)?)
             }
         };
-        ParquetRecordBatchReaderBuilder::try_new(chunks).map_err(|e| damaged(e, path))
+        // The types are Parquet's own: a damaged copy of Arrow's schema, which many writers add, makes
+        // the decoder panic, and says nothing that is needed here.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let length = Length::len(&chunks);
+        let builder =
+            guarded(path, || ParquetRecordBatchReaderBuilder::try_new_with_options(chunks, options))?;
+        expect_sound(builder.metadata(), length, path)?;
+        Ok(builder)
+    }
+}
+
+/// The decoder takes what a file says of itself at its word, and panics where that cannot be.
+fn expect_sound(metadata: &ParquetMetaData, length: u64, path: &Path) -> Result<()> {
+    let lies = |what: &str| Error::Format { path: path.into(), source: format!("damaged: {what}").into() };
+    for group in metadata.row_groups() {
+        if group.num_rows() < 0 {
+            return Err(lies("a negative number of rows"));
+        }
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let sizes =
+                [start, column.data_page_offset(), column.compressed_size(), column.uncompressed_size()];
+            if sizes.iter().any(|n| *n < 0) || column.num_values() < 0 {
+                return Err(lies("a negative size"));
+            }
+            if (start as u64).saturating_add(column.compressed_size() as u64) > length {
+                return Err(lies("a column that ends beyond the file"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whatever else makes the decoder panic on a damaged file becomes the error that it should be.
+fn guarded<T>(path: &Path, decode: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)) {
+        Ok(decoded) => decoded.map_err(|e| damaged(e, path)),
+        Err(_) => {
+            let source = "damaged: its parts contradict each other".into();
+            Err(Error::Format { path: path.into(), source })
+        }
+    }
+}
+
+/// The batches of a file.
+struct Decoded<'a> {
+    reader: ParquetRecordBatchReader,
+    path: &'a Path,
+}
+
+impl Iterator for Decoded<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = &mut self.reader;
+        guarded(self.path, || reader.next().transpose().map_err(Into::into)).transpose()
     }
 }
 
@@ -110,10 +168,8 @@ fn table(place: Place, path: &Path) -> Result<Box<dyn Table>> {
     let builder = place.builder(path)?;
     let header = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
     // A look at the first rows.
-    let mut rows =
-        builder.with_batch_size(SAMPLE).with_limit(SAMPLE).build().map_err(|e| damaged(e, path))?;
-    let sample =
-        rows.next().transpose().map_err(|e| Error::Format { path: path.into(), source: Box::new(e) })?;
+    let reader = guarded(path, || builder.with_batch_size(SAMPLE).with_limit(SAMPLE).build())?;
+    let sample = Decoded { reader, path }.next().transpose()?;
     Ok(Box::new(ParquetFile { header, sample, path: path.into(), place, groups: None }))
 }
 
@@ -151,10 +207,9 @@ impl Table for ParquetFile {
             builder = builder.with_row_groups(groups.clone().collect());
             line = *before;
         }
-        let batches = builder.build().map_err(|e| damaged(e, path))?;
-        for batch in batches {
-            let batch = batch.map_err(|e| Error::Format { path: path.clone(), source: Box::new(e) })?;
-            visit_batch(&batch, &self.header, needed, path, &mut line, visit)?;
+        let reader = guarded(path, || builder.build())?;
+        for batch in (Decoded { reader, path }) {
+            visit_batch(&batch?, &self.header, needed, path, &mut line, visit)?;
         }
         Ok(0)
     }
