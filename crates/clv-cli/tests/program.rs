@@ -175,3 +175,107 @@ fn a_failed_write_leaves_the_old_file() {
         .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().ends_with(".clv-tmp"));
     assert_eq!(leftovers.count(), 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_killed_writer_leaves_the_old_file_and_no_other() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tx.csv.zst"), "old").unwrap();
+        let line = "simulate --customers 300000 --start 2022-01-01 --end 2023-12-31 --output tx.csv.zst";
+        let mut running = Command::new(env!("CARGO_BIN_EXE_clv"))
+            .args(line.split_whitespace())
+            .current_dir(folder.path())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // In the middle of writing: its temporary file is there.
+        let entries = || std::fs::read_dir(folder.path()).unwrap().count();
+        while entries() < 2 {
+            assert!(running.try_wait().unwrap().is_none(), "it ended before it could be killed");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let kill = Command::new("kill").args([format!("-{signal}"), running.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(running.wait().unwrap().code(), Some(130), "{signal}");
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["tx.csv.zst"], "{signal}");
+        assert_eq!(std::fs::read(folder.path().join("tx.csv.zst")).unwrap(), b"old", "{signal}");
+    }
+}
+
+#[test]
+fn a_writer_stopped_in_the_middle_of_a_file_leaves_nothing_half_written() {
+    // The temporary file of a process that was killed outright is not the target, and is not read.
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    std::fs::create_dir(folder.join("log")).unwrap();
+    std::fs::rename(folder.join("tx.csv"), folder.join("log/tx.csv")).unwrap();
+    std::fs::write(folder.join("log/.123-abc.clv-tmp"), "half").unwrap();
+    std::fs::write(folder.join("log/.hidden.csv"), "half").unwrap();
+    let summary = json(folder, "summarize log --output s.csv");
+    assert_eq!(summary["customers"], 600);
+}
+
+#[test]
+fn the_data_floor_verb_by_verb() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    let report = json(folder, "inspect tx.csv");
+    assert_eq!(
+        keys(&report),
+        ["after", "before", "currency", "ledger", "mean_gap_days", "prospects", "sufficiency", "until"]
+    );
+    assert_eq!(report["before"]["rows"], report["after"]["rows"]);
+    assert_eq!(report["sufficiency"]["customers"], 600);
+    let text = done(folder, "inspect tx.csv");
+    for words in ["What cleaning changes", "What the data can carry", "bg-nbd", "add up to"] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    let cohorts = json(folder, "cohorts tx.csv --by quarter --until 2023-12-31 --output c.parquet");
+    let cohort = &cohorts["cohorts"][0];
+    assert_eq!(cohort["retention"][0], 1.0);
+    assert_eq!(cohort["retention"].as_array().unwrap().len(), 8);
+    let course = json(folder, "stages tx.csv --every 30 --overdue learned --output course.csv");
+    assert!(course["dates"].as_array().unwrap().len() > 5);
+    assert!(course["flip_back_within_two_weeks"].as_f64().is_none_or(|rate| rate < 0.05));
+    assert!(done(folder, "stages tx.csv --every 30").contains("won back"));
+
+    // Stopped and resumed is the same as at once, on any number of threads.
+    let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    let (first, second) = rows.split_at(rows.len() / 3);
+    for (name, rows) in [("a.csv", second), ("b.csv", first)] {
+        std::fs::write(folder.join(name), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+    }
+    done(folder, "summarize tx.csv --until 2023-12-31 --threads 2 --output at-once.csv");
+    done(folder, "summarize a.csv --save a.ledger --output part.csv");
+    done(folder, "summarize b.csv --resume a.ledger --until 2023-12-31 --output resumed.csv");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    assert_eq!(read("at-once.csv"), read("resumed.csv"));
+    refused(folder, "summarize a.csv --resume a.ledger --returns net --output s.csv", 2, "whole");
+    refused(folder, "summarize a.csv --threads 0 --output s.csv", 2, "threads");
+    refused(folder, "summarize a.csv --output s.xlsx", 2, ".parquet");
+
+    done(folder, "fit pareto-nbd tx.csv --until 2023-06-30 --output m.json");
+    done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --output g.json");
+    std::fs::write(folder.join("people.csv"), "customer,channel\n1,shop\n2,web\n").unwrap();
+    let value = json(
+        folder,
+        "value --model m.json --spend g.json tx.csv --until 2023-06-30 --horizon 52 --discount-rate 0.1 \
+         --margin 0.4 --per-year 2 --acquisition 5 --customers people.csv --by channel --output v.jsonl",
+    );
+    assert!(value["equity"]["total"].as_f64().unwrap() > 0.0);
+    assert!(value["groups"].as_array().unwrap().iter().any(|g| g["label"] == "(unknown)"));
+    refused(folder, "value --model m.json tx.csv --horizon 52 --output v.csv", 2, "--spend");
+    refused(
+        folder,
+        "value --model m.json --spend g.json tx.csv --horizon 52 --by channel --output v.csv",
+        2,
+        "--customers",
+    );
+}

@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::table::{Cell, Line, Row, Table, Visit};
+use crate::unique::Unique;
 
 const HEAD: u64 = 1 << 18;
 const SAMPLE: usize = 2_000;
+const NOT_UTF8: &str = "bytes that are not UTF-8; name another encoding with --encoding";
 
 /// Opens JSON lines; `name` stands for the file in errors.
 pub(crate) fn open(mut source: Box<dyn Read + Send>, name: &Path) -> Result<Box<dyn Table>> {
@@ -132,9 +134,14 @@ pub(crate) fn objects(
         if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match serde_json::from_slice::<Value>(&text) {
-            Ok(value) if value.is_object() => each(line, Ok(&value))?,
-            _ => each(line, Err(String::from_utf8_lossy(&text).trim()))?,
+        match serde_json::from_slice(&text) {
+            Ok(Unique(value)) if value.is_object() => each(line, Ok(&value))?,
+            Ok(_) => each(line, Err(String::from_utf8_lossy(&text).trim()))?,
+            Err(_) if std::str::from_utf8(&text).is_err() => each(line, Err(NOT_UTF8))?,
+            Err(error) => {
+                let found = format!("{error}: {}", String::from_utf8_lossy(&text).trim());
+                each(line, Err(&found))?;
+            }
         }
     }
 }

@@ -41,6 +41,7 @@ mod scale;
 mod segment;
 mod source;
 mod table;
+mod unique;
 pub mod values;
 pub mod write;
 #[cfg(feature = "xlsx")]
