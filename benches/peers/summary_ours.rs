@@ -1,15 +1,16 @@
-//! The Rust side of `summary.py`: `clv-summary summary|decode FILE END THREADS`.
+//! The Rust side of `summary.py`: `clv-summary summary|ordered|decode FILE END THREADS`.
 
 use std::error::Error;
 use std::path::PathBuf;
 
-use clv::io::{Decoding, ReadOptions, read_into, read_scaled};
+use clv::io::{Decoding, ReadOptions, read_into, read_ordered, read_scaled};
+use clv::scale::OrderedSummary;
 use clv::{Cut, Grain, Moment, TimeUnit};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().collect();
     let [_, what, file, end, threads] = args.as_slice() else {
-        return Err("usage: clv-summary summary|decode FILE END THREADS".into());
+        return Err("usage: clv-summary summary|ordered|decode FILE END THREADS".into());
     };
     let files = [PathBuf::from(file)];
     let options = ReadOptions::new();
@@ -21,8 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let threads: usize = threads.parse()?;
     let cut = Cut::end_of(Moment::parse_date(end)?, Grain::Day);
-    let (ledger, _) = read_scaled(&files, &options, Grain::Day, threads)?;
-    let (_, summary) = ledger.summary(cut, TimeUnit::Week, Default::default(), threads)?;
+    let summary = if what == "ordered" {
+        let (ordered, _) = read_ordered(&files, &options, OrderedSummary::new(Grain::Day))?;
+        ordered.summary(cut, TimeUnit::Week, Default::default())?.1
+    } else {
+        let (ledger, _) = read_scaled(&files, &options, Grain::Day, threads)?;
+        ledger.summary(cut, TimeUnit::Week, Default::default(), threads)?.1
+    };
     println!(
         "{}",
         serde_json::json!({

@@ -26,6 +26,7 @@ def make(base, rows):
     frame = frame.select("customer_id", (pl.lit(date(2022, 1, 3)) + pl.duration(days=pl.col("day"))).cast(pl.Date).alias("date"), "amount")
     frame.write_parquet(f"{base}.parquet")
     frame.write_csv(f"{base}.csv")
+    frame.sort("date").write_parquet(f"{base}-sorted.parquet")
 
 
 def say(d):

@@ -258,6 +258,15 @@ fn the_data_floor_verb_by_verb() {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     assert_eq!(read("at-once.csv"), read("resumed.csv"));
     refused(folder, "summarize a.csv --resume a.ledger --returns net --output s.csv", 2, "whole");
+    let rows = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
+    let mut rows: Vec<&str> = rows.lines().collect();
+    rows[1..].sort_by_key(|row| row.split(',').nth(1).unwrap().to_owned());
+    std::fs::write(folder.join("sorted.csv"), rows.join("\n")).unwrap();
+    done(folder, "summarize sorted.csv --until 2023-06-30 --ordered --output ordered.csv");
+    done(folder, "summarize tx.csv --until 2023-06-30 --output unordered.csv");
+    assert_eq!(read("ordered.csv"), read("unordered.csv"));
+    rows.swap(1, 900);
+    std::fs::write(folder.join("late.csv"), rows.join("\n")).unwrap();
     refused(folder, "summarize a.csv --threads 0 --output s.csv", 2, "threads");
     refused(folder, "summarize a.csv --output s.xlsx", 2, ".parquet");
 

@@ -121,7 +121,7 @@ impl LogBuilder {
         allowed: &'static str,
     ) -> Result<()> {
         if self.cleaning.strict {
-            return Err(Error::Row(self.quote(line, reason, field, value, allowed)));
+            return Err(Error::Row(Box::new(self.quote(line, reason, field, value, allowed))));
         }
         if reason == Reason::MissingCustomer {
             self.log.ledger.notice(Notice::WithoutCustomer);

@@ -14,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// A row was refused, in strict mode.
     #[error("{0}")]
-    Row(RejectedRow),
+    Row(Box<RejectedRow>),
     /// A text is not a date, time, number, unit or name of a choice.
     #[error("{what} {given:?} is not understood; allowed: {allowed}")]
     Unreadable {

@@ -47,6 +47,8 @@ pub enum Reason {
     NotAPurchase,
     /// A purchase that was not paid, or was voided.
     NotPaid,
+    /// After the end of observation, where that was set before reading.
+    AfterCut,
 }
 
 impl fmt::Display for Reason {
@@ -70,6 +72,7 @@ impl fmt::Display for Reason {
             Self::Outlier => "amount far from the others",
             Self::NotAPurchase => "no purchase, but another kind of record",
             Self::NotPaid => "not paid, or voided",
+            Self::AfterCut => "after the end of observation",
         })
     }
 }

@@ -81,7 +81,7 @@ impl Csv {
 
     /// Rows by hand as long as no quote is met, which is all there is to most large files; from then
     /// on with all the rules of CSV.
-    fn rows(mut self: Box<Self>, visit: &mut dyn Visit) -> Result<u64> {
+    fn rows(mut self, visit: &mut dyn Visit) -> Result<u64> {
         let io = |source| Error::Io { path: self.name.clone(), source };
         std::io::copy(&mut self.rest.by_ref().take(self.body), &mut std::io::sink()).map_err(io)?;
         let mut lines = self.lines;
@@ -342,7 +342,7 @@ impl Table for Csv {
     }
 
     fn visit(self: Box<Self>, _: &[usize], visit: &mut dyn Visit) -> Result<u64> {
-        self.rows(visit)
+        (*self).rows(visit)
     }
 
     fn split(self: Box<Self>, parts: usize) -> Vec<Box<dyn Table>> {

@@ -116,12 +116,11 @@ impl Table for JsonLines {
     }
 }
 
+/// What is done with each line: an object, or the text that is none.
+pub(crate) type Each<'e> = dyn FnMut(u64, Result<&Value, &str>) -> Result<()> + 'e;
+
 /// Goes through the objects of a file; what is no object is given as text.
-pub(crate) fn objects(
-    source: impl Read,
-    name: &Path,
-    each: &mut dyn FnMut(u64, Result<&Value, &str>) -> Result<()>,
-) -> Result<()> {
+pub(crate) fn objects(source: impl Read, name: &Path, each: &mut Each<'_>) -> Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, source);
     let (mut text, mut line) = (Vec::new(), 0);
     loop {

@@ -57,7 +57,7 @@ pub use columns::{Recognised, Shape};
 pub use dress::Dress;
 pub use error::{Error, Result};
 pub use options::{CustomerKey, ReadOptions};
-pub use scale::{Decoding, read_scaled};
+pub use scale::{Decoding, read_ordered, read_scaled};
 pub use source::files;
 
 use table::Table;

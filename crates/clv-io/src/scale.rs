@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clv_core::Cleaning;
 use clv_core::ledger::Ledger;
-use clv_core::scale::GrainLedger;
+use clv_core::scale::{GrainLedger, OrderedSummary, ScaleIntake};
 use clv_core::units::Grain;
 
 use crate::columns::Recognised;
@@ -30,7 +30,8 @@ pub fn read_scaled(
 ) -> Result<(GrainLedger, Vec<Source>)> {
     let files = files(paths)?;
     let named = |source| Error::Log { path: paths.first().cloned().unwrap_or_default(), source };
-    let begin = |cleaning: &Cleaning| GrainLedger::new(grain).reading(cleaning.clone()).map_err(named);
+    let begin =
+        |cleaning: &Cleaning| ScaleIntake::new(GrainLedger::new(grain), cleaning.clone()).map_err(named);
     let mut all = GrainLedger::new(grain);
     let mut sources = Vec::new();
     for path in &files {
@@ -95,10 +96,28 @@ pub fn read_scaled(
     Ok((all, sources))
 }
 
+/// Reads files whose rows are in order of time into an ordered summary: memory for customers, not for
+/// rows.
+///
+/// # Errors
+///
+/// As [`read_log`](crate::read_log); [`Error::Log`] naming the first customer with a late purchase, or
+/// if a cleaning policy needs the whole log.
+pub fn read_ordered(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    into: OrderedSummary,
+) -> Result<(OrderedSummary, Vec<Source>)> {
+    let named = |source| Error::Log { path: paths.first().cloned().unwrap_or_default(), source };
+    let mut intake = ScaleIntake::new(into, options.cleaning.clone()).map_err(named)?;
+    let sources = read_into(paths, options, &mut intake)?;
+    Ok((intake.finish(), sources))
+}
+
 fn alone(
     path: &PathBuf,
     options: &ReadOptions,
-    mut intake: clv_core::scale::ScaleIntake,
+    mut intake: ScaleIntake<GrainLedger>,
 ) -> Result<(GrainLedger, Source)> {
     let mut sources = read_into(std::slice::from_ref(path), options, &mut intake)?;
     Ok((intake.finish(), sources.swap_remove(0)))

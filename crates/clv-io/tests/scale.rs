@@ -64,7 +64,8 @@ fn agree(path: PathBuf) {
     let Ok(summary) = purchases.summary(cut, TimeUnit::Week, SpendBasis::Repeats) else { return };
     let want = by_name(|c| log.customers().name(c).to_owned(), &summary);
     for threads in 1..4 {
-        let (ledger, _) = read_scaled(&[path.clone()], &ReadOptions::new(), Grain::Day, threads).unwrap();
+        let (ledger, _) =
+            read_scaled(std::slice::from_ref(&path), &ReadOptions::new(), Grain::Day, threads).unwrap();
         let rows = ledger.ledger().clone();
         assert!(rows.adds_up());
         assert_eq!(
@@ -124,7 +125,7 @@ fn large_files_are_shared_out_by_lines_and_give_the_same_bits() {
     std::fs::write(&path, &text).unwrap();
     agree(path.clone());
     // Lines are told right from the middle of a file.
-    let (ledger, _) = read_scaled(&[path.clone()], &ReadOptions::new(), Grain::Day, 3).unwrap();
+    let (ledger, _) = read_scaled(std::slice::from_ref(&path), &ReadOptions::new(), Grain::Day, 3).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     for row in &ledger.ledger().quoted {
         let line = lines[row.line as usize - 1];

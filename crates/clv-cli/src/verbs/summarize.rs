@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clv::scale::{GrainLedger, Roster};
+use clv::scale::{GrainLedger, OrderedSummary, Roster};
 use clv::summary::SpendBasis;
 use clv::{Cut, Ledger, Summary};
 use serde_json::json;
@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Threads to read and summarise with; the result is the same.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     threads: usize,
+    /// The rows are in order of time: remember customers only, not purchases. A late row is refused.
+    #[arg(long, conflicts_with_all = ["resume", "save"])]
+    ordered: bool,
     /// Go on from a ledger that was saved: add these files to what it holds.
     #[arg(long, value_name = "LEDGER")]
     resume: Option<PathBuf>,
@@ -43,6 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     input::expect_output(&args.output)?;
     let cleaning = args.transactions.cleaning.cleaning().map_err(Failure::usage)?;
     let whole = cleaning.decides_late() || cleaning.duplicates == clv::cleaning::Policy::Drop;
+    if args.ordered {
+        return in_order(args, cleaning);
+    }
     if !whole {
         return at_scale(args, cleaning);
     }
@@ -57,6 +63,30 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let summary = training.summary();
     clv::io::write::summary(summary, observed.log.customers(), &args.output)?;
     tell(args, &observed.cut, summary, observed.log.ledger())
+}
+
+/// A few words for each customer, however many rows.
+fn in_order(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
+    let transactions = &args.transactions;
+    let line = Line::new("reading");
+    let options = transactions.reading.options().cleaning(cleaning);
+    let mut into = OrderedSummary::new(transactions.grain);
+    if let Some(until) = args.observation.until {
+        into = into.until(Cut::end_of(until, transactions.grain))?;
+    }
+    let (ordered, sources) = clv::io::read_ordered(&transactions.files, &options, into)?;
+    drop(line);
+    sources.iter().for_each(note);
+    input::tell(ordered.ledger());
+    let Some(last) = ordered.last() else {
+        return Err(Failure::data(format_args!("{}: no row could be used", transactions.files[0].display())));
+    };
+    let cut = Cut::end_of(args.observation.until.unwrap_or(last), transactions.grain);
+    let unit = args.observation.unit.unwrap_or_default();
+    let (roster, summary) = ordered.summary(cut, unit, SpendBasis::default())?;
+    clv::io::write::summary_at_scale(&summary, &roster, &args.output)?;
+    note(format_args!("{} customers as of {}", summary.len(), cut.last_day()));
+    tell(args, &cut, &summary, ordered.ledger())
 }
 
 /// Purchases go into a grain ledger, 16 bytes each, and never lie in memory as rows.

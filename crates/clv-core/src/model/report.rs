@@ -43,7 +43,7 @@ pub struct FitReport {
     pub warnings: Vec<Warning>,
     /// The report of a model of something else that was fitted with it: spend beside purchases. Its
     /// likelihood is of other data, so the criteria of the two do not add up to one.
-    pub beside: Option<Box<FitReport>>,
+    pub beside: Option<Box<Self>>,
 }
 
 impl FitReport {

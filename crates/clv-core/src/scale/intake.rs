@@ -2,11 +2,14 @@
 
 use super::grains::GrainLedger;
 use super::key::{CustomerColumn, Key};
+use super::ordered::OrderedSummary;
 use crate::cleaning::{Cleaning, Policy, Returns};
+use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
-use crate::ledger::{Notice, Reason, RejectedRow};
+use crate::ledger::{Ledger, Notice, Reason, RejectedRow};
 use crate::log::Transaction;
+use crate::names::Names;
 use crate::units::{Moment, Money};
 
 /// Rows as columns of numbers without gaps.
@@ -20,22 +23,117 @@ pub struct Columns<'a> {
     pub amount: Option<&'a [f64]>,
 }
 
-/// A grain ledger with its cleaning, for readers.
+/// A grain ledger or an ordered summary with its cleaning, for readers.
 #[derive(Debug)]
-pub struct ScaleIntake {
-    into: GrainLedger,
+pub struct ScaleIntake<S> {
+    into: S,
     cleaning: Cleaning,
     source: Option<String>,
 }
 
-impl GrainLedger {
-    /// A ledger that readers can fill, cleaned row by row.
+/// What readers can fill: [`GrainLedger`] and [`OrderedSummary`].
+#[allow(private_interfaces)]
+pub trait Holds: private::Sealed {
+    #[doc(hidden)]
+    fn long(&mut self) -> &mut Names;
+    #[doc(hidden)]
+    fn put(&mut self, key: Key, time: Moment, micros: i64) -> Result<()>;
+    #[doc(hidden)]
+    fn put_event(&mut self, id: &str, row: &Transaction<'_>) -> Result<()>;
+    #[doc(hidden)]
+    fn expect_amount(&mut self, customer: &str, time: Moment, present: bool) -> Result<()>;
+    #[doc(hidden)]
+    fn currency(&mut self) -> &mut Option<String>;
+    #[doc(hidden)]
+    fn rows(&mut self) -> &mut Ledger;
+    /// The last moment that is taken in.
+    #[doc(hidden)]
+    fn until(&self) -> Option<Cut>;
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::GrainLedger {}
+    impl Sealed for super::OrderedSummary {}
+}
+
+#[allow(private_interfaces)]
+impl Holds for GrainLedger {
+    fn long(&mut self) -> &mut Names {
+        &mut self.long
+    }
+
+    #[inline]
+    fn put(&mut self, key: Key, time: Moment, micros: i64) -> Result<()> {
+        Self::put(self, key, self.index(time), micros);
+        Ok(())
+    }
+
+    fn put_event(&mut self, id: &str, row: &Transaction<'_>) -> Result<()> {
+        self.push_event(id, row.customer, row.time, row.amount)
+    }
+
+    fn expect_amount(&mut self, customer: &str, time: Moment, present: bool) -> Result<()> {
+        Self::expect_amount(self, customer, time, present)
+    }
+
+    fn currency(&mut self) -> &mut Option<String> {
+        &mut self.currency
+    }
+
+    fn rows(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    fn until(&self) -> Option<Cut> {
+        None
+    }
+}
+
+#[allow(private_interfaces)]
+impl Holds for OrderedSummary {
+    fn long(&mut self) -> &mut Names {
+        &mut self.long
+    }
+
+    #[inline]
+    fn put(&mut self, key: Key, time: Moment, micros: i64) -> Result<()> {
+        Self::put(self, key, self.grain.index(time), micros, 1)
+    }
+
+    fn put_event(&mut self, _: &str, _: &Transaction<'_>) -> Result<()> {
+        Err(Error::CannotSay {
+            model: "an ordered summary",
+            quantity: "which events it has seen",
+            hint: ": it remembers customers, not events; take a grain ledger",
+        })
+    }
+
+    fn expect_amount(&mut self, customer: &str, time: Moment, present: bool) -> Result<()> {
+        Self::expect_amount(self, customer, time, present)
+    }
+
+    fn currency(&mut self) -> &mut Option<String> {
+        &mut self.currency
+    }
+
+    fn rows(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    fn until(&self) -> Option<Cut> {
+        self.until
+    }
+}
+
+impl<S: Holds> ScaleIntake<S> {
+    /// Readers fill `into`, cleaned row by row.
     ///
     /// # Errors
     ///
     /// [`Error::CannotSay`] if a policy needs the whole log: netted returns, outliers, dropped
     /// duplicates.
-    pub fn reading(self, cleaning: Cleaning) -> Result<ScaleIntake> {
+    pub fn new(into: S, cleaning: Cleaning) -> Result<Self> {
         if cleaning.decides_late() || cleaning.duplicates == Policy::Drop {
             return Err(Error::CannotSay {
                 model: "a summary at scale",
@@ -43,20 +141,18 @@ impl GrainLedger {
                 hint: ": they need the log whole",
             });
         }
-        Ok(ScaleIntake { into: self, cleaning, source: None })
+        Ok(Self { into, cleaning, source: None })
     }
-}
 
-impl ScaleIntake {
-    /// The filled ledger.
-    pub fn finish(self) -> GrainLedger {
+    /// What was filled.
+    pub fn finish(self) -> S {
         self.into
     }
 
     fn reject_row(&mut self, line: u64, reason: Reason, field: &str, value: &str, allowed: &'static str) {
         let (source, field) = (self.source.clone(), field.to_owned());
         let value = value.chars().take(80).collect();
-        self.into.ledger.drop_row(RejectedRow {
+        self.into.rows().drop_row(RejectedRow {
             source,
             line,
             reason,
@@ -71,16 +167,16 @@ impl ScaleIntake {
     }
 }
 
-impl Intake for ScaleIntake {
+impl<S: Holds> Intake for ScaleIntake<S> {
     fn source(&mut self, name: &str) {
         self.source = Some(name.to_owned());
     }
 
     fn transaction(&mut self, line: u64, row: Transaction<'_>) -> Result<()> {
         if let Some(currency) = row.currency {
-            match &self.into.currency {
+            match self.into.currency() {
                 Some(first) if first == currency => {}
-                None => self.into.currency = Some(currency.to_owned()),
+                none @ None => *none = Some(currency.to_owned()),
                 Some(first) => {
                     return Err(Error::MixedCurrency { first: first.clone(), second: currency.into() });
                 }
@@ -88,8 +184,9 @@ impl Intake for ScaleIntake {
         }
         self.into.expect_amount(row.customer, row.time, row.amount.is_some())?;
         let micros = row.amount.map_or(0, Money::micros);
-        self.into.ledger.before.rows += 1;
-        self.into.ledger.before.revenue_micros += i128::from(micros);
+        let before = &mut self.into.rows().before;
+        before.rows += 1;
+        before.revenue_micros += i128::from(micros);
         match row.amount {
             Some(amount) if amount < Money::ZERO => self.notice(Notice::NegativeAmount),
             Some(Money::ZERO) => self.notice(Notice::ZeroAmount),
@@ -99,15 +196,24 @@ impl Intake for ScaleIntake {
             self.refuse(line, reason, row.customer);
             return Ok(());
         }
+        if self.into.until().is_some_and(|cut| !cut.is_past(row.time)) {
+            self.reject_row(
+                line,
+                Reason::AfterCut,
+                "date",
+                &row.time.to_string(),
+                "up to the end of observation",
+            );
+            return Ok(());
+        }
         match row.event {
-            Some(id) => self.into.push_event(id, row.customer, row.time, row.amount)?,
+            Some(id) => self.into.put_event(id, &row)?,
             None => {
-                let key = Key::of(row.customer, &mut self.into.long);
-                let grain = self.into.index(row.time);
-                self.into.put(key, grain, micros);
+                let key = Key::of(row.customer, self.into.long());
+                self.into.put(key, row.time, micros)?;
             }
         }
-        self.into.ledger.keep_row();
+        self.into.rows().keep_row();
         Ok(())
     }
 
@@ -122,14 +228,8 @@ impl Intake for ScaleIntake {
         if self.cleaning.strict {
             let (source, field) = (self.source.clone(), field.to_owned());
             let value = value.chars().take(80).collect();
-            return Err(Error::Row(RejectedRow {
-                source,
-                line,
-                reason,
-                field,
-                value,
-                allowed: allowed.into(),
-            }));
+            let allowed = allowed.into();
+            return Err(Error::Row(Box::new(RejectedRow { source, line, reason, field, value, allowed })));
         }
         if reason == Reason::MissingCustomer {
             self.notice(Notice::WithoutCustomer);
@@ -143,12 +243,13 @@ impl Intake for ScaleIntake {
     }
 
     fn notice(&mut self, fact: Notice) {
-        self.into.ledger.notice(fact);
+        self.into.rows().notice(fact);
     }
 
     fn columns(&mut self, line: u64, columns: &Columns<'_>) -> Result<bool> {
         // Rows that need a closer look are left to the way row by row.
-        if self.cleaning.latest.is_some()
+        if self.into.until().is_some()
+            || self.cleaning.latest.is_some()
             || !self.cleaning.test_marks.is_empty()
             || self.cleaning.returns != Returns::Drop
             || self.cleaning.zero_amounts != Policy::Keep
@@ -177,10 +278,9 @@ impl Intake for ScaleIntake {
             let Some(key) = Key::of_number(columns.customer.get(row)) else { continue };
             let micros = columns.amount.map_or(0, |a| micros(a[row]));
             revenue += i128::from(micros);
-            let grain = self.into.index(Moment::from_days(columns.day[row]));
-            self.into.put(key, grain, micros);
+            self.into.put(key, Moment::from_days(columns.day[row]), micros)?;
         }
-        let ledger = &mut self.into.ledger;
+        let ledger = self.into.rows();
         ledger.read += n as u64;
         ledger.kept += n as u64;
         ledger.before.rows += n as u64;

@@ -46,7 +46,7 @@ impl Key {
     /// The key of a whole number, which is that of its digits; `None` if it is negative or huge.
     #[inline]
     pub(super) fn of_number(number: i64) -> Option<Self> {
-        (0..1_000_000_000_000_000_000).contains(&number).then(|| Self((number as u64) << 2 | NUMBER))
+        (0..1_000_000_000_000_000_000).contains(&number).then_some(Self((number as u64) << 2 | NUMBER))
     }
 
     /// Where it stands in another ledger's long names.

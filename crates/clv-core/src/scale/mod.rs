@@ -33,6 +33,6 @@ mod ordered;
 mod saved;
 
 pub use grains::GrainLedger;
-pub use intake::{Columns, ScaleIntake};
+pub use intake::{Columns, Holds, ScaleIntake};
 pub use key::{CustomerColumn, Roster};
 pub use ordered::OrderedSummary;

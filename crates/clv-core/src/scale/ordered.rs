@@ -5,6 +5,7 @@ use hashbrown::HashTable;
 use super::key::{Key, Roster, mix};
 use crate::cut::Cut;
 use crate::error::{Error, Result};
+use crate::ledger::Ledger;
 use crate::names::Names;
 use crate::summary::{SpendBasis, Summary};
 use crate::units::{Grain, Moment, Money, TimeUnit};
@@ -32,6 +33,9 @@ pub struct OrderedSummary {
     pub(super) keys: Vec<Key>,
     pub(super) states: Vec<State>,
     pub(super) amounts: Option<bool>,
+    pub(super) currency: Option<String>,
+    pub(super) ledger: Ledger,
+    pub(super) until: Option<Cut>,
     table: HashTable<u32>,
 }
 
@@ -44,8 +48,26 @@ impl OrderedSummary {
             keys: Vec::new(),
             states: Vec::new(),
             amounts: None,
+            currency: None,
+            ledger: Ledger::default(),
+            until: None,
             table: HashTable::new(),
         }
+    }
+
+    /// Readers pass over what comes after this cut, and count it: a summary cannot go back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] if the cut has another grain.
+    pub fn until(self, cut: Cut) -> Result<Self> {
+        cut.expect_grain(self.grain)?;
+        Ok(Self { until: Some(cut), ..self })
+    }
+
+    /// What became of the rows that were read in.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Adds a purchase.
@@ -82,6 +104,7 @@ impl OrderedSummary {
             }
         }
         self.amounts = self.amounts.or(later.amounts);
+        self.ledger.absorb(later.ledger);
         for (key, state) in later.keys.iter().zip(later.states) {
             let key = key.moved(&places);
             match self.find(key) {

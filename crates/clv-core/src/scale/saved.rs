@@ -59,9 +59,7 @@ impl GrainLedger {
         let mut from = Reader::open(bytes, GRAINS, name)?;
         let mut found = Self::new(from.grain()?);
         found.amounts = from.amounts()?;
-        found.currency = Some(from.text()?.to_owned()).filter(|c| !c.is_empty());
-        let ledger: std::result::Result<Ledger, _> = serde_json::from_str(from.text()?);
-        found.ledger = ledger.map_err(|_| from.damaged())?;
+        (found.currency, found.ledger) = from.currency_and_ledger()?;
         for _ in 0..from.number()? {
             let (customer, what) = from.row()?;
             let key = Key::of(customer, &mut found.long);
@@ -85,6 +83,8 @@ impl OrderedSummary {
     /// [`Error::Io`].
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut out = Bytes::new(ORDERED, self.grain, self.amounts);
+        out.text(self.currency.as_deref().unwrap_or(""));
+        out.text(&serde_json::to_string(&self.ledger).unwrap_or_default());
         out.number(self.keys.len() as u64);
         for (key, s) in self.keys.iter().zip(&self.states) {
             out.row(&key.name(&self.long), s.first, s.first_micros);
@@ -113,6 +113,7 @@ impl OrderedSummary {
         let mut from = Reader::open(bytes, ORDERED, name)?;
         let mut found = Self::new(from.grain()?);
         found.amounts = from.amounts()?;
+        (found.currency, found.ledger) = from.currency_and_ledger()?;
         for _ in 0..from.number()? {
             let (customer, first) = from.row()?;
             let key = Key::of(customer, &mut found.long);
@@ -227,6 +228,12 @@ impl<'a> Reader<'a> {
         let length = usize::try_from(self.number()?).map_err(|_| self.damaged())?;
         let bytes = self.take(length)?;
         std::str::from_utf8(bytes).map_err(|_| self.damaged())
+    }
+
+    fn currency_and_ledger(&mut self) -> Result<(Option<String>, Ledger)> {
+        let currency = Some(self.text()?.to_owned()).filter(|c| !c.is_empty());
+        let ledger = serde_json::from_str(self.text()?).map_err(|_| self.damaged())?;
+        Ok((currency, ledger))
     }
 
     fn row(&mut self) -> Result<(&'a str, Wide)> {
