@@ -62,7 +62,36 @@ pub(crate) struct Observed {
 
 impl Observed {
     pub(crate) fn read(args: &Transactions, observation: &Observation) -> Result<Self, Failure> {
-        let log = log(args)?;
+        Self::of(log(args)?, args, observation)
+    }
+
+    /// The same with a table of who was known since when; its customers are prospects until they buy.
+    pub(crate) fn with_prospects(
+        args: &Transactions,
+        observation: &Observation,
+        known: &Path,
+    ) -> Result<(Self, Vec<Option<Moment>>), Failure> {
+        let cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
+        let options = args.reading.options().cleaning(cleaning.clone());
+        let mut gathering = clv::Gathering::new(cleaning, clv::attributes::Conflict::FirstStands);
+        for source in clv::io::read_into(&args.files, &options, &mut gathering)? {
+            note(source);
+        }
+        let kind = Some(clv::events::EventKind::Other);
+        clv::io::people::events(known, kind, &options, &mut gathering)?;
+        let gathered = gathering.finish();
+        tell(gathered.log.ledger());
+        let mut since = vec![None; gathered.log.customers().len()];
+        for event in gathered.events.iter() {
+            if let Some(customer) = gathered.log.customers().find(event.customer) {
+                let first: &mut Option<Moment> = &mut since[customer as usize];
+                *first = Some(first.map_or(event.time, |known| known.min(event.time)));
+            }
+        }
+        Ok((Self::of(gathered.log, args, observation)?, since))
+    }
+
+    fn of(log: TransactionLog, args: &Transactions, observation: &Observation) -> Result<Self, Failure> {
         let cut = cut(&log, args, observation.until);
         let line = Line::new("merging");
         let purchases = Purchases::of(&log, args.grain)?;

@@ -31,6 +31,8 @@ pub mod columns;
 mod csv;
 mod dress;
 mod error;
+#[cfg(any(feature = "parquet", feature = "xlsx"))]
+mod guard;
 mod jsonl;
 pub mod options;
 #[cfg(feature = "parquet")]

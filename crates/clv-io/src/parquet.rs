@@ -27,6 +27,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::Reading;
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 use crate::options::ReadOptions;
 use crate::table::{Batch, Cell, Line, Row, Table, Visit};
 
@@ -105,17 +106,6 @@ fn expect_sound(metadata: &ParquetMetaData, length: u64, path: &Path) -> Result<
     Ok(())
 }
 
-/// Whatever else makes the decoder panic on a damaged file becomes the error that it should be.
-fn guarded<T>(path: &Path, decode: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)) {
-        Ok(decoded) => decoded.map_err(|e| damaged(e, path)),
-        Err(_) => {
-            let source = "damaged: its parts contradict each other".into();
-            Err(Error::Format { path: path.into(), source })
-        }
-    }
-}
-
 /// The batches of a file.
 struct Decoded<'a> {
     reader: ParquetRecordBatchReader,
@@ -127,7 +117,7 @@ impl Iterator for Decoded<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let reader = &mut self.reader;
-        guarded(self.path, || reader.next().transpose().map_err(Into::into)).transpose()
+        guarded(self.path, || reader.next().transpose()).transpose()
     }
 }
 
@@ -174,10 +164,6 @@ fn table(place: Place, path: &Path) -> Result<Box<dyn Table>> {
 }
 
 const SAMPLE: usize = 2_000;
-
-fn damaged(error: parquet::errors::ParquetError, path: &Path) -> Error {
-    Error::Format { path: path.into(), source: Box::new(error) }
-}
 
 struct ParquetFile {
     header: Vec<String>,

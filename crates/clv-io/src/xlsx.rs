@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use calamine::{Data, Range, Reader, Xlsx};
+use calamine::{Data, ExcelDateTime, Reader, Xlsx, XlsxError};
 
 use crate::Reading;
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 use crate::options::ReadOptions;
 use crate::table::{Cell, Line, Row, Table, Visit};
 
@@ -27,55 +28,98 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Table>> {
 }
 
 fn table(file: impl Read + Seek, path: &Path) -> Result<Box<dyn Table>> {
-    let damaged = |source: calamine::XlsxError| Error::Format { path: path.into(), source: Box::new(source) };
-    let mut book: Xlsx<_> = Xlsx::new(file).map_err(damaged)?;
-    let mut sheets: Vec<Range<Data>> = Vec::new();
+    let mut book: Xlsx<_> = guarded(path, || Xlsx::new(file))?;
+    let mut sheets: Vec<Vec<SheetRow>> = Vec::new();
     let mut header: Vec<String> = Vec::new();
     for name in book.sheet_names() {
-        let range = book.worksheet_range(&name).map_err(damaged)?;
-        let Some(first) = range.rows().next() else { continue };
-        let names: Vec<String> = first.iter().map(|cell| cell.to_string().trim().to_owned()).collect();
+        let mut rows = guarded(path, || rows(&mut book, &name))?.into_iter();
+        let Some(first) = rows.next() else { continue };
+        let mut names: Vec<String> =
+            first.cells.iter().map(|cell| cell.to_string().trim().to_owned()).collect();
+        while names.last().is_some_and(String::is_empty) {
+            names.pop();
+        }
         if sheets.is_empty() {
             header = names;
         } else if names != header {
             continue;
         }
-        sheets.push(range);
+        sheets.push(rows.collect());
     }
     if sheets.is_empty() {
         return Err(Error::Empty { path: path.into() });
     }
-    Ok(Box::new(Workbook { header, sheets, path: path.into() }))
+    Ok(Box::new(Workbook { header, sheets }))
+}
+
+/// Columns beyond this belong to no table of purchases; a damaged cell may name any.
+const COLUMNS: u32 = 1_000;
+
+/// The rows of a sheet that have a cell. What lies between costs nothing: a sheet of two cells in
+/// opposite corners is two rows.
+fn rows<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Vec<SheetRow>, XlsxError> {
+    let mut reader = match book.worksheet_cells_reader(name) {
+        Err(XlsxError::NotAWorksheet(_)) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut rows: Vec<SheetRow> = Vec::new();
+    while let Some(cell) = reader.next_cell()? {
+        let (row, column) = cell.get_position();
+        let value = Data::from(cell.get_value().clone());
+        if column >= COLUMNS || matches!(value, Data::Empty) {
+            continue;
+        }
+        let line = u64::from(row) + 1;
+        if rows.last().is_none_or(|last| last.line != line) {
+            rows.push(SheetRow { line, cells: Vec::new() });
+        }
+        if let Some(last) = rows.last_mut() {
+            let place = column as usize;
+            if last.cells.len() <= place {
+                last.cells.resize(place + 1, Data::Empty);
+            }
+            last.cells[place] = value;
+        }
+    }
+    Ok(rows)
 }
 
 struct Workbook {
     header: Vec<String>,
-    sheets: Vec<Range<Data>>,
-    path: PathBuf,
+    /// Without their headers.
+    sheets: Vec<Vec<SheetRow>>,
 }
 
-struct SheetRow<'a>(&'a [Data]);
+struct SheetRow {
+    /// As the sheet counts.
+    line: u64,
+    cells: Vec<Data>,
+}
 
-impl Row for SheetRow<'_> {
+impl Row for SheetRow {
     fn cell(&self, position: usize) -> Cell<'_> {
-        match self.0.get(position) {
+        match self.cells.get(position) {
             None | Some(Data::Empty | Data::Error(_)) => Cell::Missing,
             Some(Data::Int(n)) => Cell::Number(*n as f64),
             Some(Data::Float(n)) => Cell::Number(*n),
             Some(Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text)) => Cell::Text(text),
             Some(Data::Bool(true)) => Cell::Text("true"),
             Some(Data::Bool(false)) => Cell::Text("false"),
-            Some(Data::DateTime(when)) => {
-                let (year, month, day, hour, minute, second, milli) = when.to_ymd_hms_milli();
-                let date = jiff::civil::Date::new(year as i16, month as i8, day as i8);
-                let Ok(date) = date else { return Cell::Missing };
-                let time = i64::from(hour) * 3_600_000 + i64::from(minute) * 60_000;
-                let time = time + i64::from(second) * 1_000 + i64::from(milli);
-                let midnight = clv_core::Moment::from(date.to_datetime(jiff::civil::Time::midnight()));
-                Cell::Moment(midnight.micros() + time * 1_000, None)
-            }
+            Some(Data::DateTime(when)) => excel_moment(when),
         }
     }
+}
+
+fn excel_moment(when: &ExcelDateTime) -> Cell<'_> {
+    // Days since 1899-12-30; beyond the year 9999 it is no date.
+    if !(0.0..2_958_466.0).contains(&when.as_f64()) {
+        return Cell::Number(when.as_f64());
+    }
+    let (year, month, day, hour, minute, second, milli) = when.to_ymd_hms_milli();
+    let Ok(date) = jiff::civil::Date::new(year as i16, month as i8, day as i8) else { return Cell::Missing };
+    let seconds = (i64::from(hour) * 60 + i64::from(minute)) * 60 + i64::from(second);
+    let midnight = clv_core::Moment::from(date.to_datetime(jiff::civil::Time::midnight()));
+    Cell::Moment(midnight.micros() + (seconds * 1_000 + i64::from(milli)) * 1_000, None)
 }
 
 impl Table for Workbook {
@@ -84,28 +128,20 @@ impl Table for Workbook {
     }
 
     fn sample(&self, position: usize) -> Vec<String> {
-        let rows = self.sheets.iter().flat_map(|sheet| sheet.rows().skip(1)).take(2_000);
-        let text = |row| match SheetRow(row).cell(position) {
+        let text = |row: &SheetRow| match row.cell(position) {
             Cell::Text(text) => Some(text.trim().to_owned()),
             _ => None,
         };
+        let rows = self.sheets.iter().flatten().take(2_000);
         rows.filter_map(text).filter(|text| !text.is_empty()).collect()
     }
 
-    /// Rows count on from sheet to sheet.
+    /// Rows have the numbers that their sheets give them.
     fn visit(self: Box<Self>, _: &[usize], visit: &mut dyn Visit) -> Result<u64> {
-        let mut line = 0;
-        for sheet in &self.sheets {
-            line += 1;
-            for row in sheet.rows().skip(1) {
-                line += 1;
-                if row.iter().all(|cell| matches!(cell, Data::Empty)) {
-                    continue;
-                }
-                visit.line(line, Line::Row(&SheetRow(row)))?;
-            }
+        for row in self.sheets.iter().flatten() {
+            visit.line(row.line, Line::Row(row))?;
         }
-        if line == 0 { Err(Error::Empty { path: self.path }) } else { Ok(0) }
+        Ok(0)
     }
 
     fn split(self: Box<Self>, _: usize) -> Vec<Box<dyn Table>> {

@@ -154,7 +154,7 @@ fn a_model_of_a_newer_version_is_refused_alone_and_inside_another() {
     };
     let purchases = PurchaseModel::new(ParetoNbd::new(0.5, 10.0, 0.6, 11.0).unwrap(), TimeUnit::Week);
     let spend = SpendModel::new(GammaGamma::new(6.25, 3.74, 15.44).unwrap(), TimeUnit::Week);
-    let joined = clv::saved::to_string(&WithSpend::join(purchases.clone(), spend).unwrap()).unwrap();
+    let joined = clv::saved::to_string(&WithSpend::join(purchases, spend).unwrap()).unwrap();
     let alone = clv::saved::to_string(&purchases).unwrap();
     assert!(clv::registry().read(&joined).is_ok() && clv::registry().read(&alone).is_ok());
     for text in [&alone, &joined] {

@@ -39,6 +39,10 @@ pub(crate) struct Args {
     /// First date of --every [default: a year before the end, or the middle of the log].
     #[arg(long, value_name = "DATE", value_parser = date, requires = "every")]
     from: Option<Moment>,
+    /// Who was known before they bought, and since when: a table with the columns customer and date
+    /// (sign-ups, visits). They are prospects until they buy.
+    #[arg(long, value_name = "FILE")]
+    prospects: Option<PathBuf>,
     /// Where to write, of --every the counts by date: .csv, .jsonl (each also .gz or .zst) or .parquet.
     #[arg(long)]
     output: Option<PathBuf>,
@@ -72,14 +76,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             model.kind().name
         )));
     }
-    let mut observed = Observed::read(&args.transactions, &args.observation)?;
+    let (mut observed, since) = match &args.prospects {
+        None => (Observed::read(&args.transactions, &args.observation)?, None),
+        Some(path) => {
+            let (observed, since) = Observed::with_prospects(&args.transactions, &args.observation, path)?;
+            (observed, Some(since))
+        }
+    };
     if let (Some(model), None) = (&model, args.observation.unit) {
         observed.unit = model.unit();
     }
     match args.every {
         None => at_the_end(args, model.as_deref(), &observed),
         Some(0) => Err(Failure::usage("--every 0: allowed are 1 and more")),
-        Some(days) => over_time(args, &observed, days),
+        Some(days) => over_time(args, &observed, since.as_deref(), days),
     }
 }
 
@@ -158,7 +168,12 @@ fn at_the_end(args: &Args, model: Option<&dyn Predict>, observed: &Observed) -> 
     Ok(())
 }
 
-fn over_time(args: &Args, observed: &Observed, days: u32) -> Result<(), Failure> {
+fn over_time(
+    args: &Args,
+    observed: &Observed,
+    since: Option<&[Option<Moment>]>,
+    days: u32,
+) -> Result<(), Failure> {
     let last = observed.cut;
     let (first_purchase, _) = observed.log.span().unwrap_or((last.last(), last.last()));
     let span = last.last().days_since(first_purchase);
@@ -175,13 +190,17 @@ fn over_time(args: &Args, observed: &Observed, days: u32) -> Result<(), Failure>
         return Err(Failure::usage("--every and --from leave fewer than two dates"));
     }
     let rules = rules(args, observed, first)?;
-    let course = Course::of(&observed.purchases, &rules, &dates)?;
+    let mut course = Course::of(&observed.purchases, &rules, &dates)?;
+    if let Some(since) = since {
+        course = course.known_since(since)?;
+    }
     if let Some(path) = &args.output {
         clv::io::write::course(&course, path)?;
     }
     let end = dates.len() - 1;
     let transitions = course.transitions(0, end)?;
-    let flip_back = course.flip_back_rate(Span::days(14.0)?).ok();
+    // Dates further apart would miss the way there and back.
+    let flip_back = if days <= 7 { course.flip_back_rate(Span::days(14.0)?).ok() } else { None };
     if args.print.format == Format::Json {
         let flows = |from: usize, to: usize| -> Result<Value, Failure> {
             let f = course.flows(from, to)?;
@@ -215,6 +234,7 @@ fn over_time(args: &Args, observed: &Observed, days: u32) -> Result<(), Failure>
             "loyal",
             "churned",
             "acquired",
+            "of prospects",
             "came back",
             "became loyal",
             "lost",
@@ -225,10 +245,10 @@ fn over_time(args: &Args, observed: &Observed, days: u32) -> Result<(), Failure>
             row.extend(course.counts(date).map(|n| n.to_string()));
             match date.checked_sub(1).map(|before| course.flows(before, date)) {
                 Some(Ok(f)) => {
-                    let flows = [f.acquired, f.came_back, f.became_loyal, f.churned, f.won_back];
+                    let flows = [f.acquired, f.converted, f.came_back, f.became_loyal, f.churned, f.won_back];
                     row.extend(flows.map(|n| n.to_string()));
                 }
-                _ => row.extend(vec![String::new(); 5]),
+                _ => row.extend(vec![String::new(); 6]),
             }
             row
         }),
