@@ -245,8 +245,8 @@ fn the_data_floor_verb_by_verb() {
     assert!(done(folder, "stages tx.csv --every 30").contains("won back"));
 
     let bought = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
-    let first = bought.lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
-    let signups = format!("customer,date\n{first},2021-12-01\nnever,2022-03-01\n");
+    let buyer = bought.lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
+    let signups = format!("customer,date\n{buyer},2021-12-01\nnever,2022-03-01\n");
     std::fs::write(folder.join("signups.csv"), signups).unwrap();
     let course = json(folder, "stages tx.csv --every 90 --from 2022-01-01 --prospects signups.csv");
     let prospects = |date: usize| course["dates"][date]["stages"]["prospect"].as_u64().unwrap();
@@ -280,7 +280,7 @@ fn the_data_floor_verb_by_verb() {
 
     done(folder, "fit pareto-nbd tx.csv --until 2023-06-30 --output m.json");
     done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --output g.json");
-    std::fs::write(folder.join("people.csv"), format!("customer,channel\n{first},shop\n")).unwrap();
+    std::fs::write(folder.join("people.csv"), format!("customer,channel\n{buyer},shop\n")).unwrap();
     let value = json(
         folder,
         "value --model m.json --spend g.json tx.csv --until 2023-06-30 --horizon 52 --discount-rate 0.1 \
