@@ -59,6 +59,12 @@ fn spend_and_learners() {
 }
 
 #[test]
+fn data_floor() {
+    says("10-stages-and-cohorts", &[], &["churned after", "won back", "2023-Q1", "retention 100%"]);
+    says("11-streaming", &[], &["4 events, 0 in conflict", "ada: 2 repeats", "bob: 0 repeats"]);
+}
+
+#[test]
 fn service() {
     says("inside-a-service", &[], &["requests answered", "Pareto/NBD"]);
 }

@@ -53,6 +53,12 @@ pub(crate) struct Reading {
     /// What names a customer: the text as it is, an e-mail address (in lower case), or its SHA-256.
     #[arg(long, value_enum, default_value_t = KeyArg::AsIs)]
     pub customer_key: KeyArg,
+    /// A table of two columns: a name, and the name of the customer that counts.
+    #[arg(long, value_name = "FILE")]
+    pub aliases: Option<PathBuf>,
+    /// Column that identifies an event: one delivered again counts once.
+    #[arg(long, value_name = "COLUMN")]
+    pub event_id: Option<String>,
 }
 
 impl Reading {
@@ -73,6 +79,9 @@ impl Reading {
         }
         if let Some(format) = &self.date_format {
             options = options.date_format(format);
+        }
+        if let Some(column) = &self.event_id {
+            options = options.event_id(column);
         }
         if let Some(encoding) = &self.encoding {
             options = options.encoding(encoding);

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use clv::identity::Identities;
+use clv::io::ReadOptions;
 use clv::summary::Purchases;
-use clv::{Cut, Ledger, Moment, TimeUnit, Training, TransactionLog};
+use clv::{Cut, Ledger, LogBuilder, Moment, TimeUnit, Training, TransactionLog};
 
 use crate::args::{Observation, Transactions};
 use crate::failure::Failure;
@@ -15,16 +17,34 @@ use crate::show::note;
 pub(crate) fn log(args: &Transactions) -> Result<TransactionLog, Failure> {
     let cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
     let line = Line::new("reading");
-    let reading = clv::io::read_logs(&args.files, &args.reading.options().cleaning(cleaning))?;
-    drop(line);
-    for source in &reading.sources {
-        note(source);
+    let options = args.reading.options().cleaning(cleaning.clone());
+    let mut builder = LogBuilder::with(cleaning);
+    if let Some(path) = &args.reading.aliases {
+        note_aliases(path, &options, builder.identities())?;
     }
-    tell(reading.log.ledger());
-    if reading.log.is_empty() {
+    let sources = clv::io::read_into(&args.files, &options, &mut builder)?;
+    drop(line);
+    sources.iter().for_each(note);
+    let log = builder.finish();
+    tell(log.ledger());
+    if log.is_empty() {
         return Err(Failure::data(format_args!("{}: no row could be used", args.files[0].display())));
     }
-    Ok(reading.log)
+    Ok(log)
+}
+
+/// Reads which names are one customer. Its rows are no rows of the log, so they are told of apart.
+fn note_aliases(path: &Path, options: &ReadOptions, same: &mut Identities) -> Result<(), Failure> {
+    let mut table = LogBuilder::new();
+    clv::io::people::aliases(path, options, &mut table)?;
+    *same = table.identities().clone();
+    note(format_args!(
+        "{}: {} aliases, {} contradict an earlier one",
+        path.display(),
+        same.len(),
+        same.conflicts()
+    ));
+    Ok(())
 }
 
 /// Tells what became of the rows, and what was noticed about them.

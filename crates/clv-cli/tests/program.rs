@@ -252,6 +252,12 @@ fn the_data_floor_verb_by_verb() {
     let prospects = |date: usize| course["dates"][date]["stages"]["prospect"].as_u64().unwrap();
     assert_eq!(prospects(course["dates"].as_array().unwrap().len() - 1), 1, "the one who never bought");
 
+    std::fs::write(folder.join("alias.csv"), format!("name,customer\nweb-7,{buyer}\n")).unwrap();
+    std::fs::write(folder.join("web.csv"), "customer,date,amount\nweb-7,2023-12-30,5\n").unwrap();
+    let together = json(folder, "summarize tx.csv web.csv --aliases alias.csv --output s.csv");
+    assert_eq!(together["customers"], 600);
+    assert_eq!(together["ledger"]["noticed"]["names settled as an alias"], 1);
+
     // Stopped and resumed is the same as at once, on any number of threads.
     let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
     let (header, rows) = text.split_once('\n').unwrap();

@@ -45,7 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     input::expect_output(&args.output)?;
     let cleaning = args.transactions.cleaning.cleaning().map_err(Failure::usage)?;
-    let whole = cleaning.decides_late() || cleaning.duplicates == clv::cleaning::Policy::Drop;
+    let whole = cleaning.decides_late()
+        || cleaning.duplicates == clv::cleaning::Policy::Drop
+        || args.transactions.reading.aliases.is_some();
     if args.ordered {
         return in_order(args, cleaning);
     }
@@ -54,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     if args.resume.is_some() || args.save.is_some() {
         return Err(Failure::usage(
-            "--returns net, --outliers and --duplicates drop need the log whole: they go neither with --resume nor \
+            "--returns net, --outliers, --duplicates drop and --aliases need the log whole: they go neither with --resume nor \
              with --save",
         ));
     }
