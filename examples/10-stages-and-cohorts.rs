@@ -30,9 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .take_while(|date| date.last() <= until.last())
         .collect();
     let course = Course::of(&purchases, &rules, &dates)?;
-    for date in 0..dates.len() {
+    for (date, cut) in dates.iter().enumerate() {
         let [_, new, active, loyal, churned] = course.counts(date);
-        print!("{}: {new} new, {active} active, {loyal} loyal, {churned} churned", dates[date].last_day());
+        print!("{}: {new} new, {active} active, {loyal} loyal, {churned} churned", cut.last_day());
         if date > 0 {
             let flows = course.flows(date - 1, date)?;
             print!("; lost {}, won back {}", flows.churned, flows.won_back);
