@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 use clv::cleaning::{OutlierAction, OutlierRule, Outliers, Policy, Returns};
 use clv::io::values::{Decimal, Zone};
 use clv::io::{CustomerKey, ReadOptions};
-use clv::{Cleaning, Grain, Moment, TimeUnit};
+use clv::{Ask, Cleaning, Discount, Grain, Moment, Predict, Span, TimeUnit, WithSpend};
+
+use crate::failure::Failure;
 
 /// Transaction files and how to read them.
 #[derive(Debug, Args)]
@@ -240,6 +242,48 @@ pub(crate) struct Observation {
     /// Time unit: day, week, month, year [default: the model's, or week].
     #[arg(long)]
     pub unit: Option<TimeUnit>,
+}
+
+/// Which fitted model is asked, how far ahead.
+#[derive(Debug, Args)]
+pub(crate) struct Asking {
+    /// A fitted model of purchases (or of value).
+    #[arg(long)]
+    pub model: PathBuf,
+    /// A fitted model of spend, to make purchases into value.
+    #[arg(long)]
+    pub spend: Option<PathBuf>,
+    /// How far ahead, in the model's time unit.
+    #[arg(long, value_name = "UNITS")]
+    pub horizon: f64,
+    /// Yearly discount rate (0.1 is 10%).
+    #[arg(long, default_value_t = 0.0, value_name = "RATE")]
+    pub discount_rate: f64,
+    /// Discount each month from its end instead of continuously.
+    #[arg(long)]
+    pub monthly: bool,
+}
+
+impl Asking {
+    /// The model, joined with the spend model if there is one.
+    pub(crate) fn model(&self) -> Result<Box<dyn Predict>, Failure> {
+        let registry = clv::registry();
+        let model = registry.load(&self.model)?;
+        match &self.spend {
+            None => Ok(model),
+            Some(path) => Ok(Box::new(WithSpend::join(model, registry.load(path)?)?)),
+        }
+    }
+
+    /// The question, in the model's unit.
+    pub(crate) fn ask(&self, model: &dyn Predict) -> Result<Ask, Failure> {
+        let horizon = Span::new(self.horizon, model.unit()).map_err(Failure::usage)?;
+        let mut discount = Discount::yearly(self.discount_rate).map_err(Failure::usage)?;
+        if self.monthly {
+            discount = discount.at_period_ends(Span::new(1.0, TimeUnit::Month)?)?;
+        }
+        Ok(Ask::over(horizon).discount(discount))
+    }
 }
 
 /// How to print.

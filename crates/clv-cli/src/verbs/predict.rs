@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clv::{Ask, Discount, Predict, Span, StageRules, WithSpend};
+use clv::{Predict, StageRules};
 use serde_json::json;
 
-use crate::args::{Format, Observation, Output, Transactions};
+use crate::args::{Asking, Format, Observation, Output, Transactions};
 use crate::failure::Failure;
 use crate::input::Observed;
 use crate::progress::Line;
@@ -13,22 +13,12 @@ use crate::show::{short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A fitted model of purchases (or of value).
-    #[arg(long)]
-    model: PathBuf,
-    /// A fitted model of spend, to make purchases into value.
-    #[arg(long)]
-    spend: Option<PathBuf>,
+    #[command(flatten)]
+    asking: Asking,
     #[command(flatten)]
     transactions: Transactions,
     #[command(flatten)]
     observation: Observation,
-    /// How far ahead, in the model's time unit.
-    #[arg(long, value_name = "UNITS")]
-    horizon: f64,
-    /// Yearly discount rate (0.1 is 10%).
-    #[arg(long, default_value_t = 0.0, value_name = "RATE")]
-    discount_rate: f64,
     /// Share of spend that is earned.
     #[arg(long, default_value_t = 1.0)]
     margin: f64,
@@ -43,15 +33,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let registry = clv::registry();
-    let mut model = registry.load(&args.model)?;
-    if let Some(path) = &args.spend {
-        model = Box::new(WithSpend::join(model, registry.load(path)?)?);
-    }
-    let ask = Ask::over(Span::new(args.horizon, model.unit()).map_err(Failure::usage)?)
-        .discount(Discount::yearly(args.discount_rate).map_err(Failure::usage)?)
-        .margin(args.margin)
-        .map_err(Failure::usage)?;
+    let model = args.asking.model()?;
+    let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
     crate::input::expect_output(&args.output)?;
     let mut observed = Observed::read(&args.transactions, &args.observation)?;
     observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
@@ -81,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "model": model.kind().name,
             "until": observed.cut.last_day().to_string(),
             "unit": observed.unit.to_string(),
-            "horizon": args.horizon,
+            "horizon": args.asking.horizon,
             "customers": summary.len(),
             "expected_active": active,
             "expected_purchases": purchases,

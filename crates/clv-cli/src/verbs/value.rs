@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use clv::cohorts::Period;
 use clv::model::Predict;
 use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
-use clv::{Ask, Discount, Span, WithSpend};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Observation, Output, Transactions};
+use crate::args::{Asking, Format, Observation, Output, Transactions};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
 use crate::progress::Line;
@@ -17,25 +16,12 @@ use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A fitted model of purchases (or of value).
-    #[arg(long)]
-    model: PathBuf,
-    /// A fitted model of spend.
-    #[arg(long)]
-    spend: Option<PathBuf>,
+    #[command(flatten)]
+    asking: Asking,
     #[command(flatten)]
     transactions: Transactions,
     #[command(flatten)]
     observation: Observation,
-    /// How far ahead, in the model's time unit.
-    #[arg(long, value_name = "UNITS")]
-    horizon: f64,
-    /// Yearly discount rate (0.1 is 10%).
-    #[arg(long, default_value_t = 0.0, value_name = "RATE")]
-    discount_rate: f64,
-    /// Discount each month from its end instead of continuously.
-    #[arg(long)]
-    monthly: bool,
     /// Share of spend that is earned.
     #[arg(long, default_value_t = 1.0)]
     margin: f64,
@@ -68,16 +54,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let registry = clv::registry();
-    let mut model = registry.load(&args.model)?;
-    if let Some(path) = &args.spend {
-        model = Box::new(WithSpend::join(model, registry.load(path)?)?);
-    }
-    let horizon = Span::new(args.horizon, model.unit()).map_err(Failure::usage)?;
-    let mut discount = Discount::yearly(args.discount_rate).map_err(Failure::usage)?;
-    if args.monthly {
-        discount = discount.at_period_ends(Span::new(1.0, clv::TimeUnit::Month)?)?;
-    }
+    let model = args.asking.model()?;
+    let ask = args.asking.ask(&model)?;
+    let (horizon, discount) = (ask.horizon(), ask.discounting());
     let shop = Economics::default()
         .margin(args.margin)
         .and_then(|e| e.returned(args.returned))
@@ -103,7 +82,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         who = who.with_features(&features)?;
     }
     let line = Line::new("valuing");
-    let ask = Ask::over(horizon).discount(discount);
     let forecast = model.predict(&who, &ask)?;
     let value_of = |row: usize| -> Result<LifetimeValue, Failure> {
         let history = who.history(row);
