@@ -1,6 +1,6 @@
 //! A log, row by row.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::cleaning::{self, Cleaning, OutlierAction, Outliers, Policy, Returns};
 use crate::error::{Error, Result};
@@ -19,8 +19,8 @@ pub struct LogBuilder {
     log: TransactionLog,
     cleaning: Cleaning,
     seen: HashSet<Same>,
-    /// Identifiers of events that were taken in.
-    events: HashSet<String>,
+    /// Identifiers of events that were taken in, with their rows.
+    events: HashMap<String, usize>,
     /// Customers of rows that a policy left out, for the headline numbers.
     refused: Names,
     /// Sources and lines of the rows kept, where a policy may still leave them out.
@@ -78,11 +78,13 @@ impl LogBuilder {
         let customer = self.log.customers.intern(row.customer);
         let order = row.order.map(|o| self.log.orders.intern(o));
         let product = row.product.map(|p| self.log.products.intern(p));
-        if let Some(event) = row.event
-            && !self.events.insert(event.to_owned())
-        {
-            self.refuse(line, Reason::Duplicate, &row);
-            return Ok(());
+        if let Some(event) = row.event {
+            if let Some(&known) = self.events.get(event) {
+                self.settle_event(known, &row);
+                self.refuse(line, Reason::Duplicate, &row);
+                return Ok(());
+            }
+            self.events.insert(event.to_owned(), self.log.len());
         }
         if self.cleaning.duplicates == Policy::Drop {
             let quantity = row.quantity.map(f64::to_bits);
@@ -172,7 +174,7 @@ impl LogBuilder {
             .iter()
             .zip(self.log.customers.iter())
             .filter(|(bought, name)| **bought || self.refused.find(name).is_some());
-        self.log.ledger.before.customers = (only_refused + also_refused.count()) as u64;
+        self.log.ledger.before.customers = Some((only_refused + also_refused.count()) as u64);
         if self.cleaning.returns == Returns::Net {
             self.net_returns();
         }
@@ -206,6 +208,27 @@ impl LogBuilder {
         Ok(())
     }
 
+    /// An event came again: of different contents the latest, then the larger counts, so that the
+    /// order of delivery does not matter.
+    fn settle_event(&mut self, known: usize, row: &Transaction<'_>) {
+        let log = &mut self.log;
+        let amount = |row: usize| log.amount.as_ref().map(|a| a[row]);
+        let held = (log.time[known], amount(known), log.customers.name(log.customer[known]));
+        let came = (row.time, row.amount, row.customer);
+        if held == came {
+            return;
+        }
+        let replaces = came > held;
+        log.ledger.notice(Notice::Conflict);
+        if replaces {
+            log.time[known] = row.time;
+            log.customer[known] = log.customers.intern(row.customer);
+            if let (Some(column), Some(amount)) = (&mut log.amount, row.amount) {
+                column[known] = amount;
+            }
+        }
+    }
+
     /// Leaves a row out by a policy.
     fn refuse(&mut self, line: u64, reason: Reason, row: &Transaction<'_>) {
         self.refused.intern(row.customer);
@@ -236,7 +259,7 @@ impl LogBuilder {
     }
 
     fn net_returns(&mut self) {
-        let netted = cleaning::net(&mut self.log);
+        let netted = cleaning::net(&mut self.log, self.cleaning.as_of);
         for _ in &netted.lowered {
             self.log.ledger.notice(Notice::Lowered);
         }
@@ -249,7 +272,9 @@ impl LogBuilder {
 
     fn treat_outliers(&mut self, outliers: &Outliers) {
         let Some(amounts) = &mut self.log.amount else { return };
-        let Some(fences) = outliers.fences(amounts) else { return };
+        let past = |row: &usize| self.cleaning.as_of.is_none_or(|moment| self.log.time[*row] <= moment);
+        let known: Vec<Money> = (0..amounts.len()).filter(past).map(|row| amounts[row]).collect();
+        let Some(fences) = outliers.fences(&known) else { return };
         let inside =
             |amount: &Money| *amount <= Money::ZERO || (fences.low..=fences.high).contains(&amount.to_f64());
         let far: Vec<usize> = (0..amounts.len()).filter(|&row| !inside(&amounts[row])).collect();
@@ -404,7 +429,50 @@ mod tests {
             assert_eq!(ledger.dropped_for(reason), count, "{reason}");
         }
         assert_eq!((ledger.noticed(Notice::NegativeAmount), ledger.noticed(Notice::Lowered)), (4, 1));
-        assert_eq!((ledger.before.rows, ledger.before.customers, ledger.before.revenue()), (8, 2, 4.0));
+        assert_eq!((ledger.before.rows, ledger.before.customers, ledger.before.revenue()), (8, Some(2), 4.0));
+    }
+
+    #[test]
+    fn a_later_return_does_not_reach_into_the_past() {
+        let rows: [Line<'_>; 3] =
+            [("a", 1, 10.0, None, None), ("a", 5, 20.0, None, None), ("a", 9, -30.0, None, None)];
+        let past = |rows: &[Line<'_>]| {
+            let net = Cleaning { returns: Returns::Net, as_of: Some(day(6)), ..Cleaning::default() };
+            amounts(&cleaned(net, rows))
+        };
+        assert_eq!(past(&rows), past(&rows[..2]));
+        let anytime = Cleaning { returns: Returns::Net, ..Cleaning::default() };
+        assert!(amounts(&cleaned(anytime, &rows)).is_empty());
+        // Fences come from what was known.
+        let fences = |rows: &[Line<'_>]| {
+            let rule = cleaning::OutlierRule::Iqr(1.5);
+            let outliers = Some(Outliers::new(rule, OutlierAction::Cap).unwrap());
+            let known = Cleaning { outliers, as_of: Some(day(6)), ..Cleaning::default() };
+            amounts(&cleaned(known, rows))[..5].to_vec()
+        };
+        let mut rows: Vec<Line<'_>> = [1.0, 2.0, 3.0, 4.0, 50.0].map(|a| ("a", 1, a, None, None)).to_vec();
+        let want = fences(&rows);
+        rows.extend([1e3, 2e3, 3e3, 4e3].map(|a| ("a", 9, a, None, None)));
+        assert_eq!(fences(&rows), want);
+    }
+
+    #[test]
+    fn events_delivered_again_are_settled_in_any_order() {
+        let settled = |order: [usize; 3]| {
+            let mut log = LogBuilder::new();
+            let came = [(5, 1.0), (5, 2.0), (4, 9.0)];
+            for i in order {
+                let (on, amount) = came[i];
+                let event = Transaction::new("a", day(on)).amount(amount).unwrap();
+                log.push(Transaction { event: Some("e1"), ..event }).unwrap();
+            }
+            let log = log.finish();
+            assert!(log.ledger().adds_up());
+            assert_eq!(log.ledger().dropped_for(Reason::Duplicate), 2);
+            (log.time()[0], log.amount().unwrap()[0])
+        };
+        assert_eq!(settled([0, 1, 2]), (day(5), Money::new(2.0).unwrap()));
+        assert_eq!(settled([1, 2, 0]), settled([2, 0, 1]));
     }
 
     #[test]
@@ -442,6 +510,6 @@ mod tests {
         assert_eq!(log.len(), 2);
         assert_eq!(log.ledger().dropped_for(Reason::Future), 1);
         assert_eq!(log.ledger().dropped_for(Reason::TestOrder), 1);
-        assert_eq!(log.ledger().before.customers, 3);
+        assert_eq!(log.ledger().before.customers, Some(3));
     }
 }

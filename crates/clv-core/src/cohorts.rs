@@ -56,8 +56,17 @@ pub struct Cell {
     pub repeated: usize,
     /// Purchases in this period.
     pub purchases: usize,
+    /// Money in this period in millionths, summed exactly; 0 without amounts.
+    micros: i128,
+    /// Whether there are amounts.
+    has_amounts: bool,
+}
+
+impl Cell {
     /// Money in this period, if there are amounts.
-    pub revenue: Option<f64>,
+    pub fn revenue(&self) -> Option<f64> {
+        self.has_amounts.then(|| self.micros as f64 / 1e6)
+    }
 }
 
 /// Customers who came in the same period.
@@ -85,7 +94,7 @@ impl Cohort {
 
     /// Money per customer of the cohort at an age.
     pub fn revenue_per_customer(&self, age: usize) -> Option<f64> {
-        Some(self.cells.get(age)?.revenue? / self.customers as f64)
+        Some(self.cells.get(age)?.revenue()? / self.customers as f64)
     }
 
     /// The first age by whose end the cohort has earned its acquisition cost back, at a margin on its
@@ -97,7 +106,9 @@ impl Cohort {
 
     /// The same, summed up to an age.
     pub fn cumulative_revenue(&self, age: usize) -> Option<f64> {
-        (0..=age).map(|age| self.revenue_per_customer(age)).sum()
+        let cells = self.cells.get(..=age)?;
+        let sum: i128 = cells.iter().map(|cell| cell.micros).sum();
+        cells[0].has_amounts.then(|| sum as f64 / 1e6 / self.customers as f64)
     }
 }
 
@@ -149,8 +160,8 @@ impl Cohorts {
             let Some(first) = when[..known].first().map(|&m| period.index(m)) else { continue };
             let cohort = *place.entry(first).or_insert_with(|| {
                 let ages = usize::try_from(last - first + 1).unwrap_or(0);
-                let revenue = purchases.amounts(customer).map(|_| 0.0);
-                let cells = vec![Cell { revenue, ..Cell::default() }; ages];
+                let has_amounts = purchases.amounts(customer).is_some();
+                let cells = vec![Cell { has_amounts, ..Cell::default() }; ages];
                 cohorts.push(Cohort { period: first, customers: 0, cells });
                 cohorts.len() - 1
             });
@@ -165,8 +176,8 @@ impl Cohorts {
                 let Some(cell) = cohort.cells.get_mut(age) else { break };
                 cell.active += usize::from(before != Some(age));
                 cell.purchases += 1;
-                if let (Some(sum), Some(amounts)) = (&mut cell.revenue, purchases.amounts(customer)) {
-                    *sum += amounts[i] as f64 / 1e6;
+                if let Some(amounts) = purchases.amounts(customer) {
+                    cell.micros += i128::from(amounts[i]);
                 }
                 before = Some(age);
             }

@@ -56,6 +56,12 @@ impl Identities {
         self.names.find(name).map_or(name, |number| self.names.name(self.end(number)))
     }
 
+    /// Each name that points to another, with the one it points to.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let next = self.next.iter().enumerate();
+        next.filter_map(|(name, to)| Some((self.names.name(name as u32), self.names.name((*to)?))))
+    }
+
     /// Statements that contradicted an earlier one.
     pub fn conflicts(&self) -> u64 {
         self.conflicts

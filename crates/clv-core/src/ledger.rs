@@ -100,6 +100,8 @@ pub enum Notice {
     Far,
     /// A name of the customer settled through other names of theirs.
     Alias,
+    /// An event that was delivered again with different contents.
+    Conflict,
 }
 
 impl fmt::Display for Notice {
@@ -114,6 +116,7 @@ impl fmt::Display for Notice {
             Self::Capped => "amounts moved to a fence",
             Self::Far => "amounts far from the others",
             Self::Alias => "names settled as an alias",
+            Self::Conflict => "events delivered again with different contents",
         })
     }
 }
@@ -123,8 +126,8 @@ impl fmt::Display for Notice {
 pub struct Headline {
     /// Rows with a customer, a date and, where there are amounts, an amount.
     pub rows: u64,
-    /// Customers with such a row.
-    pub customers: u64,
+    /// Customers with such a row; not known where rows are not held.
+    pub customers: Option<u64>,
     /// Sum of the amounts, in millionths.
     #[serde(with = "as_text")]
     pub revenue_micros: i128,
@@ -253,7 +256,10 @@ impl Ledger {
             }
         }
         self.before.rows += other.before.rows;
-        self.before.customers += other.before.customers;
+        // Some may be in both.
+        if other.read > 0 {
+            self.before.customers = None;
+        }
         self.before.revenue_micros += other.before.revenue_micros;
     }
 

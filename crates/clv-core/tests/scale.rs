@@ -253,3 +253,32 @@ fn a_damaged_or_foreign_file_is_refused() {
     OrderedSummary::new(Grain::Day).save(&path).unwrap();
     assert!(GrainLedger::load(&path).is_err());
 }
+
+#[test]
+fn names_settled_before_or_after_are_one_customer() {
+    let cut = end(2_000, Grain::Day);
+    let fill = |ledger: &mut GrainLedger, half: bool| {
+        ledger
+            .push(
+                if half { "device number 7" } else { "1001" },
+                moment(if half { 700 } else { 900 }),
+                money(5),
+            )
+            .unwrap();
+    };
+    let (mut one, mut two) = (GrainLedger::new(Grain::Day), GrainLedger::new(Grain::Day));
+    fill(&mut one, true);
+    fill(&mut two, false);
+    two.alias("device number 7", "1001");
+    let folder = tempfile::tempdir().unwrap();
+    two.save(&folder.path().join("two")).unwrap();
+    one.merge(GrainLedger::load(&folder.path().join("two")).unwrap()).unwrap();
+    let (names, bits) = summarised(one, cut, 2).unwrap();
+    assert_eq!(names, ["1001"]);
+    assert_eq!(bits["1001"].0, 1);
+    let mut early = OrderedSummary::new(Grain::Day);
+    early.push("a", moment(1), None).unwrap();
+    let mut hours = OrderedSummary::new(Grain::Hour);
+    hours.push("a", moment(9), None).unwrap();
+    assert!(early.merge(hours).is_err(), "another grain");
+}

@@ -5,6 +5,22 @@ use std::path::PathBuf;
 /// The result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The two forms that a date may have, in the marks that it is written with.
+fn forms(example: &str) -> String {
+    let mark = example.chars().find(|c| !c.is_ascii_digit()).unwrap_or('/');
+    let year = if example.split(|c: char| !c.is_ascii_digit()).nth(2).is_some_and(|y| y.len() == 2) {
+        "%y"
+    } else {
+        "%Y"
+    };
+    let time = match example.matches(':').count() {
+        0 => "",
+        1 => " %H:%M",
+        _ => " %H:%M:%S",
+    };
+    format!("\"%d{mark}%m{mark}{year}{time}\" (the day first) or \"%m{mark}%d{mark}{year}{time}\"")
+}
+
 /// What went wrong: which file, what was found, what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,7 +52,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Day and month of a file's dates cannot be told apart.
-    #[error("{}: column {column:?}: in {example:?} day and month cannot be told apart; name the form with --date-format, such as %d/%m/%Y or %m/%d/%Y", path.display())]
+    #[error("{}: column {column:?}: in {example:?} day and month cannot be told apart; name the form with --date-format {}", path.display(), forms(example))]
     AmbiguousDates {
         /// Which file.
         path: PathBuf,

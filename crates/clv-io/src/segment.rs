@@ -4,6 +4,7 @@
 //! A customer is the `userId`; before they log in, the `anonymousId`, which becomes theirs with the
 //! first event that has both.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
@@ -39,10 +40,15 @@ pub(crate) fn read(source: impl Read, name: &Path, options: &ReadOptions, to: &m
         let entered = match object {
             Err(found) => to.reject(line, Reason::Malformed, "row", found, "one JSON object a line"),
             Ok(value) => {
-                // Segment delivers at least once: a message may come again.
+                // Segment delivers at least once: a message may come again. Of orders whatever takes them
+                // minds that, in this file or another.
                 let message = text(value, "messageId");
-                if message.is_some_and(|id| !seen.insert(id.to_owned())) {
-                    to.set_aside(line, Reason::Duplicate, "messageId", message.unwrap_or_default());
+                let order =
+                    text(value, "event").is_some_and(|e| e == "Order Completed" || e == "Order Refunded");
+                if let Some(id) = message.filter(|_| !order)
+                    && !seen.insert(id.clone().into_owned())
+                {
+                    to.set_aside(line, Reason::Duplicate, "messageId", &id);
                     return Ok(());
                 }
                 enter(to, line, value, &dates, options)
@@ -60,19 +66,19 @@ fn enter(
     options: &ReadOptions,
 ) -> clv_core::Result<()> {
     let (user, device) = (text(value, "userId"), text(value, "anonymousId"));
-    let Some(customer) = user.or(device) else {
+    let Some(name) = user.as_ref().or(device.as_ref()) else {
         return to.reject(line, Reason::MissingCustomer, "userId", "", "a userId or an anonymousId");
     };
-    let customer = key(customer, options.customer_key);
-    if let (Some(_), Some(device)) = (user, device) {
-        to.alias(device, &customer);
+    let customer = key(name, options.customer_key);
+    if let (Some(_), Some(device)) = (&user, &device) {
+        to.alias(&key(device, options.customer_key), &customer);
     }
-    let kind = text(value, "type").unwrap_or("");
+    let kind = text(value, "type").unwrap_or_default();
     if kind == "alias" {
         if let Some(previous) = text(value, "previousId") {
-            to.alias(previous, &customer);
+            to.alias(&key(&previous, options.customer_key), &customer);
         }
-        to.set_aside(line, Reason::NotAPurchase, "type", kind);
+        to.set_aside(line, Reason::NotAPurchase, "type", &kind);
         return Ok(());
     }
     if kind == "identify" {
@@ -82,11 +88,11 @@ fn enter(
                 to.attribute(&customer, name, &stated);
             }
         }
-        to.set_aside(line, Reason::NotAPurchase, "type", kind);
+        to.set_aside(line, Reason::NotAPurchase, "type", &kind);
         return Ok(());
     }
-    let when = text(value, "timestamp").or_else(|| text(value, "originalTimestamp")).unwrap_or("");
-    let time = match when {
+    let when = text(value, "timestamp").or_else(|| text(value, "originalTimestamp")).unwrap_or_default();
+    let time = match &*when {
         "" => return to.reject(line, Reason::MissingDate, "timestamp", "", DATES),
         when => match dates.read(when) {
             Ok(time) => time,
@@ -94,20 +100,20 @@ fn enter(
         },
     };
     let event = text(value, "event").unwrap_or(kind);
-    match event {
+    match &*event {
         "Order Completed" => order(to, line, value, &customer, time, 1.0),
         "Order Refunded" => {
             to.notice(Notice::Cancellation);
             order(to, line, value, &customer, time, -1.0)
         }
         _ => {
-            let kind = EventKind::of(event);
+            let kind = EventKind::of(&event);
             let property =
                 |names: &[&str]| names.iter().find_map(|n| text(value, &format!("properties.{n}")));
             let subject = match kind {
                 EventKind::Searched => property(&["query"]),
                 EventKind::Touched => property(&["campaign", "promotion_id", "name"]),
-                EventKind::Other => Some(event),
+                EventKind::Other => Some(event.clone()),
                 _ => property(&["product_id", "sku", "list_id", "name", "path"]),
             };
             let amount =
@@ -119,8 +125,8 @@ fn enter(
                 EventKind::Satisfaction => amount(&["score", "rating"]),
                 _ => None,
             };
-            to.event(Event { customer: &customer, time, kind, subject, value: worth });
-            to.set_aside(line, Reason::NotAPurchase, "event", event);
+            to.event(Event { customer: &customer, time, kind, subject: subject.as_deref(), value: worth });
+            to.set_aside(line, Reason::NotAPurchase, "event", &event);
             Ok(())
         }
     }
@@ -157,21 +163,32 @@ fn order(
         only.and_then(|p| ["product_id", "sku"].iter().find_map(|n| p.get(n).and_then(Value::as_str)));
     let order = text(value, "properties.order_id");
     let currency = text(value, "properties.currency");
+    let event = text(value, "messageId");
     to.transaction(
         line,
         Transaction {
             amount: Some(amount),
-            order,
-            product,
+            order: order.as_deref(),
+            product: product.as_deref(),
             quantity,
-            currency,
+            currency: currency.as_deref(),
+            event: event.as_deref(),
             ..Transaction::new(customer, time)
         },
     )
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    member(value, name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+/// A text, or a whole number as its digits: shops that number their customers send numbers.
+fn text<'a>(value: &'a Value, name: &str) -> Option<Cow<'a, str>> {
+    id(member(value, name)?)
+}
+
+fn id(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.trim()).filter(|t| !t.is_empty()).map(Cow::Borrowed),
+        Value::Number(n) if n.is_i64() || n.is_u64() => Some(Cow::Owned(n.to_string())),
+        _ => None,
+    }
 }
 
 fn number(value: &Value, name: &str) -> Option<f64> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use calamine::{Data, ExcelDateTime, Reader, Xlsx, XlsxError};
 
 use crate::Reading;
+use crate::columns::plain;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 use crate::options::ReadOptions;
@@ -29,7 +30,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Table>> {
 
 fn table(file: impl Read + Seek, path: &Path) -> Result<Box<dyn Table>> {
     let mut book: Xlsx<_> = guarded(path, || Xlsx::new(file))?;
-    let mut sheets: Vec<Vec<SheetRow>> = Vec::new();
+    let mut sheets: Vec<Sheet> = Vec::new();
     let mut header: Vec<String> = Vec::new();
     for name in book.sheet_names() {
         let mut rows = guarded(path, || rows(&mut book, &name))?.into_iter();
@@ -39,12 +40,16 @@ fn table(file: impl Read + Seek, path: &Path) -> Result<Box<dyn Table>> {
         while names.last().is_some_and(String::is_empty) {
             names.pop();
         }
-        if sheets.is_empty() {
-            header = names;
-        } else if names != header {
+        // A cover or a note has no columns.
+        if names.len() < 2 {
             continue;
         }
-        sheets.push(rows.collect());
+        if header.is_empty() {
+            header = names.clone();
+        }
+        let plainly = |names: &[String]| names.iter().map(|n| plain(n)).collect::<Vec<_>>();
+        let fits = plainly(&names) == plainly(&header);
+        sheets.push(Sheet { name, fits, rows: rows.collect() });
     }
     if sheets.is_empty() {
         return Err(Error::Empty { path: path.into() });
@@ -86,8 +91,15 @@ fn rows<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Vec<SheetRow>,
 
 struct Workbook {
     header: Vec<String>,
-    /// Without their headers.
-    sheets: Vec<Vec<SheetRow>>,
+    sheets: Vec<Sheet>,
+}
+
+struct Sheet {
+    name: String,
+    /// Whether its header is that of the first.
+    fits: bool,
+    /// Without the header.
+    rows: Vec<SheetRow>,
 }
 
 struct SheetRow {
@@ -132,14 +144,21 @@ impl Table for Workbook {
             Cell::Text(text) => Some(text.trim().to_owned()),
             _ => None,
         };
-        let rows = self.sheets.iter().flatten().take(2_000);
+        let rows = self.sheets.iter().filter(|s| s.fits).flat_map(|s| &s.rows).take(2_000);
         rows.filter_map(text).filter(|text| !text.is_empty()).collect()
     }
 
     /// Rows have the numbers that their sheets give them.
     fn visit(self: Box<Self>, _: &[usize], visit: &mut dyn Visit) -> Result<u64> {
-        for row in self.sheets.iter().flatten() {
-            visit.line(row.line, Line::Row(row))?;
+        for sheet in &self.sheets {
+            for row in &sheet.rows {
+                if sheet.fits {
+                    visit.line(row.line, Line::Row(row))?;
+                } else {
+                    let found = format!("a row of sheet {:?}, which has other columns", sheet.name);
+                    visit.line(row.line, Line::Broken(&found, "the columns of the first sheet"))?;
+                }
+            }
         }
         Ok(0)
     }

@@ -151,7 +151,9 @@ impl Attributes {
     pub fn typed(mut self) -> Self {
         for column in &mut self.columns {
             let Values::Words(words) = &column.values else { continue };
-            let number = |text: &str| text.parse().ok().filter(|v: &f64| v.is_finite());
+            // 01234 is a postcode: a number with a zero before it is a word.
+            let coded = |text: &str| text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
+            let number = |text: &str| text.parse().ok().filter(|v: &f64| v.is_finite() && !coded(text));
             let parsed: Option<Vec<f64>> = column.words.iter().map(number).collect();
             if let Some(numbers) = parsed.filter(|n| !n.is_empty()) {
                 let values = words.iter().map(|w| w.map(|w| numbers[w as usize])).collect();
@@ -269,10 +271,13 @@ mod tests {
             people.state(who, what, value);
         }
         people.state("a", "age", "31");
+        people.state("a", "zip", "01234");
+        people.state("b", "zip", "1234");
         let people = people.typed();
         let Values::Numbers(age) = people.attribute("age").unwrap().values() else { panic!("numbers") };
         assert_eq!(age, &[Some(31.0), None, Some(41.5)]);
         assert_eq!(people.attribute("job").unwrap().text(1).as_deref(), Some("baker"));
+        assert_eq!(people.attribute("zip").unwrap().text(0).as_deref(), Some("01234"));
         assert_eq!((people.conflicts(), people.attribute("job").unwrap().missing()), (1, 1));
     }
 

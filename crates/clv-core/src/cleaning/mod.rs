@@ -51,6 +51,7 @@ pub enum Returns {
 /// | `latest` | none | a library has no clock: say what "the future" is |
 /// | `outliers` | none | a large order is a fact; capping it is a choice |
 /// | `test_marks` | none | a customer may be called Test; say what marks a trial order in your shop |
+/// | `as_of` | none | with a cut in mind, set it: nothing later may reach into the past |
 /// | `strict` | false | stop at the first row that cannot be read |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cleaning {
@@ -67,6 +68,10 @@ pub struct Cleaning {
     /// A row whose customer, order or product contains one of these, in any case of letters, is a
     /// trial order, and left out.
     pub test_marks: Vec<String>,
+    /// Where past and future part: a return after this moment is taken off no purchase up to it, and
+    /// what counts as an outlier is learned from rows up to it. Without it a return of next month
+    /// would reach into what was known this month.
+    pub as_of: Option<Moment>,
     /// Whether a row that cannot be read is an error.
     pub strict: bool,
 }
@@ -80,6 +85,7 @@ impl Default for Cleaning {
             latest: None,
             outliers: None,
             test_marks: Vec::new(),
+            as_of: None,
             strict: false,
         }
     }

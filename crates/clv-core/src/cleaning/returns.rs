@@ -1,7 +1,7 @@
 //! Returns, taken off the purchases they belong to.
 
 use crate::log::TransactionLog;
-use crate::units::Money;
+use crate::units::{Moment, Money};
 
 /// What became of the rows of a log when its returns were netted.
 #[derive(Debug, Default)]
@@ -19,8 +19,8 @@ pub(crate) struct Netted {
 /// Takes each return off the same customer's latest earlier purchases, and lowers their amounts.
 ///
 /// Returns are worked through in order of time; at one moment, purchases come before returns, and
-/// rows in their order.
-pub(crate) fn net(log: &mut TransactionLog) -> Netted {
+/// rows in their order. A return after `as_of` leaves purchases up to it whole.
+pub(crate) fn net(log: &mut TransactionLog, as_of: Option<Moment>) -> Netted {
     let mut netted = Netted::default();
     let Some(mut amounts) = log.amount.take() else { return netted };
     let mut touched = vec![false; amounts.len()];
@@ -33,6 +33,8 @@ pub(crate) fn net(log: &mut TransactionLog) -> Netted {
         if amounts[row] > Money::ZERO {
             own.push(row);
         } else if amounts[row] < Money::ZERO {
+            let beyond = as_of.filter(|moment| log.time[row] > *moment);
+            let within_reach = |purchase: usize| beyond.is_none_or(|moment| log.time[purchase] > moment);
             let mut owed = -amounts[row].micros();
             let mut take = |belongs: &dyn Fn(usize) -> bool| {
                 for &purchase in own.iter().rev() {
@@ -40,7 +42,7 @@ pub(crate) fn net(log: &mut TransactionLog) -> Netted {
                         break;
                     }
                     let left = amounts[purchase].micros();
-                    if left > 0 && belongs(purchase) {
+                    if left > 0 && belongs(purchase) && within_reach(purchase) {
                         let taken = owed.min(left);
                         owed -= taken;
                         amounts[purchase] = Money::from_micros(left - taken);

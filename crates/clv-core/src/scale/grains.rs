@@ -6,7 +6,8 @@ use super::collate::{collate, in_parallel};
 use super::key::{Key, Roster};
 use crate::cut::Cut;
 use crate::error::{Error, Result};
-use crate::ledger::Ledger;
+use crate::identity::Identities;
+use crate::ledger::{Ledger, Reason};
 use crate::names::Names;
 use crate::summary::{Purchases, SpendBasis, Summary};
 use crate::units::{Grain, Moment, Money, TimeUnit};
@@ -83,6 +84,7 @@ pub struct GrainLedger {
     pub(super) parts: Vec<Part>,
     pub(super) long: Names,
     pub(super) events: BTreeMap<String, Event>,
+    pub(super) same: Identities,
     /// Whether rows have amounts; not known before the first.
     pub(super) amounts: Option<bool>,
     pub(super) currency: Option<String>,
@@ -97,6 +99,7 @@ impl GrainLedger {
             parts: vec![Part::default(); PARTS],
             long: Names::default(),
             events: BTreeMap::new(),
+            same: Identities::default(),
             amounts: None,
             currency: None,
             ledger: Ledger::default(),
@@ -115,7 +118,18 @@ impl GrainLedger {
         Ok(())
     }
 
-    /// Adds an event that carries an identifier; the same identifier again changes nothing.
+    /// States that a name means a customer, for what is pushed before and after; see [`Identities`].
+    pub fn alias(&mut self, name: &str, customer: &str) {
+        self.same.alias(name, customer);
+    }
+
+    /// Which names are the same customer.
+    pub fn identities(&self) -> &Identities {
+        &self.same
+    }
+
+    /// Adds an event that carries an identifier; whether it was new. The same identifier again changes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -126,26 +140,22 @@ impl GrainLedger {
         customer: &str,
         time: Moment,
         amount: Option<Money>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.expect_amount(customer, time, amount.is_some())?;
         let what = Wide { grain: self.index(time), micros: amount.map_or(0, Money::micros) };
         let event = Event { customer: customer.to_owned(), what, conflicting: false };
-        settle(&mut self.events, id.to_owned(), event);
-        Ok(())
+        Ok(settle(&mut self.events, id.to_owned(), event))
     }
 
     /// Takes in what another ledger holds.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if the grains differ, [`Error::MixedAmounts`], [`Error::MixedCurrency`].
+    /// [`Error::Unreadable`] if the grains differ, [`Error::MixedAmounts`], [`Error::MixedCurrency`].
     pub fn merge(&mut self, other: Self) -> Result<()> {
         if self.grain != other.grain {
-            return Err(Error::Setting {
-                name: "grain of the other ledger",
-                given: other.grain as u8 as f64,
-                allowed: "the same grain",
-            });
+            let allowed = "the grain of the other ledger; take both by the same";
+            return Err(Error::Unreadable { what: "grain", given: other.grain.to_string(), allowed });
         }
         if let (Some(mine), Some(theirs)) = (self.amounts, other.amounts)
             && mine != theirs
@@ -172,10 +182,18 @@ impl GrainLedger {
             mine.blocks.append(&mut theirs.blocks);
             mine.blocks.extend(last);
         }
-        for (id, event) in other.events {
-            settle(&mut self.events, id, event);
-        }
         self.ledger.absorb(other.ledger);
+        for (id, event) in other.events {
+            // Kept there, and here too: one of them was a repeat. (Rows that were pushed and not read
+            // are in no ledger.)
+            if !settle(&mut self.events, id, event) && self.ledger.kept > 0 {
+                self.ledger.kept -= 1;
+                *self.ledger.dropped.entry(Reason::Duplicate).or_default() += 1;
+            }
+        }
+        for (name, customer) in other.same.pairs() {
+            self.same.alias(name, customer);
+        }
         Ok(())
     }
 
@@ -326,11 +344,36 @@ impl GrainLedger {
 
     /// Parts with the identified events among their rows.
     pub(super) fn settled(mut self) -> (Grain, Names, Vec<Part>) {
+        if !self.same.is_empty() {
+            self = self.under_settled_names();
+        }
         for (_, event) in std::mem::take(&mut self.events) {
             let key = Key::of(&event.customer, &mut self.long);
             self.put(key, event.what.grain, event.what.micros);
         }
         (self.grain, self.long, self.parts)
+    }
+
+    /// Every row under the name that counts.
+    fn under_settled_names(mut self) -> Self {
+        let same = std::mem::take(&mut self.same);
+        let mut settled = Self::new(self.grain);
+        settled.amounts = self.amounts;
+        for part in std::mem::take(&mut self.parts) {
+            for row in part.blocks.into_iter().flatten() {
+                let key = Key::of(same.resolve(&row.key.name(&self.long)), &mut settled.long);
+                settled.put(key, i64::from(row.grain), i64::from(row.cents) * 10_000);
+            }
+            for (key, wide) in part.wide {
+                let key = Key::of(same.resolve(&key.name(&self.long)), &mut settled.long);
+                settled.put(key, wide.grain, wide.micros);
+            }
+        }
+        settled.events = std::mem::take(&mut self.events);
+        for event in settled.events.values_mut() {
+            event.customer = same.resolve(&event.customer).to_owned();
+        }
+        settled
     }
 
     #[inline]
@@ -358,11 +401,13 @@ impl GrainLedger {
     }
 }
 
-/// Enters an event unless it is known; of different contents the latest, then the larger counts.
-fn settle(events: &mut BTreeMap<String, Event>, id: String, event: Event) {
+/// Enters an event unless it is known; whether it was new. Of different contents the latest, then the
+/// larger counts.
+fn settle(events: &mut BTreeMap<String, Event>, id: String, event: Event) -> bool {
     match events.entry(id) {
         std::collections::btree_map::Entry::Vacant(free) => {
             free.insert(event);
+            true
         }
         std::collections::btree_map::Entry::Occupied(mut known) => {
             let known = known.get_mut();
@@ -372,6 +417,7 @@ fn settle(events: &mut BTreeMap<String, Event>, id: String, event: Event) {
                 *known = event;
             }
             known.conflicting = conflicting;
+            false
         }
     }
 }

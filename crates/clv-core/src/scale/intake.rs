@@ -39,7 +39,9 @@ pub trait Holds: private::Sealed {
     #[doc(hidden)]
     fn put(&mut self, key: Key, time: Moment, micros: i64) -> Result<()>;
     #[doc(hidden)]
-    fn put_event(&mut self, id: &str, row: &Transaction<'_>) -> Result<()>;
+    fn put_event(&mut self, id: &str, row: &Transaction<'_>) -> Result<bool>;
+    #[doc(hidden)]
+    fn same(&mut self, name: &str, customer: &str);
     #[doc(hidden)]
     fn expect_amount(&mut self, customer: &str, time: Moment, present: bool) -> Result<()>;
     #[doc(hidden)]
@@ -69,8 +71,12 @@ impl Holds for GrainLedger {
         Ok(())
     }
 
-    fn put_event(&mut self, id: &str, row: &Transaction<'_>) -> Result<()> {
+    fn put_event(&mut self, id: &str, row: &Transaction<'_>) -> Result<bool> {
         self.push_event(id, row.customer, row.time, row.amount)
+    }
+
+    fn same(&mut self, name: &str, customer: &str) {
+        self.alias(name, customer);
     }
 
     fn expect_amount(&mut self, customer: &str, time: Moment, present: bool) -> Result<()> {
@@ -98,10 +104,23 @@ impl Holds for OrderedSummary {
 
     #[inline]
     fn put(&mut self, key: Key, time: Moment, micros: i64) -> Result<()> {
+        if self.has_aliases {
+            return Err(Error::CannotSay {
+                model: "an ordered summary",
+                quantity: "which names are one customer",
+                hint: ": it cannot join histories afterwards; take a grain ledger",
+            });
+        }
         Self::put(self, key, self.grain.index(time), micros, 1)
     }
 
-    fn put_event(&mut self, _: &str, _: &Transaction<'_>) -> Result<()> {
+    fn same(&mut self, name: &str, customer: &str) {
+        if name != customer {
+            self.has_aliases = true;
+        }
+    }
+
+    fn put_event(&mut self, _: &str, _: &Transaction<'_>) -> Result<bool> {
         Err(Error::CannotSay {
             model: "an ordered summary",
             quantity: "which events it has seen",
@@ -207,7 +226,12 @@ impl<S: Holds> Intake for ScaleIntake<S> {
             return Ok(());
         }
         match row.event {
-            Some(id) => self.into.put_event(id, &row)?,
+            Some(id) => {
+                if !self.into.put_event(id, &row)? {
+                    self.refuse(line, Reason::Duplicate, row.customer);
+                    return Ok(());
+                }
+            }
             None => {
                 let key = Key::of(row.customer, self.into.long());
                 self.into.put(key, row.time, micros)?;
@@ -244,6 +268,10 @@ impl<S: Holds> Intake for ScaleIntake<S> {
 
     fn notice(&mut self, fact: Notice) {
         self.into.rows().notice(fact);
+    }
+
+    fn alias(&mut self, name: &str, customer: &str) {
+        self.into.same(name, customer);
     }
 
     fn columns(&mut self, line: u64, columns: &Columns<'_>) -> Result<bool> {

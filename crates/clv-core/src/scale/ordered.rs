@@ -36,6 +36,7 @@ pub struct OrderedSummary {
     pub(super) currency: Option<String>,
     pub(super) ledger: Ledger,
     pub(super) until: Option<Cut>,
+    pub(super) has_aliases: bool,
     table: HashTable<u32>,
 }
 
@@ -51,6 +52,7 @@ impl OrderedSummary {
             currency: None,
             ledger: Ledger::default(),
             until: None,
+            has_aliases: false,
             table: HashTable::new(),
         }
     }
@@ -95,15 +97,30 @@ impl OrderedSummary {
             let (customer, time) = ("(of the other summary)".to_owned(), "any time".to_owned());
             return Err(Error::MixedAmounts { customer, time, present: theirs });
         }
+        if self.grain != later.grain {
+            let allowed = "the grain of the other summary; take both by the same";
+            return Err(Error::Unreadable { what: "grain", given: later.grain.to_string(), allowed });
+        }
+        if let (Some(first), Some(second)) = (&self.currency, &later.currency)
+            && first != second
+        {
+            return Err(Error::MixedCurrency { first: first.clone(), second: second.clone() });
+        }
         let places: Vec<u32> = later.long.iter().map(|name| self.long.intern(name)).collect();
         for (key, state) in later.keys.iter().zip(&later.states) {
-            if let Some(known) = self.find(key.moved(&places))
-                && state.first < self.states[known as usize].last
-            {
-                return Err(self.late(key.moved(&places), state.first, known));
+            if let Some(known) = self.find(key.moved(&places)) {
+                let mine = &self.states[known as usize];
+                if state.first < mine.last {
+                    return Err(self.late(key.moved(&places), state.first, known));
+                }
+                if mine.first_micros.checked_add(state.first_micros).is_none() {
+                    let customer = key.moved(&places).name(&self.long).into_owned();
+                    return Err(Error::MoneyOverflow { customer });
+                }
             }
         }
         self.amounts = self.amounts.or(later.amounts);
+        self.currency = self.currency.take().or(later.currency);
         self.ledger.absorb(later.ledger);
         for (key, state) in later.keys.iter().zip(later.states) {
             let key = key.moved(&places);

@@ -38,6 +38,11 @@ impl GrainLedger {
             out.row(&event.customer, event.what.grain, event.what.micros);
             out.number(u64::from(event.conflicting));
         }
+        out.number(self.same.len() as u64);
+        for (name, customer) in self.same.pairs() {
+            out.text(name);
+            out.text(customer);
+        }
         out.write(path)
     }
 
@@ -70,6 +75,10 @@ impl GrainLedger {
             let (customer, what) = from.row()?;
             let event = Event { customer: customer.to_owned(), what, conflicting: from.number()? != 0 };
             found.events.insert(id, event);
+        }
+        for _ in 0..from.number()? {
+            let name = from.text()?;
+            found.same.alias(name, from.text()?);
         }
         Ok(found)
     }

@@ -1,7 +1,7 @@
 //! Dates in whatever order a shop writes them.
 
 use clv_core::Moment;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{DateTime, Time};
 
 use super::Zone;
 use super::zone::offset;
@@ -47,13 +47,19 @@ impl Dates {
     pub fn read(&self, text: &str) -> Result<Moment, MomentProblem> {
         let text = text.trim();
         if let Some(format) = &self.format {
-            return by_format(format, text).map(Moment::from).ok_or(MomentProblem::Unreadable);
+            let (wall, offset) = by_format(format, text).ok_or(MomentProblem::Unreadable)?;
+            return self.settle(wall, offset);
         }
         if let Some(days) = iso_days(text.as_bytes()) {
             return Ok(Moment::from_days(days));
         }
         let (wall, offset) = Scan { rest: text, order: self.order }.moment()?;
-        self.zone.settle(wall, offset).ok_or(MomentProblem::Unreadable)
+        self.settle(wall, offset)
+    }
+
+    fn settle(&self, wall: i64, offset: Option<i64>) -> Result<Moment, MomentProblem> {
+        let moment = self.zone.settle(wall, offset).filter(|m| m.is_of_the_calendar());
+        moment.ok_or(MomentProblem::Unreadable)
     }
 
     /// The order of day and month that a sample of texts proves, if any does; of a sample that
@@ -76,10 +82,12 @@ impl Dates {
     }
 }
 
-fn by_format(format: &str, text: &str) -> Option<DateTime> {
-    DateTime::strptime(format, text)
-        .or_else(|_| Date::strptime(format, text).map(|d| d.to_datetime(Time::midnight())))
-        .ok()
+fn by_format(format: &str, text: &str) -> Option<Wall> {
+    let parsed = jiff::fmt::strtime::parse(format, text).ok()?;
+    let offset = parsed.offset().map(|offset| i64::from(offset.seconds()));
+    let when: DateTime =
+        parsed.to_datetime().or_else(|_| parsed.to_date().map(|d| d.to_datetime(Time::midnight()))).ok()?;
+    Some((Moment::from(when).micros(), offset))
 }
 
 /// Days since 1970 of `YYYY-MM-DD`, the commonest form by far.
@@ -294,6 +302,8 @@ fn digits_only(text: &str) -> Option<Wall> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+
     use super::*;
 
     fn read(text: &str) -> Result<Moment, MomentProblem> {
@@ -367,6 +377,10 @@ mod tests {
         let dates = Dates { format: Some("%m/%d/%Y %H:%M".into()), ..Dates::default() };
         assert_eq!(dates.read("12/1/2010 8:26").unwrap().date().day(), 1);
         assert_eq!(dates.read("2010-12-01"), Err(MomentProblem::Unreadable));
+        // The offset in a format is minded too.
+        let zone = "UTC".parse().unwrap();
+        let dates = Dates { format: Some("%Y-%m-%dT%H:%M%z".into()), zone, ..Dates::default() };
+        assert_eq!(dates.read("2010-12-31T23:30-0500").unwrap().to_string(), "2011-01-01T04:30:00");
     }
 
     #[test]
