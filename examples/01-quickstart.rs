@@ -7,11 +7,22 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 
 use clv::prelude::*;
 use clv::shelf;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     // 1. Read, and see what became of every row.
     let log = match std::env::args().nth(1) {
         Some(file) => {
@@ -88,14 +99,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut order: Vec<usize> = (0..who.len()).collect();
     order.sort_by(|a, b| worth(*b).total_cmp(&worth(*a)));
     println!(
-        "\n{:>12} {:>4} {:>8} {:>9} {:>10} {:>9}",
-        "customer", "x", "P(alive)", "purchases", "value", "stage"
+        "\n{:>12} {:>4} {:>8} {:>9} {:>8} {:>10} {:>9}",
+        "customer", "x", "P(alive)", "purchases", "spend", "value", "stage"
     );
     for &row in order.iter().take(10) {
         let name = log.customers().name(training.summary().customer[row]);
+        let spend = forecast.spend.as_ref().and_then(|s| s[row]).map_or("–".into(), |s| format!("{s:.2}"));
         let value = forecast.value.as_ref().and_then(|v| v[row]).map_or("–".into(), |v| format!("{v:.2}"));
         println!(
-            "{name:>12} {:>4} {:>8.3} {:>9.2} {value:>10} {:>9}",
+            "{name:>12} {:>4} {:>8.3} {:>9.2} {spend:>8} {value:>10} {:>9}",
             who.frequency()[row],
             p_alive[row],
             expected[row],

@@ -39,6 +39,12 @@ pub(crate) struct Reading {
     /// Column with the amount [default: recognised, or quantity times unit price].
     #[arg(long, value_name = "COLUMN")]
     pub amount: Option<String>,
+    /// Column with the order or invoice, which returns are matched by [default: recognised].
+    #[arg(long, value_name = "COLUMN")]
+    pub order: Option<String>,
+    /// Column with the product, which returns are matched by [default: recognised].
+    #[arg(long, value_name = "COLUMN")]
+    pub product: Option<String>,
     /// How dates are written, such as %d.%m.%Y [default: proved from the file].
     #[arg(long, value_name = "FORMAT")]
     pub date_format: Option<String>,
@@ -81,6 +87,12 @@ impl Reading {
         }
         if let Some(format) = &self.date_format {
             options = options.date_format(format);
+        }
+        if let Some(column) = &self.order {
+            options = options.order(column);
+        }
+        if let Some(column) = &self.product {
+            options = options.product(column);
         }
         if let Some(column) = &self.event_id {
             options = options.event_id(column);
@@ -161,6 +173,7 @@ impl CleaningArgs {
             latest: self.latest.map(|day| Moment::from_micros(day.plus_days(1.0).micros() - 1)),
             outliers: outliers.transpose()?,
             test_marks: self.test_marks.clone(),
+            as_of: None,
             strict: self.strict,
         })
     }
@@ -254,10 +267,10 @@ pub(crate) struct Asking {
     #[arg(long)]
     pub spend: Option<PathBuf>,
     /// How far ahead, in the model's time unit.
-    #[arg(long, value_name = "UNITS")]
+    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
     pub horizon: f64,
     /// Yearly discount rate (0.1 is 10%).
-    #[arg(long, default_value_t = 0.0, value_name = "RATE")]
+    #[arg(long, default_value_t = 0.0, value_name = "RATE", allow_negative_numbers = true)]
     pub discount_rate: f64,
     /// Discount each month from its end instead of continuously.
     #[arg(long)]
@@ -267,12 +280,30 @@ pub(crate) struct Asking {
 impl Asking {
     /// The model, joined with the spend model if there is one.
     pub(crate) fn model(&self) -> Result<Box<dyn Predict>, Failure> {
-        let registry = clv::registry();
-        let model = registry.load(&self.model)?;
-        match &self.spend {
-            None => Ok(model),
-            Some(path) => Ok(Box::new(WithSpend::join(model, registry.load(path)?)?)),
+        let model = load(&self.model)?;
+        if !model.answers().purchases {
+            return Err(Failure::usage(format_args!(
+                "{} holds a model of spend ({}): give a purchase model to --model, and this one to --spend",
+                self.model.display(),
+                model.kind().name
+            )));
         }
+        let Some(path) = &self.spend else { return Ok(model) };
+        let spend = load(path)?;
+        if !spend.answers().spend {
+            return Err(Failure::usage(format_args!(
+                "{} holds a model that does not say spend ({}): give a fitted gamma-gamma to --spend",
+                path.display(),
+                spend.kind().name
+            )));
+        }
+        Ok(Box::new(WithSpend::join(model, spend)?))
+    }
+
+    /// All files that are read.
+    pub(crate) fn inputs<'a>(&'a self, transactions: &'a Transactions) -> Vec<&'a std::path::Path> {
+        let files = transactions.files.iter().map(PathBuf::as_path);
+        files.chain([self.model.as_path()]).chain(self.spend.as_deref()).collect()
     }
 
     /// The question, in the model's unit.
@@ -284,6 +315,14 @@ impl Asking {
         }
         Ok(Ask::over(horizon).discount(discount))
     }
+}
+
+/// A saved model, with its file's name in what may go wrong.
+pub(crate) fn load(path: &std::path::Path) -> Result<Box<dyn Predict>, Failure> {
+    clv::registry().load(path).map_err(|error| match error {
+        clv::Error::Io { .. } => Failure::data(error),
+        other => Failure::data(format_args!("{}: {other}", path.display())),
+    })
 }
 
 /// How to print.
@@ -304,6 +343,14 @@ pub(crate) struct Output {
 
 pub(crate) fn date(text: &str) -> Result<Moment, clv::Error> {
     Moment::parse_date(text)
+}
+
+/// A share between 0 and 1.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a share from 0 to 1 (0.4 is 40%)".to_owned()),
+    }
 }
 
 /// `name=value`.

@@ -2,35 +2,73 @@
 
 use std::path::Path;
 
+use clv::attributes::Conflict;
+use clv::events::EventKind;
 use clv::identity::Identities;
-use clv::io::ReadOptions;
+use clv::io::{CustomerKey, ReadOptions};
 use clv::summary::Purchases;
-use clv::{Cut, Ledger, LogBuilder, Moment, TimeUnit, Training, TransactionLog};
+use clv::{Cut, Gathered, Gathering, Ledger, LogBuilder, Moment, TimeUnit, Training, TransactionLog};
 
-use crate::args::{Observation, Transactions};
+use crate::args::{KeyArg, Observation, Transactions};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::progress::Line;
 use crate::show::note;
 
-/// Reads the log, and tells what was recognised and left out.
-pub(crate) fn log(args: &Transactions) -> Result<TransactionLog, Failure> {
-    let cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
-    let line = Line::new("reading");
+/// Everything that the sources say, read with `known` as the end of what may reach into cleaning.
+pub(crate) fn gather(args: &Transactions, known: Option<Moment>) -> Result<Gathered, Failure> {
+    let mut cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
+    cleaning.as_of = known.map(|day| Moment::from_micros(day.plus_days(1.0).micros() - 1));
+    warn_of_files_given_twice(args);
     let options = args.reading.options().cleaning(cleaning.clone());
-    let mut builder = LogBuilder::with(cleaning);
+    let nets = cleaning.returns == clv::cleaning::Returns::Net;
+    let mut gathering = Gathering::new(cleaning, Conflict::FirstStands);
     if let Some(path) = &args.reading.aliases {
-        note_aliases(path, &options, builder.identities())?;
+        note_aliases(path, &options, gathering.identities())?;
     }
-    let sources = clv::io::read_into(&args.files, &options, &mut builder)?;
+    let line = Line::new("reading");
+    let sources = clv::io::read_into(&args.files, &options, &mut gathering)?;
+    let gathered = gathering.finish();
     drop(line);
     sources.iter().for_each(note);
-    let log = builder.finish();
-    tell(log.ledger());
-    if log.is_empty() {
+    let unnamed =
+        |s: &&clv::io::Source| s.columns.as_ref().is_some_and(|c| c.order.is_none() && c.product.is_none());
+    if nets && let Some(source) = sources.iter().find(unnamed) {
+        note(format_args!(
+            "{}: no order and no product column, so returns are matched by time alone; name one with --order or --product",
+            source.path.display()
+        ));
+    }
+    tell(gathered.log.ledger());
+    let (same, people) = (&gathered.identities, &gathered.attributes);
+    if same.conflicts() > 0 {
+        note(format_args!(
+            "{} names were said to be of two customers: the first statement stands",
+            same.conflicts()
+        ));
+    }
+    if people.conflicts() > 0 {
+        note(format_args!("{} attributes were stated differently: the first stands", people.conflicts()));
+    }
+    if gathered.log.is_empty() {
         return Err(Failure::data(format_args!("{}: no row could be used", args.files[0].display())));
     }
-    Ok(log)
+    Ok(gathered)
+}
+
+/// Reads the log, and tells what was recognised and left out.
+pub(crate) fn log(args: &Transactions, known: Option<Moment>) -> Result<TransactionLog, Failure> {
+    Ok(gather(args, known)?.log)
+}
+
+fn warn_of_files_given_twice(args: &Transactions) {
+    let mut seen = std::collections::BTreeSet::new();
+    for path in &args.files {
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        if !seen.insert(real) {
+            note(format_args!("warning: {} is given twice, and its rows count twice", path.display()));
+        }
+    }
 }
 
 /// Reads which names are one customer. Its rows are no rows of the log, so they are told of apart.
@@ -60,16 +98,39 @@ pub(crate) fn tell(ledger: &Ledger) {
 }
 
 /// That a file can be written, before the work begins.
-pub(crate) fn expect_output(path: &Path) -> Result<(), Failure> {
+pub(crate) fn expect_output(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
     clv::io::write::expect_ending(path)?;
+    expect_other(path, inputs)
+}
+
+/// That an output is none of the inputs.
+pub(crate) fn expect_other(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    if let Some(output) = real(path)
+        && inputs.iter().any(|input| {
+            real(input).is_some_and(|input| input == output || output.starts_with(&input) && input.is_dir())
+        })
+    {
+        return Err(Failure::usage(format_args!("{}: the output would overwrite an input", path.display())));
+    }
     interrupt::writing(path);
     Ok(())
 }
 
 /// The cut of `--until`, by default at the last purchase.
 pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Moment>) -> Cut {
-    let last = || log.span().map_or(Moment::from_days(0), |(_, last)| last);
-    Cut::end_of(until.unwrap_or_else(last), args.grain)
+    let (_, last) = log.span().unwrap_or((Moment::from_days(0), Moment::from_days(0)));
+    if let Some(until) = until
+        && until.days_since(last) > 31.0
+    {
+        note(format_args!(
+            "warning: {} is {:.0} days after the last purchase ({}): if the log ends earlier, that silence is not the customers'",
+            until.date(),
+            until.days_since(last),
+            last.date()
+        ));
+    }
+    Cut::end_of(until.unwrap_or(last), args.grain)
 }
 
 /// A log as of a cut, ready to be fitted or scored.
@@ -82,7 +143,17 @@ pub(crate) struct Observed {
 
 impl Observed {
     pub(crate) fn read(args: &Transactions, observation: &Observation) -> Result<Self, Failure> {
-        Self::of(log(args)?, args, observation)
+        Self::of(log(args, observation.until)?, args, observation)
+    }
+
+    /// With all else that the sources say.
+    pub(crate) fn gathered(
+        args: &Transactions,
+        observation: &Observation,
+    ) -> Result<(Self, Gathered), Failure> {
+        let mut gathered = gather(args, observation.until)?;
+        let log = std::mem::take(&mut gathered.log);
+        Ok((Self::of(log, args, observation)?, gathered))
     }
 
     /// The same with a table of who was known since when; its customers are prospects until they buy.
@@ -91,24 +162,36 @@ impl Observed {
         observation: &Observation,
         known: &Path,
     ) -> Result<(Self, Vec<Option<Moment>>), Failure> {
-        let cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
-        let options = args.reading.options().cleaning(cleaning.clone());
-        let mut gathering = clv::Gathering::new(cleaning, clv::attributes::Conflict::FirstStands);
-        for source in clv::io::read_into(&args.files, &options, &mut gathering)? {
-            note(source);
-        }
-        let kind = Some(clv::events::EventKind::Other);
-        clv::io::people::events(known, kind, &options, &mut gathering)?;
-        let gathered = gathering.finish();
-        tell(gathered.log.ledger());
-        let mut since = vec![None; gathered.log.customers().len()];
-        for event in gathered.events.iter() {
-            if let Some(customer) = gathered.log.customers().find(event.customer) {
+        // Its columns are its own: only how names are written is as in the log.
+        let key = match args.reading.customer_key {
+            KeyArg::AsIs => CustomerKey::AsIs,
+            KeyArg::Email => CustomerKey::Email,
+            KeyArg::EmailHash => CustomerKey::EmailHash,
+        };
+        let options = ReadOptions::new().customer_key(key);
+        let mut table = Gathering::default();
+        clv::io::people::events(known, Some(EventKind::Other), &options, &mut table)?;
+        let table = table.finish();
+        let unread = table.log.ledger().quoted.iter().filter(|q| q.reason != clv::Reason::NotAPurchase);
+        unread.for_each(|row| note(format_args!("{}: {row}", known.display())));
+        let mut gathered = gather(args, observation.until)?;
+        note(format_args!(
+            "{}: {} customers known since a date",
+            known.display(),
+            table.events.customers().len()
+        ));
+        let mut log = gathered.log;
+        let same = &gathered.identities;
+        table.events.customers().iter().for_each(|name| log.add_prospect(same.resolve(name)));
+        let mut since = vec![None; log.customers().len()];
+        for event in table.events.iter().chain(gathered.events.iter()) {
+            if let Some(customer) = log.customers().find(same.resolve(event.customer)) {
                 let first: &mut Option<Moment> = &mut since[customer as usize];
                 *first = Some(first.map_or(event.time, |known| known.min(event.time)));
             }
         }
-        Ok((Self::of(gathered.log, args, observation)?, since))
+        gathered.log = TransactionLog::default();
+        Ok((Self::of(log, args, observation)?, since))
     }
 
     fn of(log: TransactionLog, args: &Transactions, observation: &Observation) -> Result<Self, Failure> {

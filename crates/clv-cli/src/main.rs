@@ -17,7 +17,12 @@ use clap::{Parser, Subcommand};
 
 /// Customer lifetime value: from a transaction log to what each customer will be worth.
 #[derive(Debug, Parser)]
-#[command(name = "clv", version, max_term_width = 100)]
+#[command(
+    name = "clv",
+    version,
+    max_term_width = 100,
+    after_help = "Results go to standard output, notes to standard error.\nExit 0: done; 1: the data or the fit is at fault; 2: the command line is.\nDates are written YYYY-MM-DD."
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

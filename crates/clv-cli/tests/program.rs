@@ -225,10 +225,7 @@ fn the_data_floor_verb_by_verb() {
     let folder = folder.path();
     done(folder, SIMULATE);
     let report = json(folder, "inspect tx.csv");
-    assert_eq!(
-        keys(&report),
-        ["after", "before", "currency", "ledger", "mean_gap_days", "prospects", "sufficiency", "until"]
-    );
+    assert_eq!(keys(&report), ["after", "before", "currency", "ledger", "prospects", "sufficiency", "until"]);
     assert_eq!(report["before"]["rows"], report["after"]["rows"]);
     assert_eq!(report["sufficiency"]["customers"], 600);
     let text = done(folder, "inspect tx.csv");
@@ -300,5 +297,77 @@ fn the_data_floor_verb_by_verb() {
         "value --model m.json --spend g.json tx.csv --horizon 52 --by channel --output v.csv",
         2,
         "--customers",
+    );
+}
+
+#[test]
+fn the_future_does_not_reach_into_the_past_through_cleaning() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let past = "customer,date,order,amount\na,2024-01-01,1,10\na,2024-02-01,2,20\nb,2024-01-05,3,10\n";
+    std::fs::write(folder.join("past.csv"), past).unwrap();
+    std::fs::write(folder.join("all.csv"), format!("{past}a,2024-08-01,2,-20\nb,2024-09-01,4,5000\n"))
+        .unwrap();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    for policy in ["--returns net", "--outliers z:1"] {
+        done(folder, &format!("summarize past.csv {policy} --until 2024-06-30 --output a.csv"));
+        done(folder, &format!("summarize all.csv {policy} --until 2024-06-30 --output b.csv"));
+        assert_eq!(read("a.csv"), read("b.csv"), "{policy}");
+    }
+}
+
+#[test]
+fn what_would_do_harm_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    let before = std::fs::read(folder.join("tx.csv")).unwrap();
+    refused(folder, "summarize tx.csv --output tx.csv", 2, "overwrite");
+    refused(folder, "summarize tx.csv --output s.csv --save tx.csv", 2, "overwrite");
+    refused(folder, "fit bg-nbd tx.csv --output tx.csv", 2, ".json");
+    assert_eq!(std::fs::read(folder.join("tx.csv")).unwrap(), before);
+    done(folder, "fit gamma-gamma tx.csv --output g.json");
+    refused(folder, "predict --model g.json tx.csv --horizon 52 --output f.csv", 2, "--spend");
+    done(folder, "fit bg-nbd tx.csv --output m.json");
+    refused(folder, "predict --model m.json --spend m.json tx.csv --horizon 52 --output f.csv", 2, "m.json");
+    refused(
+        folder,
+        "predict --model m.json --spend g.json tx.csv --horizon 52 --margin 1.4 --output f.csv",
+        2,
+        "share",
+    );
+    refused(folder, "predict --model m.json tx.csv --horizon -3 --output f.csv", 2, "at least 0");
+    refused(
+        folder,
+        "value --model m.json --spend g.json tx.csv --horizon 52 --returns net --returned 0.1 --output v.csv",
+        2,
+        "twice",
+    );
+    std::fs::write(folder.join("costs.csv"), "customer,acquisition_cost\nc1,5\n").unwrap();
+    refused(
+        folder,
+        "value --model m.json --spend g.json tx.csv --horizon 52 --acquisition-costs costs.csv --output v.csv",
+        2,
+        "acquisition_cost",
+    );
+    std::fs::write(folder.join("broken.json"), "{").unwrap();
+    refused(folder, "predict --model broken.json tx.csv --horizon 52 --output f.csv", 1, "broken.json");
+}
+
+#[test]
+fn prospects_are_as_of_the_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("tx.csv"), "buyer,when\na,2020-01-01\nb,2020-03-15\nc,2020-01-05\n").unwrap();
+    std::fs::write(folder.join("pr.csv"), "customer,date\nb,2020-01-02\nlate,2020-03-01\nearly,2020-01-03\n")
+        .unwrap();
+    let line =
+        "stages tx.csv --customer buyer --date when --prospects pr.csv --until 2020-02-15 --output s.csv";
+    let stages = json(folder, line);
+    assert_eq!(stages["stages"]["prospect"], 2);
+    let text = std::fs::read_to_string(folder.join("s.csv")).unwrap();
+    assert!(
+        text.contains("b,prospect") && text.contains("early,prospect") && !text.contains("late"),
+        "{text}"
     );
 }

@@ -126,6 +126,11 @@ impl Gathering {
         }
     }
 
+    /// Which names are the same customer, for what is read before and after.
+    pub fn identities(&mut self) -> &mut Identities {
+        self.log.identities()
+    }
+
     /// Everything, customers under the names that count, attributes typed. Customers that only
     /// events or attributes name are prospects of the log.
     pub fn finish(mut self) -> Gathered {

@@ -124,6 +124,11 @@ impl TransactionLog {
         &self.ledger
     }
 
+    /// Makes a customer known who has not bought: a prospect.
+    pub fn add_prospect(&mut self, customer: &str) {
+        self.customers.intern(customer);
+    }
+
     /// Leaves out the rows for which `keep` is false.
     pub(crate) fn retain(&mut self, keep: &[bool]) {
         fn filter<T>(column: &mut Vec<T>, keep: &[bool]) {

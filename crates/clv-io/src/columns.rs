@@ -25,6 +25,11 @@ pub(crate) const CUSTOMER: &[&str] = &[
     "customeremail",
     "email",
     "id",
+    "customername",
+    "kunde",
+    "kundennummer",
+    "kundenid",
+    "clientname",
 ];
 pub(crate) const DATE: &[&str] = &[
     "date",
@@ -40,6 +45,9 @@ pub(crate) const DATE: &[&str] = &[
     "createdat",
     "time",
     "day",
+    "bestelldatum",
+    "datum",
+    "kaufdatum",
 ];
 const AMOUNT: &[&str] = &[
     "amount",
@@ -55,11 +63,26 @@ const AMOUNT: &[&str] = &[
     "total",
     "spend",
     "value",
+    "betrag",
+    "umsatz",
+    "montant",
+    "importe",
 ];
 const PRICE: &[&str] = &["unitprice", "price", "itemprice", "priceperunit"];
 const QUANTITY: &[&str] = &["quantity", "qty", "units", "numberofcds"];
-const ORDER: &[&str] =
-    &["orderid", "invoiceno", "invoice", "basketid", "transactionid", "ordernumber", "order"];
+const ORDER: &[&str] = &[
+    "orderid",
+    "invoiceno",
+    "invoice",
+    "basketid",
+    "transactionid",
+    "ordernumber",
+    "order",
+    "bestellnr",
+    "bestellnummer",
+    "rechnungsnr",
+    "rechnungsnummer",
+];
 const PRODUCT: &[&str] = &["productid", "stockcode", "sku", "itemid", "product", "item"];
 const CURRENCY: &[&str] = &["currency", "currencycode"];
 
@@ -191,8 +214,8 @@ impl Recognised {
             date,
             amount,
             quantity,
-            order: file.known(ORDER)?,
-            product: file.known(PRODUCT)?,
+            order: file.optional(options.order.as_deref(), ORDER)?,
+            product: file.optional(options.product.as_deref(), PRODUCT)?,
             currency: file.known(CURRENCY)?,
             paid_back: None,
             payment: None,
@@ -245,12 +268,24 @@ impl fmt::Display for Recognised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "customer = {}, date = {}", self.customer.name, self.date.name)?;
         match &self.amount {
-            None => write!(f, ", no amounts"),
-            Some(AmountFrom::Column(c)) => write!(f, ", amount = {}", c.name),
+            None => write!(f, ", no amounts")?,
+            Some(AmountFrom::Column(c)) => write!(f, ", amount = {}", c.name)?,
             Some(AmountFrom::Product { quantity, price }) => {
-                write!(f, ", amount = {} × {}", quantity.name, price.name)
+                write!(f, ", amount = {} × {}", quantity.name, price.name)?;
             }
         }
+        let others = [
+            ("order", &self.order),
+            ("product", &self.product),
+            ("currency", &self.currency),
+            ("event", &self.event),
+        ];
+        for (what, column) in others {
+            if let Some(column) = column {
+                write!(f, ", {what} = {}", column.name)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -284,6 +319,14 @@ impl File<'_> {
         let plain: Vec<String> = self.header.iter().map(|h| plain(h)).collect();
         let found = names.iter().find_map(|name| plain.iter().position(|h| h == name));
         found.map(|position| self.at(position)).transpose()
+    }
+
+    /// The column that is named, or else one that is known.
+    fn optional(&self, named: Option<&str>, names: &[&str]) -> Result<Option<Column>> {
+        match named {
+            Some(name) => self.named(name).map(Some),
+            None => self.known(names),
+        }
     }
 
     pub(crate) fn needed(&self, what: &'static str, named: Option<&str>, names: &[&str]) -> Result<Column> {
@@ -321,7 +364,7 @@ mod tests {
             ),
             (
                 "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country",
-                "customer = CustomerID, date = InvoiceDate, amount = Quantity × UnitPrice",
+                "customer = CustomerID, date = InvoiceDate, amount = Quantity × UnitPrice, order = InvoiceNo, product = StockCode",
             ),
             ("Id,Date,Price", "customer = Id, date = Date, amount = Price"),
             ("cust,date", "customer = cust, date = date, no amounts"),
@@ -338,7 +381,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(recognised.shape, Shape::ShopifyOrders);
-        assert_eq!(recognised.to_string(), "customer = Email, date = Created at, amount = Total");
+        assert_eq!(
+            recognised.to_string(),
+            "customer = Email, date = Created at, amount = Total, order = Name, currency = Currency"
+        );
         assert_eq!(recognised.order.unwrap().name, "Name");
         assert_eq!(
             recognise("InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID").unwrap().shape,

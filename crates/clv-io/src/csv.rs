@@ -44,6 +44,8 @@ fn first_line(head: &[u8]) -> &[u8] {
 struct Csv {
     header: Vec<String>,
     delimiter: u8,
+    /// What ends a line: of old files from a Mac a carriage return.
+    newline: u8,
     sample: Vec<ByteRecord>,
     rest: Box<dyn Read + Send>,
     /// Where the rows begin in the text, and how many lines stand before them.
@@ -57,14 +59,13 @@ struct Csv {
 
 impl Csv {
     fn open(head: Vec<u8>, rest: Box<dyn Read + Send>, name: &Path, plain: Option<Plain>) -> Result<Self> {
-        let line = first_line(&head);
-        let count = |d: u8| line.iter().filter(|b| **b == d).count();
-        let delimiter = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|d| count(*d)).unwrap_or(b',');
+        let newline = if head.contains(&b'\n') || !head.contains(&b'\r') { b'\n' } else { b'\r' };
+        let Preamble { skipped, delimiter } = Preamble::of(&head, newline);
         // The last record of the head may be cut short: a sample does not need it.
         let whole = if (head.len() as u64) < HEAD { head.len() } else { last_newline(&head) };
-        let mut reader = builder(delimiter).from_reader(&head[..whole]);
+        let mut reader = builder(delimiter).from_reader(&head[skipped..whole.max(skipped)]);
         let header = reader.byte_headers().map_err(|e| damaged(e, name))?.iter().map(column_name).collect();
-        let at = reader.position().byte();
+        let at = skipped + reader.position().byte() as usize;
         let mut sample = Vec::new();
         for record in reader.byte_records().take(SAMPLE) {
             match record {
@@ -73,10 +74,11 @@ impl Csv {
             }
         }
         // The header ends before its line break.
-        let body = head[at as usize..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count() as u64 + at;
-        let lines = memchr::memchr_iter(b'\n', &head[..body as usize]).count() as u64;
+        let body = at + head[at..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let lines = memchr::memchr_iter(newline, &head[..body]).count() as u64;
         let rest = Box::new(Cursor::new(head).chain(rest));
-        Ok(Self { header, delimiter, sample, rest, body, lines, plain, is_part: false, name: name.into() })
+        let (body, name) = (body as u64, name.into());
+        Ok(Self { header, delimiter, newline, sample, rest, body, lines, plain, is_part: false, name })
     }
 
     /// Rows by hand as long as no quote is met, which is all there is to most large files; from then
@@ -107,7 +109,7 @@ impl Csv {
     /// Whole lines without quotes: all at once if they are as simple as most, else one by one.
     fn plain_rows(&self, text: &[u8], lines: u64, found: &mut Plainly, visit: &mut dyn Visit) -> Result<u64> {
         let width = self.header.len();
-        let count = found.cut(text, self.delimiter, width);
+        let count = found.cut(text, self.delimiter, self.newline, width);
         if !found.line.is_empty() {
             let first = lines + u64::from(found.line[0]);
             let mut batch = PlainBatch { text, fields: &found.fields, width, numbers: &mut found.numbers };
@@ -124,26 +126,169 @@ impl Csv {
     }
 
     /// What follows, with all the rules of CSV.
-    fn quoted(self, buffer: Vec<u8>, lines: u64, visit: &mut dyn Visit) -> Result<u64> {
+    fn quoted(mut self, mut buffer: Vec<u8>, mut lines: u64, visit: &mut dyn Visit) -> Result<u64> {
         if self.is_part {
             return Err(Error::NotInParts);
         }
-        // After \r\n the reader says a record begins before the \n, so a line too early.
-        let late = u64::from(first_line(&buffer).ends_with(b"\r"));
-        let mut reader =
-            builder(self.delimiter).has_headers(false).from_reader(Cursor::new(buffer).chain(self.rest));
-        let mut record = ByteRecord::new();
-        while reader.read_byte_record(&mut record).map_err(|e| damaged(e, &self.name))? {
-            let position = record.position();
-            let late = if position.is_some_and(|p| p.byte() > 0) { late } else { 0 };
-            let line = lines + late + position.map_or(0, csv::Position::line);
-            if record.len() == self.header.len() {
-                visit.line(line, Line::Row(&record))?;
-            } else {
-                broken(line, record.len(), visit)?;
+        let io = |source| Error::Io { path: self.name.clone(), source };
+        let mut record = Record::default();
+        let (mut at, mut ended) = (0, false);
+        loop {
+            match record.read(&buffer[at..], self.delimiter, self.newline, ended) {
+                Split::Record(length) if length > LONGEST => {
+                    // Closed by the next stray quote, with all that lies between inside.
+                    at += self.unclosed(&buffer[at..], &mut lines, visit)?;
+                }
+                Split::Record(length) => {
+                    let line = lines + 1;
+                    lines += memchr::memchr_iter(self.newline, &buffer[at..at + length]).count() as u64;
+                    at += length;
+                    if record.is_blank() {
+                        continue;
+                    }
+                    if record.ends.len() == self.header.len() {
+                        visit.line(line, Line::Row(&record))?;
+                    } else {
+                        broken(line, record.ends.len(), visit)?;
+                    }
+                }
+                Split::NeedsMore => {
+                    // A quote that nobody closes would swallow the rest of the file.
+                    if buffer.len() - at > LONGEST {
+                        at += self.unclosed(&buffer[at..], &mut lines, visit)?;
+                        continue;
+                    }
+                    buffer.drain(..at);
+                    at = 0;
+                    ended = self.rest.by_ref().take(CHUNK as u64).read_to_end(&mut buffer).map_err(io)? == 0;
+                }
+                Split::Unclosed => at += self.unclosed(&buffer[at..], &mut lines, visit)?,
+                Split::End => return Ok(lines),
             }
         }
-        Ok(0)
+    }
+
+    /// Tells of a line whose quote is never closed, and gives its length: the lines after it are rows
+    /// again.
+    fn unclosed(&self, text: &[u8], lines: &mut u64, visit: &mut dyn Visit) -> Result<usize> {
+        let length = memchr::memchr(self.newline, text).map_or(text.len(), |end| end + 1);
+        *lines += 1;
+        let start: String = String::from_utf8_lossy(&text[..length.min(60)]).trim_end().to_owned();
+        let found = format!("a quote that is never closed: {start}");
+        visit
+            .line(*lines, Line::Broken(&found, "quotes in pairs; a quote inside quotes is written twice"))?;
+        Ok(length)
+    }
+}
+
+/// A record longer than this is one whose quote was not closed.
+const LONGEST: usize = 1 << 16;
+
+/// What may stand before the header: blank lines, and Excel's `sep=;`.
+struct Preamble {
+    skipped: usize,
+    delimiter: u8,
+}
+
+impl Preamble {
+    fn of(head: &[u8], newline: u8) -> Self {
+        let (mut skipped, mut named) = (0, None);
+        loop {
+            let line = head[skipped..].split(|b| *b == newline).next().unwrap_or_default();
+            let text = line.trim_ascii();
+            let bare = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(text);
+            match bare.strip_prefix(b"sep=") {
+                Some([delimiter]) if named.is_none() => named = Some(*delimiter),
+                _ if text.is_empty() && skipped + line.len() < head.len() => {}
+                _ => {
+                    let count = |d: u8| line.iter().filter(|b| **b == d).count();
+                    let commonest =
+                        [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|d| count(*d)).unwrap_or(b',');
+                    return Self { skipped, delimiter: named.unwrap_or(commonest) };
+                }
+            }
+            skipped = (skipped + line.len() + 1).min(head.len());
+        }
+    }
+}
+
+/// One record, its quotes taken off.
+#[derive(Default)]
+struct Record {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    quoted: bool,
+}
+
+enum Split {
+    /// A record of so many bytes, its line break included.
+    Record(usize),
+    /// It goes on beyond what has been read.
+    NeedsMore,
+    /// The text ends inside quotes.
+    Unclosed,
+    /// There is nothing left.
+    End,
+}
+
+impl Record {
+    fn is_blank(&self) -> bool {
+        !self.quoted && self.ends.len() == 1 && self.text.is_empty()
+    }
+
+    /// Splits a record off a text (RFC 4180). What stands behind a closing quote belongs to the field;
+    /// a quote inside a field that does not begin with one is a quote.
+    fn read(&mut self, text: &[u8], delimiter: u8, newline: u8, ended: bool) -> Split {
+        self.text.clear();
+        self.ends.clear();
+        self.quoted = false;
+        if text.is_empty() {
+            return if ended { Split::End } else { Split::NeedsMore };
+        }
+        let mut at = 0;
+        loop {
+            if text.get(at) == Some(&b'"') {
+                self.quoted = true;
+                at += 1;
+                loop {
+                    let Some(quote) = memchr::memchr(b'"', &text[at..]) else {
+                        return if ended { Split::Unclosed } else { Split::NeedsMore };
+                    };
+                    self.text.extend(&text[at..at + quote]);
+                    at += quote + 1;
+                    match text.get(at) {
+                        Some(b'"') => {
+                            self.text.push(b'"');
+                            at += 1;
+                        }
+                        None if !ended => return Split::NeedsMore,
+                        _ => break,
+                    }
+                }
+            }
+            let end = match memchr::memchr2(delimiter, newline, &text[at..]) {
+                Some(length) => at + length,
+                None if ended => text.len(),
+                None => return Split::NeedsMore,
+            };
+            let last = text.get(end) != Some(&delimiter);
+            let field = &text[at..end];
+            let field = if last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
+            self.text.extend(field);
+            self.ends.push(self.text.len());
+            if last {
+                return Split::Record((end + 1).min(text.len()));
+            }
+            at = end + 1;
+        }
+    }
+}
+
+impl Row for Record {
+    fn cell(&self, position: usize) -> Cell<'_> {
+        let Some(&end) = self.ends.get(position) else { return Cell::Missing };
+        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        std::str::from_utf8(&self.text[start..end]).map_or(Cell::NotText, Cell::Text)
     }
 }
 
@@ -175,14 +320,14 @@ struct Plainly {
 
 impl Plainly {
     /// Cuts whole lines into fields; gives the number of lines.
-    fn cut(&mut self, text: &[u8], delimiter: u8, width: usize) -> u32 {
+    fn cut(&mut self, text: &[u8], delimiter: u8, newline: u8, width: usize) -> u32 {
         self.fields.clear();
         self.line.clear();
         let (mut line, mut start, mut line_start) = (0, 0, 0);
         // The last line may end with the file.
-        let last = (!text.is_empty() && !text.ends_with(b"\n")).then_some(text.len());
+        let last = (!text.is_empty() && !text.ends_with(&[newline])).then_some(text.len());
         let mut row = 0;
-        for end in memchr::memchr2_iter(delimiter, b'\n', text).chain(last) {
+        for end in memchr::memchr2_iter(delimiter, newline, text).chain(last) {
             if end < text.len() && text[end] == delimiter {
                 self.fields.push((start as u32, end as u32));
                 start = end + 1;
@@ -369,7 +514,7 @@ impl Csv {
             let mut file = File::open(&plain.path)?;
             file.seek(SeekFrom::Start(at))?;
             let mut line = Vec::new();
-            BufReader::new(file).read_until(b'\n', &mut line)?;
+            BufReader::new(file).read_until(self.newline, &mut line)?;
             starts.push(at + line.len() as u64);
         }
         starts.push(plain.length);
@@ -380,6 +525,7 @@ impl Csv {
             found.push(Box::new(Self {
                 header: self.header.clone(),
                 delimiter: self.delimiter,
+                newline: self.newline,
                 sample: Vec::new(),
                 rest: Box::new(file.take(range[1] - range[0])),
                 body: 0,

@@ -35,6 +35,8 @@ pub struct ReadOptions {
     pub(crate) encoding: Option<String>,
     pub(crate) customer_key: CustomerKey,
     pub(crate) event: Option<String>,
+    pub(crate) order: Option<String>,
+    pub(crate) product: Option<String>,
     pub(crate) cleaning: Cleaning,
 }
 
@@ -58,6 +60,16 @@ impl ReadOptions {
     /// do, if both are recognised.)
     pub fn amount(self, column: impl Into<String>) -> Self {
         Self { amount: Some(column.into()), ..self }
+    }
+
+    /// The column with the order or invoice, which returns are matched by.
+    pub fn order(self, column: impl Into<String>) -> Self {
+        Self { order: Some(column.into()), ..self }
+    }
+
+    /// The column with the product, which returns are matched by.
+    pub fn product(self, column: impl Into<String>) -> Self {
+        Self { product: Some(column.into()), ..self }
     }
 
     /// The column that identifies an event: one delivered again is counted as a duplicate.

@@ -35,6 +35,7 @@ pub fn read_scaled(
     let mut all = GrainLedger::new(grain);
     let mut sources = Vec::new();
     for path in &files {
+        let here = |source| Error::Log { path: path.clone(), source };
         let table = source::open(path, options)?;
         let shared = if threads > 1 && !crate::is_segment(path, table.as_ref(), options) {
             let columns = Recognised::of(table.header(), options, path)?;
@@ -65,14 +66,14 @@ pub fn read_scaled(
                     joined.map(|r| r.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
                 });
                 if results.iter().any(|r| matches!(r, Err(Error::NotInParts))) {
-                    all.merge(alone(path, options, begin(&options.cleaning)?)?.0).map_err(named)?;
+                    all.merge(alone(path, options, begin(&options.cleaning)?)?.0).map_err(here)?;
                 } else {
                     let mut before = 0;
                     for result in results {
-                        let (mut part, lines) = result?;
+                        let (mut part, lines) = result.map_err(|error| later(error, before))?;
                         part.move_lines(before);
                         before += lines;
-                        all.merge(part).map_err(named)?;
+                        all.merge(part).map_err(here)?;
                     }
                 }
                 sources.push(Source {
@@ -88,12 +89,23 @@ pub fn read_scaled(
                     clv_core::Intake::source(&mut intake, &path.display().to_string());
                 }
                 let (ledger, source) = alone(path, options, intake)?;
-                all.merge(ledger).map_err(named)?;
+                all.merge(ledger).map_err(here)?;
                 sources.push(source);
             }
         }
     }
     Ok((all, sources))
+}
+
+/// A row refused in strict mode stands so many lines later than its part of the file knew.
+fn later(error: Error, lines: u64) -> Error {
+    match error {
+        Error::Log { path, source: clv_core::Error::Row(mut row) } => {
+            row.line += lines;
+            Error::Log { path, source: clv_core::Error::Row(row) }
+        }
+        other => other,
+    }
 }
 
 /// Reads files whose rows are in order of time into an ordered summary: memory for customers, not for

@@ -159,8 +159,7 @@ fn order(
     });
     // An order of one product names it.
     let only = products.filter(|list| list.len() == 1).and_then(|list| list.first());
-    let product =
-        only.and_then(|p| ["product_id", "sku"].iter().find_map(|n| p.get(n).and_then(Value::as_str)));
+    let product = only.and_then(|p| ["product_id", "sku"].iter().find_map(|n| p.get(n).and_then(id)));
     let order = text(value, "properties.order_id");
     let currency = text(value, "properties.currency");
     let event = text(value, "messageId");

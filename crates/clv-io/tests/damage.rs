@@ -352,3 +352,46 @@ fn one_format_under_the_name_of_another() {
     std::fs::write(&path, &csv).unwrap();
     told("pdf", read_log(&path, &ReadOptions::new()), &path, &[".csv", ".parquet", ".xlsx"]);
 }
+
+#[test]
+fn a_quote_that_is_never_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.csv");
+    let mut text =
+        "customer,date,amount,note\n\"a\",2024-01-01,1,\"fine, \"\"quoted\"\"\"\nb,2024-01-02,2,\"open\n"
+            .to_owned();
+    for i in 0..20_000 {
+        text += &format!("c{i},2024-01-03,3,note\n");
+    }
+    for ending in ["", "last,2024-01-04,4,\"open at the end"] {
+        std::fs::write(&path, format!("{text}{ending}")).unwrap();
+        let (ledger, _) = sound("csv", read_log(&path, &ReadOptions::new()));
+        let opened = 1 + u64::from(!ending.is_empty());
+        assert_eq!((ledger.kept, ledger.dropped_for(Reason::Malformed)), (20_001, opened), "{ledger}");
+        assert_eq!(ledger.quoted[0].line, 3);
+        assert!(ledger.quoted[0].to_string().contains("never closed"), "{}", ledger.quoted[0]);
+    }
+}
+
+#[test]
+fn sheets_of_other_columns_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.xlsx");
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let mut sheet = |rows: &[&[&str]]| {
+        let sheet = book.add_worksheet();
+        for (r, row) in rows.iter().enumerate() {
+            for (c, cell) in row.iter().enumerate() {
+                sheet.write(r as u32, c as u16, *cell).unwrap();
+            }
+        }
+    };
+    sheet(&[&["Our shop, 2024"]]);
+    sheet(&[&["customer", "date"], &["a", "2024-01-01"]]);
+    sheet(&[&["Customer", "Date"], &["b", "2024-01-02"], &["b", "2024-01-03"]]);
+    sheet(&[&["product", "price"], &["pen", "2"]]);
+    book.save(&path).unwrap();
+    let (ledger, _) = sound("xlsx", read_log(&path, &ReadOptions::new()));
+    assert_eq!((ledger.kept, ledger.dropped_for(Reason::Malformed)), (3, 1));
+    assert!(ledger.quoted[0].to_string().contains("other columns"));
+}

@@ -84,6 +84,14 @@ fn one_log_in_many_dresses() {
     for text in &dresses {
         assert_eq!(rows(&csv(text.as_str(), &ReadOptions::new()).unwrap().log), want, "{text}");
     }
+    for text in [
+        format!("\n\r\n{plain}"),
+        format!("sep=;\n{}", dresses[3]),
+        plain.replace('\n', "\r"),
+        plain.replace("\n", "\r\n").replace("Zoë", "\"Zoë\""),
+    ] {
+        assert_eq!(rows(&csv(text.as_str(), &ReadOptions::new()).unwrap().log), want, "{text:?}");
+    }
     let utf16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     assert_eq!(rows(&csv(utf16, &ReadOptions::new()).unwrap().log), want, "UTF-16 by its mark");
@@ -215,7 +223,7 @@ not json
     assert_eq!(ledger.read, 9);
     for (reason, count) in [
         (Reason::NotAPurchase, 4),
-        (Reason::Duplicate, 1),
+        (Reason::Duplicate, 1), // m5 again
         (Reason::ReturnMatched, 1),
         (Reason::BadDate, 1),
         (Reason::Malformed, 1),
@@ -302,4 +310,33 @@ fn strict_stops_at_the_first_bad_row_and_empty_files_are_told_from_headers() {
     assert!(error.contains("shop.csv") && error.contains("line 3") && error.contains("soon"), "{error}");
     assert!(matches!(csv("", &ReadOptions::new()), Err(Error::Empty { .. })));
     assert!(csv("customer,date\n", &ReadOptions::new()).unwrap().log.is_empty());
+}
+
+#[test]
+fn a_message_in_two_files_counts_once_and_numbers_name_customers() {
+    let folder = tempfile::tempdir().unwrap();
+    let order = |id: &str, user: &str, device: &str| {
+        format!(
+            "{{\"type\":\"track\",\"event\":\"Order Completed\",\"userId\":{user},\"anonymousId\":\"{device}\",\"messageId\":\"{id}\",\
+             \"timestamp\":\"2024-01-01T09:00:00Z\",\"properties\":{{\"total\":10,\"order_id\":7}}}}\n"
+        )
+    };
+    let first = file(folder.path(), "a.jsonl", order("m1", "123", "d1") + &order("m2", "123", "d2"));
+    let before = order("m3", "123", "d3").replace("\"userId\":123,", "");
+    let second =
+        file(folder.path(), "b.jsonl", order("m2", "123", "d2") + &before + &order("m4", "123", "d3"));
+    for key in [CustomerKey::AsIs, CustomerKey::EmailHash] {
+        let options = ReadOptions::new().customer_key(key);
+        let log = read_logs(&[first.clone(), second.clone()], &options).unwrap().log;
+        assert_eq!((log.len(), log.ledger().dropped_for(Reason::Duplicate)), (4, 1), "{}", log.ledger());
+        assert!(log.order(0).is_some_and(|order| order == "7"));
+        // The order from the device before it was known is the customer's too, at scale as well.
+        let bought = log.customer().iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(bought.len(), 1);
+        let paths = [first.clone(), second.clone()];
+        let (ledger, _) = clv_io::read_scaled(&paths, &options, clv_core::Grain::Day, 2).unwrap();
+        assert!(ledger.ledger().adds_up());
+        assert_eq!((ledger.ledger().kept, ledger.ledger().dropped_for(Reason::Duplicate)), (4, 1));
+        assert_eq!(ledger.purchases(1).unwrap().0.len(), 1);
+    }
 }

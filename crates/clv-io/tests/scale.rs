@@ -31,12 +31,18 @@ fn row() -> impl Strategy<Value = String> {
         ]
         .prop_map(str::to_owned),
     ];
-    (customer, date, amount, prop::bool::weighted(0.03))
-        .prop_map(|(c, d, a, short)| if short { format!("{c},{d}") } else { format!("{c},{d},{a}") })
+    let row = (customer, date, amount, prop::bool::weighted(0.03))
+        .prop_map(|(c, d, a, short)| if short { format!("{c},{d}") } else { format!("{c},{d},{a}") });
+    prop_oneof![30 => row, 1 => Just(String::new())]
 }
 
 fn quoted(rows: &[String]) -> String {
-    let row = |row: &String| row.split(',').map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(",");
+    // A blank line stays one.
+    let cell = |cell: &str| format!("\"{cell}\"");
+    let row = |row: &String| match row.as_str() {
+        "" => String::new(),
+        row => row.split(',').map(cell).collect::<Vec<_>>().join(","),
+    };
     format!("customer,date,amount\n{}\n", rows.iter().map(row).collect::<Vec<_>>().join("\n"))
 }
 

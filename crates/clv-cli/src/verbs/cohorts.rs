@@ -71,7 +71,10 @@ impl Show {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.output {
-        input::expect_output(path)?;
+        input::expect_output(
+            path,
+            &args.transactions.files.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
+        )?;
     }
     let observed = Observed::read(&args.transactions, &args.observation)?;
     let money = matches!(args.show, Show::Revenue | Show::CumulativeRevenue);

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             ));
         }
     }
-    let log = input::log(&args.transactions)?;
+    let log = input::log(&args.transactions, Some(args.train_until))?;
     let train = Cut::end_of(args.train_until, args.transactions.grain);
     let holdout = input::cut(&log, &args.transactions, args.holdout_until);
     let split = Split::new(train, holdout)?;

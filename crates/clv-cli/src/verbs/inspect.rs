@@ -1,13 +1,14 @@
 //! `clv inspect`: a report on the data that a person can read.
 
+use clv::events::EventKind;
 use clv::sufficiency::Sufficiency;
-use clv::{Cut, Span, StageRules, Summary, TimeUnit};
+use clv::{Cut, Gathered, Span, StageRules, Summary, TimeUnit};
 use serde_json::json;
 
 use crate::args::{Format, Observation, Output, Transactions};
 use crate::failure::Failure;
 use crate::input::Observed;
-use crate::show::{print, short, short_or_dash, table};
+use crate::show::{print, short, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -24,7 +25,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let horizon = Span::days(args.horizon).map_err(Failure::usage)?;
-    let observed = Observed::read(&args.transactions, &args.observation)?;
+    let (observed, gathered) = Observed::gathered(&args.transactions, &args.observation)?;
     let summary = Summary::of(&observed.log, observed.cut, TimeUnit::Day)?;
     let enough = Sufficiency::of(&observed.purchases, observed.cut, horizon)?;
     if args.print.format == Format::Json {
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     rows(&observed)?;
     effect(&observed)?;
     customers(&observed, &summary, &enough)?;
+    beside(&gathered)?;
     print("\nWhat the data can carry")?;
     table(
         &["models", "carries", "why"],
@@ -54,6 +56,35 @@ fn rows(observed: &Observed) -> Result<(), Failure> {
     print(format_args!("kept and left out add up to {sum} of {} read\n", ledger.read))
 }
 
+/// What else the sources say: events, attributes and how much of them is missing.
+fn beside(gathered: &Gathered) -> Result<(), Failure> {
+    if !gathered.events.is_empty() {
+        print("\nEvents")?;
+        let kinds = EventKind::ALL.iter().map(|kind| (kind, gathered.events.count(*kind)));
+        let rows = kinds.filter(|(_, n)| *n > 0).map(|(kind, n)| vec![kind.to_string(), n.to_string()]);
+        table(&["kind", "events"], rows)?;
+    }
+    let people = &gathered.attributes;
+    if !people.columns().is_empty() {
+        print("\nAttributes")?;
+        let known = people.customers().len();
+        let row = |a: &clv::attributes::Attribute| {
+            let share = format!("{:.1}%", percent(a.missing(), known));
+            vec![a.name().to_owned(), (known - a.missing()).to_string(), a.missing().to_string(), share]
+        };
+        table(&["attribute", "known", "missing", "share missing"], people.columns().iter().map(row))?;
+    }
+    if !gathered.identities.is_empty() {
+        let same = &gathered.identities;
+        print(format_args!(
+            "\n{} names are settled as another's; {} contradicted an earlier statement",
+            same.len(),
+            same.conflicts()
+        ))?;
+    }
+    Ok(())
+}
+
 /// The headline numbers before any policy acted, and after.
 fn effect(observed: &Observed) -> Result<(), Failure> {
     let before = observed.log.ledger().before;
@@ -70,9 +101,9 @@ fn effect(observed: &Observed) -> Result<(), Failure> {
         ],
         vec![
             "customers".to_owned(),
-            before.customers.to_string(),
+            before.customers.map_or_else(|| "–".to_owned(), |n| n.to_string()),
             after.1.to_string(),
-            change(before.customers as f64, after.1 as f64),
+            before.customers.map_or_else(|| "–".to_owned(), |n| change(n as f64, after.1 as f64)),
         ],
     ];
     if let Some(revenue) = after.2 {
@@ -146,6 +177,5 @@ fn json_report(observed: &Observed, summary: &Summary, enough: &Sufficiency) -> 
         "prospects": summary.prospects,
         "currency": observed.log.currency(),
         "sufficiency": serde_json::to_value(enough).map_err(Failure::data)?,
-        "mean_gap_days": short_or_dash(enough.mean_gap_days),
     }))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clv::{Predict, StageRules};
 use serde_json::json;
 
-use crate::args::{Asking, Format, Observation, Output, Transactions};
+use crate::args::{Asking, Format, Observation, Output, Transactions, share};
 use crate::failure::Failure;
 use crate::input::Observed;
 use crate::progress::Line;
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     observation: Observation,
     /// Share of spend that is earned.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = share, allow_negative_numbers = true)]
     margin: f64,
     /// Add a column with the lifecycle stage.
     #[arg(long)]
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let model = args.asking.model()?;
     let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
-    crate::input::expect_output(&args.output)?;
+    crate::input::expect_output(&args.output, &args.asking.inputs(&args.transactions))?;
     let mut observed = Observed::read(&args.transactions, &args.observation)?;
     observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
     let training = observed.training()?;

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let cut = clv::Cut::end_of(day, clv::Grain::Day);
         simulation = simulation.joining_until(cut).map_err(Failure::usage)?;
     }
-    crate::input::expect_output(&args.output)?;
+    crate::input::expect_output(&args.output, &[])?;
     let line = crate::progress::Line::new("simulating");
     let log = simulation.run(sample, args.unit, spend.as_ref())?;
     clv::io::write::transactions(&log, &args.output)?;

@@ -65,9 +65,12 @@ fn overdue(text: &str) -> Result<Overdue, String> {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.output {
-        input::expect_output(path)?;
+        input::expect_output(
+            path,
+            &args.transactions.files.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
+        )?;
     }
-    let model = args.model.as_ref().map(|path| clv::registry().load(path)).transpose()?;
+    let model = args.model.as_deref().map(crate::args::load).transpose()?;
     if let Some(model) = &model
         && !model.answers().p_alive
     {
@@ -87,8 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         observed.unit = model.unit();
     }
     match args.every {
-        None => at_the_end(args, model.as_deref(), &observed),
-        Some(0) => Err(Failure::usage("--every 0: allowed are 1 and more")),
+        None => at_the_end(args, model.as_deref(), &observed, since.as_deref()),
+        Some(days) if days == 0 => Err(Failure::usage("--every 0: allowed are 1 and more")),
         Some(days) => over_time(args, &observed, since.as_deref(), days),
     }
 }
@@ -117,7 +120,12 @@ fn rules(args: &Args, observed: &Observed, cut: Cut) -> Result<StageRules, Failu
     rules.churned_below(args.churned_below).map_err(Failure::usage)
 }
 
-fn at_the_end(args: &Args, model: Option<&dyn Predict>, observed: &Observed) -> Result<(), Failure> {
+fn at_the_end(
+    args: &Args,
+    model: Option<&dyn Predict>,
+    observed: &Observed,
+    since: Option<&[Option<Moment>]>,
+) -> Result<(), Failure> {
     let training = observed.training()?;
     let summary = training.summary();
     let who = summary.customers();
@@ -133,15 +141,20 @@ fn at_the_end(args: &Args, model: Option<&dyn Predict>, observed: &Observed) -> 
         })
         .collect();
     let customers = observed.log.customers();
+    // Known by the cut, and not bought by then.
+    let known =
+        |c: &u32| since.is_none_or(|since| since[*c as usize].is_some_and(|m| observed.cut.is_past(m)));
+    let none_yet = |c: &u32| !observed.purchases.when(*c).first().is_some_and(|m| observed.cut.is_past(*m));
+    let never = |c: &u32| since.is_some() || observed.purchases.when(*c).is_empty();
+    let prospects: Vec<u32> =
+        (0..customers.len() as u32).filter(|c| none_yet(c) && never(c) && known(c)).collect();
     if let Some(path) = &args.output {
         let known = summary.customer.iter().map(|c| customers.name(*c)).zip(stages.iter().copied());
-        let prospects = (0..customers.len() as u32)
-            .filter(|c| observed.purchases.when(*c).is_empty())
-            .map(|c| (customers.name(c), Stage::Prospect));
+        let prospects = prospects.iter().map(|c| (customers.name(*c), Stage::Prospect));
         clv::io::write::stages(known.chain(prospects), path)?;
     }
     let count = |stage: Stage| match stage {
-        Stage::Prospect => summary.prospects,
+        Stage::Prospect => prospects.len(),
         _ => stages.iter().filter(|s| **s == stage).count(),
     };
     let (gap, unit) = rules.population_gap();
@@ -157,7 +170,7 @@ fn at_the_end(args: &Args, model: Option<&dyn Predict>, observed: &Observed) -> 
             "stages": counts,
         }));
     }
-    let all = (who.len() + summary.prospects) as f64;
+    let all = (who.len() + prospects.len()) as f64;
     table(
         &["stage", "customers", "share"],
         Stage::ALL.into_iter().map(|s| {
@@ -218,8 +231,34 @@ fn over_time(
                 Ok(json!({ "date": dates[date].last_day().to_string(), "stages": counts, "flows": since }))
             })
             .collect::<Result<_, Failure>>()?;
+        let share = |from: Stage, to: Stage| {
+            let count = transitions.count(from, to);
+            transitions.share(from, to).map(|s| {
+                json!({
+                    "from": from.to_string(), "to": to.to_string(), "customers": count,
+                    "share": s.estimate, "lower": s.lower, "upper": s.upper,
+                })
+            })
+        };
+        let shares: Vec<Value> =
+            Stage::ALL.iter().flat_map(|from| Stage::ALL.iter().filter_map(|to| share(*from, *to))).collect();
+        let times: Map<String, Value> = Stage::ALL
+            .iter()
+            .map(|stage| {
+                let time = course.time_in(*stage);
+                let median = time.median.map(|span| span.in_days());
+                (
+                    stage.to_string(),
+                    json!({ "spells": time.spells, "ended": time.ended, "median_days": median }),
+                )
+            })
+            .collect();
         return crate::show::json(&json!({
             "overdue": rules.overdue_gaps(),
+            "new_for_days": rules.fuse().map(|fuse| fuse.in_days()),
+            "loyal_from": rules.loyal_from(),
+            "transitions": shares,
+            "time_in_stage": times,
             "dates": by_date,
             "flip_back_within_two_weeks": flip_back,
         }));
@@ -256,7 +295,7 @@ fn over_time(
     print(format_args!("\nFrom the first date to the last: share of each stage (95% interval)"))?;
     table(
         &["from", "customers", "new", "active", "loyal", "churned"],
-        Stage::ALL.iter().skip(1).map(|from| {
+        Stage::ALL.iter().map(|from| {
             let all: usize = Stage::ALL.iter().map(|to| transitions.count(*from, *to)).sum();
             let mut row = vec![from.to_string(), all.to_string()];
             row.extend(Stage::ALL.iter().skip(1).map(|to| match transitions.share(*from, *to) {

@@ -1,6 +1,6 @@
 //! `clv summarize`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clv::scale::{GrainLedger, OrderedSummary, Roster};
 use clv::summary::SpendBasis;
@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::args::{Format, Observation, Output, Transactions};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
-use crate::interrupt;
 use crate::progress::Line;
 use crate::show::{note, short, short_or_dash, table};
 
@@ -43,7 +42,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.threads == 0 {
         return Err(Failure::usage("--threads 0: allowed are 1 and more"));
     }
-    input::expect_output(&args.output)?;
+    let mut inputs: Vec<&Path> = args.transactions.files.iter().map(PathBuf::as_path).collect();
+    inputs.extend(args.resume.as_deref());
+    input::expect_output(&args.output, &inputs)?;
+    if let Some(path) = &args.save {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            return Err(Failure::usage(format_args!("{}: its folder does not exist", path.display())));
+        }
+        input::expect_other(path, &inputs[..args.transactions.files.len()])?;
+    }
     let cleaning = args.transactions.cleaning.cleaning().map_err(Failure::usage)?;
     let whole = cleaning.decides_late()
         || cleaning.duplicates == clv::cleaning::Policy::Drop
@@ -107,7 +115,6 @@ fn at_scale(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
     };
     ledger.merge(read)?;
     if let Some(path) = &args.save {
-        interrupt::writing(path);
         ledger.save(path)?;
     }
     let Some((_, last)) = ledger.span() else {
@@ -115,6 +122,12 @@ fn at_scale(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
     };
     let cut = Cut::end_of(args.observation.until.unwrap_or(last), transactions.grain);
     let rows = ledger.ledger().clone();
+    if ledger.conflicts() > 0 {
+        note(format_args!(
+            "{} events were delivered again with different contents: the latest counts",
+            ledger.conflicts()
+        ));
+    }
     let line = Line::new("summarising");
     let unit = args.observation.unit.unwrap_or_default();
     let (roster, summary): (Roster, Summary) =

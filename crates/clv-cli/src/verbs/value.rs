@@ -8,7 +8,7 @@ use clv::model::Predict;
 use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
 use serde_json::{Value, json};
 
-use crate::args::{Asking, Format, Observation, Output, Transactions};
+use crate::args::{Asking, Format, Observation, Output, Transactions, share};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
 use crate::progress::Line;
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     observation: Observation,
     /// Share of spend that is earned.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = share, allow_negative_numbers = true)]
     margin: f64,
     /// Share of spend that comes back, where returns were not netted.
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
@@ -67,8 +67,23 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !model.answers().value {
         return Err(Failure::usage("the model does not say spend; give a fitted gamma-gamma with --spend"));
     }
-    input::expect_output(&args.output)?;
+    input::expect_output(&args.output, &args.asking.inputs(&args.transactions))?;
+    if args.returned > 0.0 && args.transactions.cleaning.returns == crate::args::ReturnsArg::Net {
+        return Err(Failure::usage(
+            "--returned with --returns net would take returns off twice; leave one out",
+        ));
+    }
     let costs = args.acquisition_costs.as_ref().map(|path| attribute_table(path, args)).transpose()?;
+    if let (Some(costs), Some(path)) = (&costs, &args.acquisition_costs)
+        && costs.attribute("cost").is_none()
+    {
+        let found: Vec<&str> = costs.columns().iter().map(|c| c.name()).collect();
+        let found = found.join(", ");
+        return Err(Failure::usage(format_args!(
+            "{}: no column \"cost\" (beside the customer it has: {found})",
+            path.display()
+        )));
+    }
     let table_of = args.customers.as_ref().map(|path| attribute_table(path, args)).transpose()?;
     let mut observed = Observed::read(&args.transactions, &args.observation)?;
     observed.unit = model.unit();
@@ -83,6 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let line = Line::new("valuing");
     let forecast = model.predict(&who, &ask)?;
+    let without_cost = std::cell::Cell::new(0_usize);
     let value_of = |row: usize| -> Result<LifetimeValue, Failure> {
         let history = who.history(row);
         let past = Past {
@@ -115,16 +131,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let name = observed.log.customers().name(summary.customer[row]);
             let known = costs.customers().find(name);
             let cost = known.and_then(|c| costs.attribute("cost").and_then(|a| a.text(c as usize)));
+            if cost.is_none() {
+                without_cost.set(without_cost.get() + 1);
+            }
             let cost = cost.map_or(Ok(0.0), |text| {
                 text.parse::<f64>()
                     .map_err(|_| Failure::data(format_args!("customer {name:?}: cost {text:?} is no number")))
             })?;
-            shop = shop.acquisition(cost)?;
+            shop = shop
+                .acquisition(cost)
+                .map_err(|error| Failure::data(format_args!("customer {name:?}: {error}")))?;
         }
         Ok(shop.value(&past, &future))
     };
     let values: Vec<LifetimeValue> = (0..summary.len()).map(value_of).collect::<Result<_, _>>()?;
     drop(line);
+    if without_cost.get() > 0 {
+        note(format_args!("{} customers have no cost in the table: taken as 0", without_cost.get()));
+    }
     let customers = observed.log.customers();
     clv::io::write::values(summary, customers, &values, &args.output)?;
     let groups = match (args.by.as_str(), &table_of) {
