@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Sound files to begin fuzzing with, into fuzz/corpus. Needs `clv` on the path or in CLV for Parquet and ledgers."""
+"""Sound files to begin fuzzing with, into fuzz/corpus.
+
+Needs `clv` on the path or in CLV for Parquet and ledgers, and polars for Arrow.
+"""
 
 import os
 import pathlib
@@ -47,6 +50,16 @@ for i, text in enumerate(["2010-12-31", "31.12.2010 8:26 PM", "12/31/10", "31 De
     seed("values", str(i), text)
 (CORPUS / "xlsx").mkdir(parents=True, exist_ok=True)
 xlsx(CORPUS / "xlsx" / "plain", [["customer", "date", "amount"], ["a", "2024-01-31", 1.5], [7, 45322, "2"], ["", "", ""]])
+try:
+    import polars
+
+    (CORPUS / "arrow").mkdir(parents=True, exist_ok=True)
+    frame = polars.DataFrame({"customer": ["a", "b"], "date": ["2024-01-31", "2024-02-01"], "amount": [1.5, None]})
+    for packing in ("uncompressed", "lz4", "zstd"):
+        frame.write_ipc(CORPUS / "arrow" / f"file-{packing}", compression=packing)
+        frame.write_ipc_stream(CORPUS / "arrow" / f"stream-{packing}", compression=packing)
+except ImportError:
+    print("without polars there is no seed for arrow")
 for target in ("parquet", "ledger"):
     (CORPUS / target).mkdir(parents=True, exist_ok=True)
 log = CORPUS / "seed.parquet"

@@ -291,6 +291,14 @@ fn the_data_floor_verb_by_verb() {
     );
     assert!(value["equity"]["total"].as_f64().unwrap() > 0.0);
     assert!(value["groups"].as_array().unwrap().iter().any(|g| g["label"] == "(unknown)"));
+    assert_eq!(value["payback_of_a_new_customer_days"], 0.0, "the first purchase brings more than 5");
+    let slow = "value --model m.json --spend g.json tx.csv --until 2023-06-30 --horizon 52 --margin 0.4";
+    let payback = |cost: &str| {
+        let found = json(folder, &format!("{slow} --acquisition {cost} --output v.csv"));
+        found["payback_of_a_new_customer_days"].as_f64()
+    };
+    assert!(payback("20").is_some_and(|days| days > 0.0 && days < 364.0), "{:?}", payback("20"));
+    assert_eq!(payback("100000"), None);
     refused(folder, "value --model m.json tx.csv --horizon 52 --output v.csv", 2, "--spend");
     refused(
         folder,

@@ -94,6 +94,8 @@ pub enum Notice {
     ZeroAmount,
     /// A purchase lowered by a return.
     Lowered,
+    /// A purchase of which a part was paid back, and which was left whole.
+    Refunded,
     /// An amount moved to a fence.
     Capped,
     /// An amount far from the others, left as it is.
@@ -113,6 +115,7 @@ impl fmt::Display for Notice {
             Self::NegativeAmount => "negative amounts",
             Self::ZeroAmount => "amounts of zero",
             Self::Lowered => "purchases lowered by a return",
+            Self::Refunded => "purchases left whole though a part was paid back",
             Self::Capped => "amounts moved to a fence",
             Self::Far => "amounts far from the others",
             Self::Alias => "names settled as an alias",

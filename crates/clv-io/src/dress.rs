@@ -79,9 +79,9 @@ impl fmt::Display for Dress {
             (None, Some(DayOrMonth::MonthFirst)) => write!(f, "dates with the month first")?,
             (None, None) => write!(f, "dates with the year first")?,
         }
-        if self.decimal == Decimal::Comma {
-            write!(f, ", decimal commas")?;
+        match self.decimal {
+            Decimal::Comma => write!(f, ", decimal commas"),
+            Decimal::Point => write!(f, ", decimal points"),
         }
-        Ok(())
     }
 }

@@ -34,7 +34,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The ending says nothing.
-    #[error("{}: allowed endings are .csv, .tsv, .txt, .jsonl, .ndjson (each also with .gz or .zst), .parquet and .xlsx", path.display())]
+    #[error("{}: allowed endings are .csv, .tsv, .txt, .jsonl, .ndjson (each also with .gz or .zst), .parquet, .arrow and .xlsx", path.display())]
     Ending {
         /// Which.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A folder without a file that can be read.
-    #[error("{}: nothing in this folder can be read; wanted are .csv, .tsv, .txt, .jsonl, .ndjson, .parquet or .xlsx", path.display())]
+    #[error("{}: nothing in this folder can be read; wanted are .csv, .tsv, .txt, .jsonl, .ndjson, .parquet, .arrow or .xlsx", path.display())]
     NothingInFolder {
         /// Which.
         path: PathBuf,

@@ -62,7 +62,10 @@ pub(crate) fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 pub(crate) fn cell(value: Option<&Value>) -> Cell<'_> {
     match value {
         Some(Value::String(text)) => Cell::Text(text),
-        Some(Value::Number(number)) => number.as_f64().map_or(Cell::Missing, Cell::Number),
+        Some(Value::Number(number)) => match number.as_i64() {
+            Some(whole) => Cell::Whole(whole),
+            None => number.as_f64().map_or(Cell::Missing, Cell::Number),
+        },
         Some(Value::Bool(true)) => Cell::Text("true"),
         Some(Value::Bool(false)) => Cell::Text("false"),
         _ => Cell::Missing,

@@ -23,10 +23,12 @@
 //! | [`mod@write`] | transactions, summaries and forecasts, whole or not at all |
 //!
 //! Formats are known by their endings: `.csv`, `.tsv`, `.txt`, `.jsonl`, `.ndjson` (each also packed
-//! as `.gz` or `.zst`), `.parquet`, and `.xlsx` (feature `xlsx`, on by default).
+//! as `.gz` or `.zst`), `.parquet`, `.arrow` and `.feather`, and `.xlsx` (feature `xlsx`, on by default).
 //!
 //! What it does not do: databases.
 
+#[cfg(feature = "parquet")]
+pub mod arrow;
 pub mod columns;
 mod csv;
 mod dress;

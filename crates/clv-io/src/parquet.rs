@@ -220,10 +220,11 @@ impl Table for ParquetFile {
     }
 }
 
-struct Batches {
-    header: Vec<String>,
-    batches: VecDeque<RecordBatch>,
-    path: PathBuf,
+/// Record batches in memory.
+pub(crate) struct Batches {
+    pub header: Vec<String>,
+    pub batches: VecDeque<RecordBatch>,
+    pub path: PathBuf,
 }
 
 impl Table for Batches {

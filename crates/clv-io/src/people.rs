@@ -175,6 +175,7 @@ fn refuse(to: &mut dyn Intake, line: u64, refused: Refused) -> clv_core::Result<
 fn text(cell: Cell<'_>) -> String {
     match cell {
         Cell::Text(text) => text.trim().to_owned(),
+        Cell::Whole(n) => n.to_string(),
         Cell::Number(n) if n.is_finite() => n.to_string(),
         Cell::Moment(wall, _) => clv_core::Moment::from_micros(wall).to_string(),
         _ => String::new(),

@@ -81,6 +81,9 @@ fn enter(
             if found.lowered {
                 to.notice(Notice::Lowered);
             }
+            if found.refunded {
+                to.notice(Notice::Refunded);
+            }
             to.transaction(line, Transaction { customer: &customer, ..found.transaction })
         }
         Err(Refused { reason, field, value, allowed }) => to.reject(line, reason, &field, &value, allowed),
@@ -106,8 +109,10 @@ pub(crate) fn key(name: &str, key: CustomerKey) -> Cow<'_, str> {
 struct Found<'a> {
     customer: &'a str,
     transaction: Transaction<'a>,
-    /// Some of it was paid back.
+    /// Some of it was paid back, and taken off.
     lowered: bool,
+    /// Some of it was paid back, and left on.
+    refunded: bool,
     /// It was never paid, or all of it was paid back.
     not_paid: Option<(Reason, String, String)>,
 }
@@ -137,8 +142,13 @@ fn read<'a>(
             Some((price, units * number(price, missing, bad)?))
         }
     };
-    let mut found =
-        Found { customer: who, transaction: Transaction::new(who, time), lowered: false, not_paid: None };
+    let mut found = Found {
+        customer: who,
+        transaction: Transaction::new(who, time),
+        lowered: false,
+        refunded: false,
+        not_paid: None,
+    };
     if columns.shape == Shape::ShopifyOrders {
         payment(columns, row, options, &mut paid, &mut found)?;
     }
@@ -201,7 +211,8 @@ fn further_item(columns: &Recognised, row: Dressed<'_>) -> bool {
 }
 
 /// What Shopify says beside an order: whether it was paid, and what was paid back. The export does
-/// not say when, so it is taken off the order itself unless returns are to be left out.
+/// not say when: an order paid back whole is no purchase, and a part is taken off the order itself
+/// unless returns are to be left out.
 fn payment(
     columns: &Recognised,
     row: Dressed<'_>,
@@ -219,11 +230,13 @@ fn payment(
     }
     let (Some(column), Some((_, total))) = (&columns.paid_back, paid) else { return Ok(()) };
     let back = row.number(column, Reason::BadAmount)?.unwrap_or(0.0);
-    if back <= 0.0 || options.cleaning.returns == Returns::Drop {
+    if back <= 0.0 {
         return Ok(());
     }
-    if back >= *total {
+    if back >= *total && options.cleaning.returns != Returns::Keep {
         found.not_paid = Some((Reason::Returned, column.name.clone(), back.to_string()));
+    } else if options.cleaning.returns == Returns::Drop {
+        found.refunded = true;
     } else {
         *total -= back;
         found.lowered = true;

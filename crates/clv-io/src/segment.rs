@@ -146,6 +146,7 @@ fn order(
         return to.reject(line, Reason::MissingAmount, total[0], "", NUMBERS);
     };
     let amount = match cell(Some(stated)) {
+        Cell::Whole(n) => Money::new(sign * (n as f64).abs()).ok(),
         Cell::Number(n) => Money::new(sign * n.abs()).ok(),
         Cell::Text(text) => Decimal::Point.read(text).and_then(|n| Money::new(sign * n.abs()).ok()),
         _ => None,
@@ -192,6 +193,7 @@ fn id(value: &Value) -> Option<Cow<'_, str>> {
 
 fn number(value: &Value, name: &str) -> Option<f64> {
     match cell(member(value, name)) {
+        Cell::Whole(n) => Some(n as f64),
         Cell::Number(n) => Some(n),
         Cell::Text(text) => Decimal::Point.read(text),
         _ => None,
@@ -201,6 +203,7 @@ fn number(value: &Value, name: &str) -> Option<f64> {
 fn cell_text(value: Option<&Value>) -> String {
     match cell(value) {
         Cell::Text(text) => text.to_owned(),
+        Cell::Whole(n) => n.to_string(),
         Cell::Number(n) => n.to_string(),
         _ => String::new(),
     }

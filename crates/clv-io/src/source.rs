@@ -17,6 +17,8 @@ pub(crate) enum Format {
     JsonLines,
     #[cfg(feature = "parquet")]
     Parquet,
+    #[cfg(feature = "parquet")]
+    Arrow,
     #[cfg(feature = "xlsx")]
     Xlsx,
 }
@@ -31,6 +33,8 @@ impl Format {
             "jsonl" | "ndjson" => Some(Self::JsonLines),
             #[cfg(feature = "parquet")]
             "parquet" if !packed => Some(Self::Parquet),
+            #[cfg(feature = "parquet")]
+            "arrow" | "feather" | "ipc" if !packed => Some(Self::Arrow),
             #[cfg(feature = "xlsx")]
             "xlsx" | "xlsm" if !packed => Some(Self::Xlsx),
             _ => None,
@@ -88,6 +92,8 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Table>>
         Some(Format::JsonLines) => crate::jsonl::open(text(path, options)?, path),
         #[cfg(feature = "parquet")]
         Some(Format::Parquet) => crate::parquet::open(path),
+        #[cfg(feature = "parquet")]
+        Some(Format::Arrow) => crate::arrow::open(path),
         #[cfg(feature = "xlsx")]
         Some(Format::Xlsx) => crate::xlsx::open(path),
         None => Err(Error::Ending { path: path.into() }),

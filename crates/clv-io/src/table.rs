@@ -15,6 +15,8 @@ pub(crate) enum Cell<'a> {
     Missing,
     Text(&'a str),
     Number(f64),
+    /// A whole number that a double may not hold.
+    Whole(i64),
     /// Microseconds since 1970, with the offset in seconds if it is an instant.
     Moment(i64, Option<i64>),
     /// Bytes that are no text in the file's encoding.
@@ -106,6 +108,7 @@ impl<'a> Dressed<'a> {
             Cell::Missing => Ok(""),
             Cell::Text(text) => Ok(text.trim()),
             Cell::Number(n) if n.fract() == 0.0 && n.abs() < 9e15 => Ok(digits.format(n as i64)),
+            Cell::Whole(n) => Ok(digits.format(n)),
             Cell::Number(n) if n.is_nan() => Ok(""),
             Cell::Number(n) => {
                 Err(Refused::new(Reason::Malformed, column, &n.to_string(), "a whole number or text"))
@@ -134,8 +137,12 @@ impl<'a> Dressed<'a> {
                 }),
             },
             // 20101231 as a number.
-            Cell::Number(n) => {
-                let text = n.to_string();
+            Cell::Number(_) | Cell::Whole(_) => {
+                let text = match self.row.cell(column.position) {
+                    Cell::Whole(n) => n.to_string(),
+                    Cell::Number(n) => n.to_string(),
+                    _ => String::new(),
+                };
                 self.dress.dates.read(&text).map(Some).map_err(|_| refused(&text))
             }
             Cell::NotText => Err(not_text(column)),
@@ -145,6 +152,7 @@ impl<'a> Dressed<'a> {
     pub(crate) fn number(self, column: &Column, bad: Reason) -> Result<Option<f64>, Refused> {
         match self.row.cell(column.position) {
             Cell::Missing => Ok(None),
+            Cell::Whole(n) => Ok(Some(n as f64)),
             Cell::Number(n) if n.is_finite() => Ok(Some(n)),
             Cell::Number(n) => Err(Refused::new(bad, column, &n.to_string(), NUMBERS)),
             Cell::Text(text) => match text.trim() {

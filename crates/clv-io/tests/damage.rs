@@ -12,7 +12,7 @@ use clv_core::ledger::Reason;
 use clv_io::{Error, ReadOptions, Reading, read_log};
 use parquet::arrow::ArrowWriter;
 
-const FORMATS: [&str; 6] = ["csv", "csv.gz", "csv.zst", "jsonl", "parquet", "xlsx"];
+const FORMATS: [&str; 7] = ["csv", "csv.gz", "csv.zst", "jsonl", "parquet", "arrow", "xlsx"];
 
 /// A table of texts, in any format. Empty texts are missing.
 struct Shop {
@@ -61,7 +61,7 @@ impl Shop {
                 }
                 std::fs::write(&path, text).unwrap();
             }
-            "parquet" => {
+            "parquet" | "arrow" => {
                 let column = |i: usize| -> ArrayRef {
                     let cells = self.rows.iter().map(|row| Some(row[i].as_str()).filter(|c| !c.is_empty()));
                     if self.numbers && self.header[i] == "amount" {
@@ -82,10 +82,16 @@ impl Shop {
                 let schema = Arc::new(arrow_schema::Schema::new(fields.collect::<Vec<_>>()));
                 let columns = (0..self.header.len()).map(column).collect();
                 let batch = RecordBatch::try_new(schema.clone(), columns).unwrap();
-                let mut writer =
-                    ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), schema, None).unwrap();
-                writer.write(&batch).unwrap();
-                writer.close().unwrap();
+                let file = std::fs::File::create(&path).unwrap();
+                if format == "arrow" {
+                    let mut writer = arrow_ipc::writer::FileWriter::try_new(file, &schema).unwrap();
+                    writer.write(&batch).unwrap();
+                    writer.finish().unwrap();
+                } else {
+                    let mut writer = ArrowWriter::try_new(file, schema, None).unwrap();
+                    writer.write(&batch).unwrap();
+                    writer.close().unwrap();
+                }
             }
             _ => {
                 let mut book = rust_xlsxwriter::Workbook::new();
@@ -237,7 +243,7 @@ fn ten_thousand_bad_rows() {
         assert_eq!((ledger.read, ledger.kept), (10_001, 1), "{format}");
         assert_eq!(ledger.dropped_for(Reason::MissingCustomer), 10_000, "{format}");
         assert_eq!(ledger.quoted.len() as u64, Ledger::QUOTED, "{format}: a few are quoted, all are counted");
-        let line = if matches!(format, "jsonl" | "parquet") { 1 } else { 2 };
+        let line = if matches!(format, "jsonl" | "parquet" | "arrow") { 1 } else { 2 };
         assert_eq!(ledger.quoted[0].line, line, "{format}");
     });
 }
@@ -343,7 +349,7 @@ fn another_encoding() {
 fn one_format_under_the_name_of_another() {
     let folder = tempfile::tempdir().unwrap();
     let csv = std::fs::read(many(10).write(folder.path(), "csv")).unwrap();
-    for format in ["csv.gz", "csv.zst", "jsonl", "parquet", "xlsx"] {
+    for format in ["csv.gz", "csv.zst", "jsonl", "parquet", "arrow", "xlsx"] {
         let path = folder.path().join(format!("disguised.{format}"));
         std::fs::write(&path, &csv).unwrap();
         told(format, read_log(&path, &ReadOptions::new()), &path, &[]);

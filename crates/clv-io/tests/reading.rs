@@ -187,10 +187,28 @@ fn shopify_orders_are_counted_once_and_refunds_taken_off() {
         assert_eq!(ledger.dropped_for(reason), count, "{reason}");
     }
     assert_eq!((ledger.noticed(Notice::Lowered), ledger.noticed(Notice::Cancellation)), (1, 1));
+    let dropped = csv(text, &ReadOptions::new()).unwrap().log;
+    assert_eq!(rows(&dropped)[1].2, Some(50.0), "dropped, a refund of a part leaves the order whole");
+    let ledger = dropped.ledger();
     assert_eq!(
-        csv(text, &ReadOptions::new()).unwrap().log.len(),
-        3,
-        "dropped, refunds leave the orders whole"
+        (dropped.len(), ledger.dropped_for(Reason::Returned), ledger.noticed(Notice::Refunded)),
+        (2, 1, 1)
+    );
+}
+
+#[test]
+fn ids_beyond_what_a_double_holds_stay_apart() {
+    let text = "{\"customer\":9007199254740993,\"date\":\"2024-01-05\",\"amount\":1}\n\
+        {\"customer\":9007199254740992,\"date\":20240106,\"amount\":2}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "log.jsonl", text);
+    let log = read_log(&path, &ReadOptions::new()).unwrap().log;
+    assert_eq!(
+        rows(&log),
+        [
+            ("9007199254740993".into(), "2024-01-05".into(), Some(1.0)),
+            ("9007199254740992".into(), "2024-01-06".into(), Some(2.0)),
+        ]
     );
 }
 

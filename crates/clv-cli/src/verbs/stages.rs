@@ -70,6 +70,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             &args.transactions.files.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
         )?;
     }
+    if args.every == Some(0) {
+        return Err(Failure::usage("--every 0: allowed are 1 and more"));
+    }
     let model = args.model.as_deref().map(crate::args::load).transpose()?;
     if let Some(model) = &model
         && !model.answers().p_alive
@@ -91,7 +94,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     match args.every {
         None => at_the_end(args, model.as_deref(), &observed, since.as_deref()),
-        Some(days) if days == 0 => Err(Failure::usage("--every 0: allowed are 1 and more")),
         Some(days) => over_time(args, &observed, since.as_deref(), days),
     }
 }

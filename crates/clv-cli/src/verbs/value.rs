@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clv::cohorts::Period;
 use clv::model::Predict;
 use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
+use clv::{History, Span, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
@@ -174,7 +175,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             })
         }
     };
-    tell(args, &groups, &equity(&values))
+    let all = equity(&values);
+    let cost = all.acquisition / all.customers.max(1) as f64;
+    let payback = if cost > 0.0 { payback(&model, shop.acquisition(cost)?, horizon)? } else { None };
+    tell(args, &groups, &all, payback)
+}
+
+/// When a new customer won at this cost has paid for it: `Some(None)` if not within the horizon,
+/// `None` if the model says nothing of new customers.
+fn payback(model: &dyn Predict, shop: Economics, horizon: Span) -> Result<Option<Option<Span>>, Failure> {
+    let (Some(purchases), Some(spend)) = (model.purchases(), model.spend()) else { return Ok(None) };
+    let Some(spend) = spend.expected_spend(&History::new(0, 0.0, 0.0)?)? else { return Ok(None) };
+    Ok(Some(shop.payback(spend, horizon, model.unit(), |t| purchases.expected_of_new(t))?))
 }
 
 fn attribute_table(path: &std::path::Path, args: &Args) -> Result<clv::attributes::Attributes, Failure> {
@@ -191,7 +203,12 @@ fn attribute_table(path: &std::path::Path, args: &Args) -> Result<clv::attribute
     Ok(gathered.attributes)
 }
 
-fn tell(args: &Args, groups: &[GroupValue], all: &GroupValue) -> Result<(), Failure> {
+fn tell(
+    args: &Args,
+    groups: &[GroupValue],
+    all: &GroupValue,
+    payback: Option<Option<Span>>,
+) -> Result<(), Failure> {
     if args.print.format == Format::Json {
         let group = |g: &GroupValue| -> Value {
             json!({
@@ -209,6 +226,7 @@ fn tell(args: &Args, groups: &[GroupValue], all: &GroupValue) -> Result<(), Fail
         return crate::show::json(&json!({
             "equity": group(all),
             "groups": groups.iter().map(group).collect::<Vec<_>>(),
+            "payback_of_a_new_customer_days": payback.flatten().map(|span| span.in_units(TimeUnit::Day)),
             "output": args.output.display().to_string(),
         }));
     }
@@ -237,6 +255,13 @@ fn tell(args: &Args, groups: &[GroupValue], all: &GroupValue) -> Result<(), Fail
         ],
         groups.iter().chain([all]).map(row),
     )?;
+    match payback {
+        None => {}
+        Some(Some(span)) => {
+            note(format_args!("a new customer pays back what winning them costs after {span}"))
+        }
+        Some(None) => note("a new customer does not pay back within the horizon what winning them costs"),
+    }
     if all.undefined > 0 {
         note(format_args!("{} customers have an undefined future, which is not in the sums", all.undefined));
     }

@@ -106,22 +106,26 @@ impl Economics {
     /// How long until a new customer has paid for their acquisition: the first time `t` with
     /// `contribution(spend) · (1 + E[X(t)]) ≥ acquisition + per_year · t`, by steps of a thousandth of
     /// the horizon; `None` if that does not happen within it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `expected_repeats`.
     pub fn payback(
         &self,
         spend: f64,
         horizon: Span,
         unit: TimeUnit,
-        mut expected_repeats: impl FnMut(f64) -> f64,
-    ) -> Option<Span> {
+        mut expected_repeats: impl FnMut(f64) -> Result<f64>,
+    ) -> Result<Option<Span>> {
         let end = horizon.in_units(unit);
         for step in 0..=1_000 {
             let t = end * f64::from(step) / 1_000.0;
-            let earned = self.contribution(spend) * (1.0 + expected_repeats(t));
+            let earned = self.contribution(spend) * (1.0 + expected_repeats(t)?);
             if earned >= self.acquisition + self.per_year * t / unit.per_year() {
-                return Span::new(t, unit).ok();
+                return Span::new(t, unit).map(Some);
             }
         }
-        None
+        Ok(None)
     }
 }
 
@@ -296,9 +300,9 @@ mod tests {
         let shop = Economics::default().margin(0.5).unwrap().acquisition(30.0).unwrap();
         let horizon = Span::weeks(100.0).unwrap();
         // 10 a purchase, one at once and one every ten weeks: 30 after 20 weeks.
-        let when = shop.payback(20.0, horizon, TimeUnit::Week, |t| t / 10.0).unwrap();
+        let when = shop.payback(20.0, horizon, TimeUnit::Week, |t| Ok(t / 10.0)).unwrap().unwrap();
         assert!((when.in_units(TimeUnit::Week) - 20.0).abs() < 0.1 + 1e-9);
-        assert_eq!(shop.payback(20.0, horizon, TimeUnit::Week, |_| 0.0), None);
+        assert_eq!(shop.payback(20.0, horizon, TimeUnit::Week, |_| Ok(0.0)).unwrap(), None);
     }
 
     #[test]
