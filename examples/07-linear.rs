@@ -13,9 +13,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let horizon = Span::weeks(26.0)?;
     let mut features = Feature::of_summary(true);
     features.push(Feature::PurchasesWithin(Span::weeks(13.0)?));
-    let fitted = LinearRegression::over(horizon).features(features).fit(&training, &Context::default())?;
-    println!("purchases in {horizon} = {:.4}", fitted.model.intercept());
-    for (name, slope) in fitted.model.coefficients() {
+    let fitted = LinearRegression.over(horizon).features(features).fit(&training, &Context::default())?;
+    let line = fitted.model.purchases_model();
+    println!("purchases in {horizon} = {:.4}", line.intercept());
+    for (name, slope) in fitted.model.columns().iter().zip(line.slopes()) {
         println!("    {slope:+.5} × {name}");
     }
     for warning in &fitted.report.warnings {

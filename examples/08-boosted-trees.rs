@@ -4,6 +4,7 @@ use std::error::Error;
 
 use clv::Feature;
 use clv::prelude::*;
+use clv::trees::Loss;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let log = clv_examples::simulated_shop()?;
@@ -14,9 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut recent = Feature::of_summary(true);
     recent.extend([Feature::PurchasesWithin(Span::weeks(13.0)?), Feature::ValueWithin(Span::weeks(26.0)?)]);
     for (name, settings) in [
-        ("as they come", BoostedTrees::over(horizon)),
-        ("with recent columns", BoostedTrees::over(horizon).features(recent)),
-        ("deep and many", BoostedTrees::over(horizon).depth(6).trees(600)),
+        ("as they come", BoostedTrees::new().over(horizon)),
+        ("with recent columns", BoostedTrees::new().over(horizon).features(recent)),
+        ("of Tweedie's deviance", BoostedTrees::new().loss(Loss::Tweedie(1.5)).over(horizon)),
+        ("deep and many", BoostedTrees::new().depth(6).trees(600).over(horizon)),
     ] {
         let outcome = backtest.run(name, &clv::Erased(settings), &Context::default())?;
         let value = outcome.value.ok_or("the log has amounts")?;

@@ -65,6 +65,16 @@ fn data_floor() {
 }
 
 #[test]
+fn learners() {
+    says("12-textbook", &[], &["800 users to learn from, 200 to be judged by", "R²", "\"Accuracy\""]);
+    says("13-elastic-net", &[], &["none", "lasso 0.1", "Gini"]);
+    says("14-glm", &[], &["Tweedie 1.5", "log-odds", "Brier"]);
+    says("15-hurdle-and-ziln", &[], &["hurdle", "ZILN", "with probability"]);
+    says("16-decision-tree", &[], &["rows)", "decision tree"]);
+    says("17-random-forest", &[], &["% frequency", "random forest"]);
+}
+
+#[test]
 fn service() {
     says("inside-a-service", &[], &["requests answered", "Pareto/NBD"]);
 }

@@ -47,6 +47,26 @@ pub enum Error {
         /// The range.
         allowed: &'static str,
     },
+    /// A value that a learner cannot take.
+    #[error("row {row}, column {column:?}: {given}; allowed: {allowed}")]
+    Cell {
+        /// Position among the rows given, from zero.
+        row: usize,
+        /// The column.
+        column: String,
+        /// Its value.
+        given: f64,
+        /// The range.
+        allowed: &'static str,
+    },
+    /// Words where numbers are asked for.
+    #[error("column {column:?} has words such as {example:?}; allowed: numbers, or an encoding of words")]
+    NotANumber {
+        /// The column.
+        column: String,
+        /// One of the words.
+        example: String,
+    },
     /// Columns of different lengths.
     #[error("column {column} has {given} rows where {expected} are expected")]
     Length {

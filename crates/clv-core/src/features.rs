@@ -112,6 +112,19 @@ impl FeatureMatrix {
             .unwrap_or_else(|_| unreachable!("data are rows × columns by construction"))
     }
 
+    /// Some of the rows, in the order given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for a row that is not there.
+    pub fn select(&self, rows: &[usize]) -> Result<Self> {
+        if let Some(&row) = rows.iter().find(|&&row| row >= self.rows()) {
+            return Err(Error::Length { column: "rows selected", given: row, expected: self.rows() });
+        }
+        let data = rows.iter().flat_map(|&row| self.row(row)).copied().collect();
+        Ok(Self { names: self.names.clone(), data })
+    }
+
     /// The position of a column.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|n| n == name)

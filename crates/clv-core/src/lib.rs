@@ -39,6 +39,8 @@
 //! | [`scale`] | the same, of logs too large to hold? |
 //! | [`cells`] | which histories are the same? |
 //! | [`features`] | what else was known, by name? |
+//! | [`transform`] | columns as learners want them? |
+//! | [`learn`] | one number per row of columns, and a model of customers from it? |
 //! | [`model`] | what is a model, before and after it is fitted? |
 //! | [`baselines`] | what would a model have to beat? |
 //! | [`rfm`] | which quantile of recency, frequency and spend? |
@@ -67,6 +69,7 @@ pub mod events;
 pub mod features;
 pub mod identity;
 mod intake;
+pub mod learn;
 pub mod ledger;
 pub mod log;
 mod mean_spend;
@@ -79,6 +82,7 @@ pub mod scale;
 pub mod stages;
 pub mod sufficiency;
 pub mod summary;
+pub mod transform;
 pub mod units;
 pub mod value;
 

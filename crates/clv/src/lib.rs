@@ -91,6 +91,7 @@ pub mod prelude {
         Simulation, SpendModel,
     };
     pub use clv_core::backtest::Backtest;
+    pub use clv_core::learn::{Regress, Regression, Rows};
     pub use clv_core::summary::Purchases;
     pub use clv_core::{
         Ask, Context, Customers, Cut, Discount, Fit, Forecast, Grain, History, LogBuilder, Moment, Predict,
@@ -98,7 +99,7 @@ pub mod prelude {
         WithSpend,
     };
     #[cfg(feature = "linear")]
-    pub use clv_linear::LinearRegression;
+    pub use clv_linear::{ElasticNet, Glm, Hurdle, LinearRegression, Ziln};
     #[cfg(feature = "trees")]
-    pub use clv_trees::BoostedTrees;
+    pub use clv_trees::{BoostedTrees, DecisionTree, RandomForest};
 }

@@ -6,6 +6,10 @@ use clv_core::backtest::BoxedFit;
 #[cfg(feature = "btyd")]
 use clv_core::baselines::OwnMeanSpend;
 use clv_core::baselines::{LastPeriod, MeanOfAll, RfmCellMean, Zero};
+#[cfg(any(feature = "linear", feature = "trees"))]
+use clv_core::learn::Regress;
+#[cfg(feature = "linear")]
+use clv_core::transform::Step;
 #[cfg(feature = "btyd")]
 use clv_core::{Context, Fit, Fitted, Predict, Training, Warning};
 use clv_core::{Erased, Error, Span};
@@ -30,9 +34,21 @@ pub const VALUE_MODELS: &[&str] = &[
     "pareto-nbd",
     #[cfg(feature = "linear")]
     "linear",
+    #[cfg(feature = "linear")]
+    "tweedie-glm",
+    #[cfg(feature = "linear")]
+    "hurdle",
+    #[cfg(feature = "trees")]
+    "random-forest",
     #[cfg(feature = "trees")]
     "boosted-trees",
+    #[cfg(feature = "trees")]
+    "boosted-tweedie",
 ];
+
+/// Tweedie's power for counts and money with many zeros: the middle of what is customary, 1.3 to 1.7.
+#[cfg(any(feature = "linear", feature = "trees"))]
+const POWER: f64 = 1.5;
 
 /// Default settings by name; the horizon matters to baselines and learners only.
 ///
@@ -63,15 +79,31 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         #[cfg(feature = "btyd")]
         "gamma-gamma" => Box::new(Erased(clv_btyd::GammaGammaFit::new())),
         #[cfg(feature = "linear")]
-        "linear" => Box::new(Erased(clv_linear::LinearRegression::over(horizon))),
+        "linear" => Box::new(Erased(clv_linear::LinearRegression.over(horizon))),
+        // Means that grow by factors want columns that do.
+        #[cfg(feature = "linear")]
+        "tweedie-glm" => {
+            let glm = clv_linear::Glm::tweedie(POWER)?.penalty(1e-3)?;
+            Box::new(Erased(glm.over(horizon).transform(vec![Step::Log])))
+        }
+        #[cfg(feature = "linear")]
+        "hurdle" => Box::new(Erased(clv_linear::Hurdle::default().over(horizon).transform(vec![Step::Log]))),
         #[cfg(feature = "trees")]
-        "boosted-trees" => Box::new(Erased(clv_trees::BoostedTrees::over(horizon))),
+        "random-forest" => Box::new(Erased(clv_trees::RandomForest::new().over(horizon))),
+        #[cfg(feature = "trees")]
+        "boosted-trees" => Box::new(Erased(clv_trees::BoostedTrees::new().over(horizon))),
+        #[cfg(feature = "trees")]
+        "boosted-tweedie" => {
+            let loss = clv_trees::Loss::Tweedie(POWER);
+            Box::new(Erased(clv_trees::BoostedTrees::new().loss(loss).over(horizon)))
+        }
         _ => {
             return Err(Error::Unreadable {
                 what: "model",
                 given: name.to_owned(),
                 allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, \
-                          gamma-gamma, linear, boosted-trees (as far as their features are on)",
+                          gamma-gamma, linear, tweedie-glm, hurdle, \
+                          random-forest, boosted-trees, boosted-tweedie (as far as their features are on)",
             });
         }
     })

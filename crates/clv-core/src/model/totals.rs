@@ -74,7 +74,7 @@ pub fn predict_totals(
     ask: &Ask,
     scratch: &mut Scratch,
     out: &mut ForecastMut<'_>,
-    mut totals: impl FnMut(usize, &[f64], &mut Vec<f32>) -> Result<Totals>,
+    mut totals: impl FnMut(usize, &mut [f64], &mut Vec<f32>) -> Result<Totals>,
 ) -> Result<()> {
     let (name, answers) = (model.kind().name, model.answers());
     who.expect_unit(model.unit())?;
