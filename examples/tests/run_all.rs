@@ -75,6 +75,13 @@ fn learners() {
 }
 
 #[test]
+fn clusters() {
+    says("18-k-means", &[], &["silhouette", "cluster 0", "and then"]);
+    says("19-mixture-and-dbscan", &[], &["BIC", "group 0", "are like nobody"]);
+    says("20-rfm-segments", &[], &["champions", "hibernating", "rfm-cell-mean"]);
+}
+
+#[test]
 fn service() {
     says("inside-a-service", &[], &["requests answered", "Pareto/NBD"]);
 }

@@ -1,5 +1,7 @@
 //! Recency, frequency and spend as quantile scores.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Customers;
@@ -39,6 +41,88 @@ impl RfmScores {
     }
 }
 
+/// The customary named segments, by recency and frequency from 1 to 5 each: all 25 pairs have a name.
+/// The names and the grid are those in wide use by marketers (such as Putler's and rfm-analysis
+/// packages'); they are a way to talk about customers, no forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Segment {
+    /// Just bought, and buy most often: recency 5, frequency 4 and 5.
+    Champions,
+    /// Recency 3 and 4, frequency 4 and 5.
+    Loyal,
+    /// Recency 4 and 5, frequency 2 and 3.
+    PotentialLoyalists,
+    /// Just bought for hardly more than the first time: recency 5, frequency 1.
+    NewCustomers,
+    /// Recency 4, frequency 1.
+    Promising,
+    /// In the middle of both: 3 and 3.
+    NeedAttention,
+    /// Recency 3, frequency 1 and 2.
+    AboutToSleep,
+    /// Bought often, long ago: recency 1 and 2, frequency 3 and 4.
+    AtRisk,
+    /// Bought most often, long ago: recency 1 and 2, frequency 5.
+    CannotLose,
+    /// Bought little, long ago: recency 1 and 2, frequency 1 and 2.
+    Hibernating,
+}
+
+impl Segment {
+    /// The segment of scores out of five, recency first, as [`RfmScores::score`] gives them with five
+    /// bins. Scores beyond 5 count as 5.
+    ///
+    /// ```
+    /// use clv_core::rfm::Segment;
+    ///
+    /// assert_eq!(Segment::of([5, 5, 3]), Segment::Champions);
+    /// assert_eq!(Segment::of([1, 5, 5]), Segment::CannotLose);
+    /// ```
+    pub fn of([recency, frequency, _]: [usize; 3]) -> Self {
+        match recency {
+            0..=2 => match frequency {
+                0..=2 => Self::Hibernating,
+                3..=4 => Self::AtRisk,
+                _ => Self::CannotLose,
+            },
+            3 => match frequency {
+                0..=2 => Self::AboutToSleep,
+                3 => Self::NeedAttention,
+                _ => Self::Loyal,
+            },
+            4 => match frequency {
+                0..=1 => Self::Promising,
+                2..=3 => Self::PotentialLoyalists,
+                _ => Self::Loyal,
+            },
+            _ => match frequency {
+                0..=1 => Self::NewCustomers,
+                2..=3 => Self::PotentialLoyalists,
+                _ => Self::Champions,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Champions => "champions",
+            Self::Loyal => "loyal",
+            Self::PotentialLoyalists => "potential loyalists",
+            Self::NewCustomers => "new customers",
+            Self::Promising => "promising",
+            Self::NeedAttention => "need attention",
+            Self::AboutToSleep => "about to sleep",
+            Self::AtRisk => "at risk",
+            Self::CannotLose => "cannot lose them",
+            Self::Hibernating => "hibernating",
+        })
+    }
+}
+
 /// The upper borders of all bins but the last.
 fn borders(mut values: Vec<f64>, bins: usize) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
@@ -51,6 +135,30 @@ fn borders(mut values: Vec<f64>, bins: usize) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::units::TimeUnit;
+
+    #[test]
+    fn every_pair_of_scores_has_its_segment() {
+        let counts = |wanted: Segment| {
+            (1..=5)
+                .flat_map(|r| (1..=5).map(move |f| [r, f, 1]))
+                .filter(|s| Segment::of(*s) == wanted)
+                .count()
+        };
+        for (segment, pairs) in [
+            (Segment::Champions, 2),
+            (Segment::Loyal, 4),
+            (Segment::PotentialLoyalists, 4),
+            (Segment::NewCustomers, 1),
+            (Segment::Promising, 1),
+            (Segment::NeedAttention, 1),
+            (Segment::AboutToSleep, 2),
+            (Segment::AtRisk, 4),
+            (Segment::CannotLose, 2),
+            (Segment::Hibernating, 4),
+        ] {
+            assert_eq!(counts(segment), pairs, "{segment}");
+        }
+    }
 
     #[test]
     fn the_recent_frequent_and_generous_score_highest() {

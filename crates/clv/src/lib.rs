@@ -35,6 +35,8 @@
 //! | How do I read my file? | [`io::read_log`] |
 //! | What is a customer's history? | [`Summary`], [`History`] |
 //! | Which model? | [`btyd`] for probabilities and any horizon; [`linear`] and [`trees`] for one horizon |
+//! | Who is like whom? | [`cluster`], [`rfm`] |
+//! | How do I learn from a table of my own? | [`transform`], [`learn`] |
 //! | How do I compare models? | [`backtest::Backtest`] with a [`shelf`] |
 //! | How good is good? | [`baselines`], [`metrics`] |
 //! | Who is new, active, loyal, churned? | [`StageRules`] |
@@ -43,16 +45,18 @@
 //!
 //! # Features
 //!
-//! `btyd`, `linear`, `trees`, `io` and `parquet`, all on by default; each only adds.
+//! `btyd`, `linear`, `trees`, `cluster`, `io` and `parquet`, all on by default; each only adds.
 //!
 //! # What it does not do yet
 //!
-//! Covariates, clusters, neural networks, tuning and decisions on top of forecasts.
+//! Covariates, neural networks, tuning and decisions on top of forecasts.
 
 pub use clv_core::*;
 
 #[cfg(feature = "btyd")]
 pub use clv_btyd as btyd;
+#[cfg(feature = "cluster")]
+pub use clv_cluster as cluster;
 #[cfg(feature = "io")]
 pub use clv_io as io;
 #[cfg(feature = "linear")]
