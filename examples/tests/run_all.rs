@@ -67,7 +67,7 @@ fn data_floor() {
 #[test]
 fn learners() {
     says("12-textbook", &[], &["800 users to learn from, 200 to be judged by", "R²", "\"Accuracy\""]);
-    says("13-elastic-net", &[], &["none", "lasso 0.1", "Gini"]);
+    says("13-elastic-net", &[], &["0.3: frequency, purchases_within_91_days\n", "lasso 0.1", "Gini"]);
     says("14-glm", &[], &["Tweedie 1.5", "log-odds", "Brier"]);
     says("15-hurdle-and-ziln", &[], &["hurdle", "ZILN", "with probability"]);
     says("16-decision-tree", &[], &["rows)", "decision tree"]);
