@@ -72,6 +72,7 @@ fn learners() {
     says("15-hurdle-and-ziln", &[], &["hurdle", "ZILN", "with probability"]);
     says("16-decision-tree", &[], &["rows)", "decision tree"]);
     says("17-random-forest", &[], &["% frequency", "random forest"]);
+    says("21-stack", &[], &["× pareto-nbd", "value: ", "stack "]);
 }
 
 #[test]

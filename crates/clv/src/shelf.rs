@@ -8,6 +8,8 @@ use clv_core::baselines::OwnMeanSpend;
 use clv_core::baselines::{LastPeriod, MeanOfAll, RfmCellMean, Zero};
 #[cfg(any(feature = "linear", feature = "trees"))]
 use clv_core::learn::Regress;
+#[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
+use clv_core::model::Stack;
 #[cfg(feature = "linear")]
 use clv_core::transform::Step;
 #[cfg(feature = "btyd")]
@@ -16,6 +18,10 @@ use clv_core::{Erased, Error, Span};
 
 /// Bins per dimension of the `rfm-cell-mean` baseline: 27 cells, so that each has customers.
 const RFM_BINS: usize = 3;
+
+/// The members of the shelf's `stack`: one that knows the process, one line, and trees.
+#[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
+const STACKED: [&str; 3] = ["pareto-nbd", "tweedie-glm", "boosted-tweedie"];
 
 /// Names of the models that say how often and, joined with a spend model, for how much; baselines
 /// first.
@@ -44,6 +50,8 @@ pub const VALUE_MODELS: &[&str] = &[
     "boosted-trees",
     #[cfg(feature = "trees")]
     "boosted-tweedie",
+    #[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
+    "stack",
 ];
 
 /// Tweedie's power for counts and money with many zeros: the middle of what is customary, 1.3 to 1.7.
@@ -97,13 +105,16 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
             let loss = clv_trees::Loss::Tweedie(POWER);
             Box::new(Erased(clv_trees::BoostedTrees::new().loss(loss).over(horizon)))
         }
+        // Of purchases alone; `with_spend` stacks value too.
+        #[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
+        "stack" => Box::new(Erased(Stack::of(&STACKED, settings, horizon)?)),
         _ => {
             return Err(Error::Unreadable {
                 what: "model",
                 given: name.to_owned(),
                 allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, \
                           gamma-gamma, linear, tweedie-glm, hurdle, \
-                          random-forest, boosted-trees, boosted-tweedie (as far as their features are on)",
+                          random-forest, boosted-trees, boosted-tweedie, stack (as far as their features are on)",
             });
         }
     })
@@ -145,6 +156,8 @@ pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" => {
             Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
         }
+        #[cfg(all(feature = "linear", feature = "trees"))]
+        "stack" => Box::new(Erased(Stack::of(&STACKED, with_spend, horizon)?)),
         _ => purchases,
     })
 }

@@ -107,6 +107,12 @@ pub struct Scratch {
     pub discounted: Vec<f64>,
     /// One feature row.
     pub row: Vec<f64>,
+    /// One member's forecast on its way into a sum.
+    pub summand: Vec<f64>,
+    /// The same of values.
+    pub summand_value: Vec<Option<f64>>,
+    /// The members' own.
+    pub inner: Option<Box<Self>>,
     /// One feature row in single precision.
     pub row_f32: Vec<f32>,
 }

@@ -16,6 +16,7 @@ mod context;
 mod customers;
 mod forecast;
 mod report;
+mod stack;
 mod totals;
 mod training;
 mod with_spend;
@@ -28,6 +29,7 @@ pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History};
 pub use forecast::{Forecast, ForecastMut, Scratch};
 pub use report::{Estimate, FitReport, Warning};
+pub use stack::{Stack, StackModel};
 pub use totals::{Plan, Totals, predict_totals};
 pub use training::{Labelled, Training};
 pub use with_spend::WithSpend;
@@ -234,4 +236,5 @@ impl<F: Fit + ?Sized> Fit for Box<F> {
 
 pub(crate) fn register(registry: &mut Registry) {
     with_spend::register(registry);
+    stack::register(registry);
 }

@@ -90,6 +90,40 @@ impl<'a> Training<'a> {
         Cells::of(&self.summary.customers())
     }
 
+    /// What was known one window before the cut, the window being the horizon or, if that is shorter, a
+    /// third of the past: so that a model fitted on it has two windows to learn from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Training::labelled`].
+    pub fn earlier(&self, horizon: Span) -> Result<(Self, Span)> {
+        let too_little = |found| Error::TooLittleData {
+            model: "a look back",
+            needs: "a log that reaches back before the window to be judged by",
+            found,
+        };
+        let purchases = self.purchases.ok_or_else(|| too_little(0))?;
+        let cut = self.summary.cut;
+        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| cut.last());
+        let third = (cut.last().days_since(start) / 3.0).floor();
+        if third < 1.0 {
+            return Err(too_little(self.summary.len()));
+        }
+        let window = if third < horizon.in_days() { Span::days(third)? } else { horizon };
+        let origin = cut.minus(window);
+        let window = origin.until(&cut)?;
+        Ok((Training::new(purchases, origin, self.summary.unit)?, window))
+    }
+
+    /// What the customers of an earlier training bought and spent between its cut and this one, in its
+    /// order; nothing of money without amounts.
+    pub(crate) fn outcomes_since(&self, earlier: &Training<'_>) -> (Vec<f64>, Option<Vec<f64>>) {
+        let (origin, cut) = (earlier.summary.cut, self.summary.cut);
+        let of = |&c: &u32| self.purchases.map_or((0, 0.0), |p| p.between(c, &origin, &cut));
+        let (bought, spent) = earlier.summary.customer.iter().map(of).map(|(n, v)| (f64::from(n), v)).unzip();
+        (bought, self.summary.spend.is_some().then_some(spent))
+    }
+
     /// Histories and features as of an origin one window before the cut, labelled with what followed.
     ///
     /// The window is the horizon if the past holds two of them, otherwise half the past; see

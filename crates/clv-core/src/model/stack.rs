@@ -1,0 +1,307 @@
+//! Several models at once, each weighted by what it was worth one window ago.
+
+use super::{
+    Answers, Ask, Context, Customers, Fit, FitReport, Fitted, ForecastMut, Horizons, Kind, Predict, Scratch,
+    Training, Warning,
+};
+use crate::backtest::BoxedFit;
+use crate::error::{Error, Result};
+use crate::features::Feature;
+use crate::saved::{Registry, SaveWriter};
+use crate::units::{Span, TimeUnit};
+
+const KIND: Kind = Kind { name: "stack", version: 1 };
+
+/// Stacked generalisation (Wolpert 1992) with weights of at least 0 (Breiman 1996): forecasts of unlike
+/// models added up, by the weights that would have served best one window before the cut.
+///
+/// ```text
+/// w = argmin_{w ≥ 0} Σᵢ (yᵢ − Σₘ wₘ fₘᵢ)²
+/// ```
+///
+/// over the customers known one window before the cut, with `fₘᵢ` the forecast of member `m` fitted on what
+/// was known then, and `yᵢ` what came within the window: forecasts and outcomes that no member has learned
+/// from. Purchases and money have weights of their own; they need not add up to 1, so that a common bias is
+/// taken off. Then all members are fitted again on everything up to the cut.
+///
+/// Value is said if every member says it. The window is the horizon, or a third of the past if that is shorter.
+///
+/// `settings` makes a member's settings from its name and a horizon; the facade's `clv::shelf::with_spend` is
+/// one. Buy-till-you-die models and learners may be mixed.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    members: Vec<String>,
+    settings: fn(&str, Span) -> Result<BoxedFit>,
+    horizon: Span,
+}
+
+impl Stack {
+    /// Of members by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] without members.
+    pub fn of(members: &[&str], settings: fn(&str, Span) -> Result<BoxedFit>, horizon: Span) -> Result<Self> {
+        if members.is_empty() {
+            return Err(Error::Setting { name: "members", given: 0.0, allowed: "at least 1" });
+        }
+        Ok(Self { members: members.iter().map(|&name| name.to_owned()).collect(), settings, horizon })
+    }
+}
+
+impl Fit for Stack {
+    type Model = StackModel;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<StackModel>> {
+        let (earlier, window) = data.earlier(self.horizon)?;
+        let (bought, spent) = data.outcomes_since(&earlier);
+        let (mut purchases, mut values) = (Vec::new(), Vec::new());
+        for name in &self.members {
+            let model = (self.settings)(name, window)?.fit(&earlier, cx)?.model;
+            let features = earlier.features(model.needs())?;
+            let mut who = earlier.summary().customers();
+            if features.rows() > 0 {
+                who = who.with_features(&features)?;
+            }
+            let forecast = model.predict(&who, &Ask::over(window))?;
+            let hint = "; choose other members";
+            let missing = || Error::CannotSay { model: KIND.name, quantity: "purchases", hint };
+            purchases.push(forecast.purchases.ok_or_else(missing)?);
+            let defined = |values: Vec<Option<f64>>| values.into_iter().map(|v| v.unwrap_or(0.0)).collect();
+            values.extend(forecast.value.map(defined));
+        }
+        // Value only if every member says it.
+        let spent = spent.filter(|_| values.len() == self.members.len());
+        let mut model = StackModel {
+            unit: data.summary().unit,
+            horizon: self.horizon,
+            members: Vec::new(),
+            names: self.members.clone(),
+            purchase_weights: least_squares(&purchases, &bought),
+            value_weights: spent.as_ref().map(|spent| least_squares(&values, spent)),
+            needs: Vec::new(),
+        };
+        let mut report = FitReport::new(KIND.name, model.unit, data.summary().len());
+        report.rows = bought.len();
+        for name in &self.members {
+            let fitted = (self.settings)(name, self.horizon)?.fit(data, cx)?;
+            let new = fitted.report.warnings.into_iter().filter(|w| !report.warnings.contains(w));
+            let new: Vec<Warning> = new.collect();
+            report.warnings.extend(new);
+            model.members.push(fitted.model);
+        }
+        if window.in_days() < self.horizon.in_days() {
+            report.warnings.push(Warning::ShortWindow { window, horizon: self.horizon });
+        }
+        model.collect_needs();
+        Ok(Fitted { model, report })
+    }
+}
+
+/// Fitted members with their weights.
+#[derive(Debug)]
+pub struct StackModel {
+    unit: TimeUnit,
+    horizon: Span,
+    members: Vec<Box<dyn Predict>>,
+    names: Vec<String>,
+    purchase_weights: Vec<f64>,
+    value_weights: Option<Vec<f64>>,
+    needs: Vec<Feature>,
+}
+
+impl StackModel {
+    /// Each member's name and its weight in purchases.
+    pub fn purchase_weights(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.names.iter().map(String::as_str).zip(self.purchase_weights.iter().copied())
+    }
+
+    /// Each member's name and its weight in value; none if value is not said.
+    pub fn value_weights(&self) -> impl Iterator<Item = (&str, f64)> {
+        let weights = self.value_weights.iter().flatten().copied();
+        self.names.iter().map(String::as_str).zip(weights)
+    }
+
+    fn collect_needs(&mut self) {
+        for member in &self.members {
+            for feature in member.needs() {
+                if !self.needs.contains(feature) {
+                    self.needs.push(*feature);
+                }
+            }
+        }
+    }
+
+    /// Adds up one column of the members' forecasts.
+    fn add_up(
+        &self,
+        (who, ask, scratch): (&Customers<'_>, &Ask, &mut Scratch),
+        weights: &[f64],
+        column: &mut [f64],
+        of: impl Fn(&mut [f64]) -> ForecastMut<'_>,
+    ) -> Result<()> {
+        let mut one = std::mem::take(&mut scratch.summand);
+        let mut inner = scratch.inner.take().unwrap_or_default();
+        one.resize(column.len(), 0.0);
+        column.fill(0.0);
+        let mut done = Ok(());
+        for (member, weight) in self.members.iter().zip(weights) {
+            if *weight == 0.0 {
+                continue;
+            }
+            done = done.and_then(|()| member.predict_into(who, ask, &mut inner, &mut of(&mut one)));
+            column.iter_mut().zip(&one).for_each(|(sum, x)| *sum += weight * x);
+        }
+        scratch.inner = Some(inner);
+        scratch.summand = one;
+        done
+    }
+}
+
+impl Predict for StackModel {
+    fn kind(&self) -> Kind {
+        KIND
+    }
+
+    fn unit(&self) -> TimeUnit {
+        self.unit
+    }
+
+    fn answers(&self) -> Answers {
+        Answers {
+            p_alive: false,
+            purchases: true,
+            spend: false,
+            value: self.value_weights.is_some(),
+            horizons: Horizons::Only(self.horizon),
+        }
+    }
+
+    fn needs(&self) -> &[Feature] {
+        &self.needs
+    }
+
+    fn predict_into(
+        &self,
+        who: &Customers<'_>,
+        ask: &Ask,
+        scratch: &mut Scratch,
+        out: &mut ForecastMut<'_>,
+    ) -> Result<()> {
+        let answers = self.answers();
+        who.expect_unit(self.unit)?;
+        answers.expect_horizon(KIND.name, ask.horizon())?;
+        out.expect(KIND.name, &answers, who.len())?;
+        if let Some(column) = &mut out.purchases {
+            self.add_up((who, ask, scratch), &self.purchase_weights, column, |one| ForecastMut {
+                purchases: Some(one),
+                ..ForecastMut::default()
+            })?;
+        }
+        if let Some(column) = &mut out.discounted_purchases {
+            self.add_up((who, ask, scratch), &self.purchase_weights, column, |one| ForecastMut {
+                discounted_purchases: Some(one),
+                ..ForecastMut::default()
+            })?;
+        }
+        let (Some(column), Some(weights)) = (&mut out.value, &self.value_weights) else { return Ok(()) };
+        let mut one = std::mem::take(&mut scratch.summand_value);
+        let mut inner = scratch.inner.take().unwrap_or_default();
+        one.resize(column.len(), None);
+        column.fill(Some(0.0));
+        let mut done = Ok(());
+        for (member, weight) in self.members.iter().zip(weights) {
+            if *weight == 0.0 {
+                continue;
+            }
+            let mut value = ForecastMut { value: Some(&mut one), ..ForecastMut::default() };
+            done = done.and_then(|()| member.predict_into(who, ask, &mut inner, &mut value));
+            // Undefined by one that has a say is undefined.
+            let pairs = column.iter_mut().zip(&one);
+            pairs.for_each(|(sum, x)| *sum = sum.and_then(|sum| x.map(|x| sum + weight * x)));
+        }
+        scratch.inner = Some(inner);
+        scratch.summand_value = one;
+        done
+    }
+
+    fn save(&self, to: &mut SaveWriter) -> Result<()> {
+        to.field("unit", &self.unit)?;
+        to.field("horizon", &self.horizon)?;
+        to.field("names", &self.names)?;
+        to.field("purchase_weights", &self.purchase_weights)?;
+        to.field("value_weights", &self.value_weights)?;
+        for (place, member) in self.members.iter().enumerate() {
+            to.nested(&format!("member_{place}"), member)?;
+        }
+        Ok(())
+    }
+}
+
+/// `argmin_{w ≥ 0} Σ (y − Σ w f)²` by coordinate descent on the members' products, which for a handful of
+/// members is exact in a moment.
+fn least_squares(forecasts: &[Vec<f64>], actual: &[f64]) -> Vec<f64> {
+    const SWEEPS: usize = 10_000;
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let count = forecasts.len();
+    let products: Vec<f64> =
+        (0..count * count).map(|i| dot(&forecasts[i / count], &forecasts[i % count])).collect();
+    let right: Vec<f64> = forecasts.iter().map(|f| dot(f, actual)).collect();
+    let mut weights = vec![0.0; count];
+    for _ in 0..SWEEPS {
+        let mut moved = 0.0_f64;
+        for m in 0..count {
+            let own = products[m * count + m];
+            if own <= 0.0 {
+                continue;
+            }
+            let others: f64 =
+                (0..count).filter(|&k| k != m).map(|k| products[m * count + k] * weights[k]).sum();
+            let best = ((right[m] - others) / own).max(0.0);
+            moved = moved.max((best - weights[m]).abs());
+            weights[m] = best;
+        }
+        if moved < 1e-12 {
+            break;
+        }
+    }
+    weights
+}
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.register(KIND, |saved, registry| {
+        let names: Vec<String> = saved.field("names")?;
+        let members = (0..names.len()).map(|place| saved.nested(&format!("member_{place}"), registry));
+        let mut model = StackModel {
+            unit: saved.field("unit")?,
+            horizon: saved.field("horizon")?,
+            members: members.collect::<Result<_>>()?,
+            names,
+            purchase_weights: saved.field("purchase_weights")?,
+            value_weights: saved.field("value_weights")?,
+            needs: Vec::new(),
+        };
+        model.collect_needs();
+        Ok(Box::new(model))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_those_of_least_squares_where_none_is_negative() {
+        let (a, b) = (vec![1.0, 0.0, 2.0, 1.0], vec![0.0, 3.0, 1.0, 1.0]);
+        let actual: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 0.7 * a + 0.5 * b).collect();
+        let weights = least_squares(&[a.clone(), b.clone()], &actual);
+        assert!((weights[0] - 0.7).abs() < 1e-9 && (weights[1] - 0.5).abs() < 1e-9, "{weights:?}");
+        // Where the best weight is negative, 0, and the other is its own best.
+        let actual: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 0.7 * a - 0.2 * b).collect();
+        let weights = least_squares(&[a.clone(), b], &actual);
+        let alone =
+            a.iter().zip(&actual).map(|(a, y)| a * y).sum::<f64>() / a.iter().map(|a| a * a).sum::<f64>();
+        assert!((weights[0] - alone).abs() < 1e-9 && weights[1] == 0.0, "{weights:?}");
+        assert_eq!(least_squares(&[vec![0.0; 4]], &actual), [0.0]);
+    }
+}
