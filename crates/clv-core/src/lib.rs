@@ -46,6 +46,7 @@
 //! | [`rfm`] | which quantile of recency, frequency and spend? |
 //! | [`backtest`] | how good was the forecast? |
 //! | [`metrics`] | how is "good" measured? |
+//! | [`drift`] | have the customers changed since? |
 //! | [`stages`] | prospect, new, active, loyal or churned? |
 //! | [`cohorts`] | who came when, and who of them stays? |
 //! | [`value`] | what is a stream of purchases worth today? |
@@ -64,6 +65,7 @@ pub mod cleaning;
 pub mod cohorts;
 pub mod conformance;
 pub mod cut;
+pub mod drift;
 mod error;
 pub mod events;
 pub mod features;
