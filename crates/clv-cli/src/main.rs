@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(text) = failure.text() {
-                eprintln!("clv: {text}");
+                show::note(format_args!("clv: {text}"));
             }
             ExitCode::from(failure.exit_code())
         }

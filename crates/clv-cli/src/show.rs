@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// A note on standard error.
+/// A note on standard error; nobody there to read it is no error.
 pub(crate) fn note(text: impl Display) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Text on standard output; a reader that has gone is no error.

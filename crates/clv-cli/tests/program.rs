@@ -324,6 +324,24 @@ fn the_future_does_not_reach_into_the_past_through_cleaning() {
     }
 }
 
+/// Nobody reads what the program says, and it does its work.
+#[cfg(unix)]
+#[test]
+fn a_reader_who_has_gone_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), SIMULATE);
+    for closed in [">/dev/null 2>&-", "2>&1 | true", "2> >(true) >/dev/null"] {
+        let line = format!(
+            "{} summarize tx.csv --output s.csv {closed}; exit ${{PIPESTATUS[0]}}",
+            env!("CARGO_BIN_EXE_clv")
+        );
+        let status = Command::new("bash").args(["-c", &line]).current_dir(folder.path()).status().unwrap();
+        assert!(status.success(), "{closed}: {status}");
+        assert!(folder.path().join("s.csv").exists(), "{closed}");
+        std::fs::remove_file(folder.path().join("s.csv")).unwrap();
+    }
+}
+
 #[test]
 fn what_would_do_harm_is_refused() {
     let folder = tempfile::tempdir().unwrap();

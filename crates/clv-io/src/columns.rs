@@ -109,7 +109,7 @@ impl Shape {
         let has = |name: &str| names.iter().any(|n| n == name);
         if has("stockcode") && (has("invoiceno") || has("invoice")) && has("invoicedate") {
             Self::UciOnlineRetail
-        } else if has("financialstatus") && has("lineitemquantity") && has("createdat") && has("total") {
+        } else if has("financialstatus") && has("name") && has("createdat") && has("total") {
             Self::ShopifyOrders
         } else if has("numberofcds") && has("dollarvalue") {
             Self::Cdnow

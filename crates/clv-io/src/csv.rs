@@ -225,7 +225,7 @@ enum Split {
     Record(usize),
     /// It goes on beyond what has been read.
     NeedsMore,
-    /// The text ends inside quotes.
+    /// A quote is not closed, or by that of another field.
     Unclosed,
     /// There is nothing left.
     End,
@@ -250,6 +250,7 @@ impl Record {
             if text.get(at) == Some(&b'"') {
                 self.quoted = true;
                 at += 1;
+                let begun = self.text.len();
                 loop {
                     let Some(quote) = memchr::memchr(b'"', &text[at..]) else {
                         return if ended { Split::Unclosed } else { Split::NeedsMore };
@@ -264,6 +265,12 @@ impl Record {
                         None if !ended => return Split::NeedsMore,
                         _ => break,
                     }
+                }
+                // A field over several lines with text right behind it: its quote was closed by the one that
+                // should have opened another.
+                let behind = text.get(at).is_some_and(|b| ![delimiter, newline, b'\r'].contains(b));
+                if behind && self.text[begun..].contains(&newline) {
+                    return Split::Unclosed;
                 }
             }
             let end = match memchr::memchr2(delimiter, newline, &text[at..]) {

@@ -62,7 +62,7 @@ pub(crate) fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 pub(crate) fn cell(value: Option<&Value>) -> Cell<'_> {
     match value {
         Some(Value::String(text)) => Cell::Text(text),
-        Some(Value::Number(number)) => match number.as_i64() {
+        Some(Value::Number(number)) => match number.as_i128() {
             Some(whole) => Cell::Whole(whole),
             None => number.as_f64().map_or(Cell::Missing, Cell::Number),
         },

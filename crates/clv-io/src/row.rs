@@ -211,7 +211,7 @@ fn further_item(columns: &Recognised, row: Dressed<'_>) -> bool {
 }
 
 /// What Shopify says beside an order: whether it was paid, and what was paid back. The export does
-/// not say when: an order paid back whole is no purchase, and a part is taken off the order itself
+/// not say when, unless the order was cancelled: an order paid back whole is no purchase, and a part is taken off the order itself
 /// unless returns are to be left out.
 fn payment(
     columns: &Recognised,
@@ -231,6 +231,11 @@ fn payment(
     let (Some(column), Some((_, total))) = (&columns.paid_back, paid) else { return Ok(()) };
     let back = row.number(column, Reason::BadAmount)?.unwrap_or(0.0);
     if back <= 0.0 {
+        return Ok(());
+    }
+    // Cancelled after what is known: as of then it was a purchase.
+    let cancelled = columns.cancelled.as_ref().map(|column| row.moment(column)).transpose()?.flatten();
+    if options.cleaning.as_of.is_some_and(|as_of| cancelled.is_some_and(|when| when > as_of)) {
         return Ok(());
     }
     if back >= *total && options.cleaning.returns != Returns::Keep {

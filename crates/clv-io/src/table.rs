@@ -16,7 +16,7 @@ pub(crate) enum Cell<'a> {
     Text(&'a str),
     Number(f64),
     /// A whole number that a double may not hold.
-    Whole(i64),
+    Whole(i128),
     /// Microseconds since 1970, with the offset in seconds if it is an instant.
     Moment(i64, Option<i64>),
     /// Bytes that are no text in the file's encoding.

@@ -197,9 +197,40 @@ fn shopify_orders_are_counted_once_and_refunds_taken_off() {
 }
 
 #[test]
+fn shopify_orders_are_known_by_fewer_columns_and_cancelled_as_of_a_date() {
+    let text = "Name,Email,Financial Status,Total,Created at,Cancelled at,Refunded Amount\n\
+        #1,a@x.com,refunded,50.00,2024-01-10 10:00:00 +0100,2024-06-03 10:00:00 +0100,50.00\n\
+        #2,a@x.com,paid,20.00,2024-01-02 10:00:00 +0100,,0.00\n\
+        #3,a@x.com,expired,20.00,2024-01-02 10:00:00 +0100,,0.00\n";
+    let reading = csv(text, &ReadOptions::new()).unwrap();
+    assert_eq!(reading.sources[0].shape, Shape::ShopifyOrders);
+    assert_eq!(rows(&reading.log).len(), 1);
+    for returns in [Returns::Drop, Returns::Net] {
+        let as_of = Some(Moment::parse_date("2024-02-01").unwrap());
+        let then = ReadOptions::new().cleaning(Cleaning { returns, as_of, ..Cleaning::default() });
+        assert_eq!(rows(&csv(text, &then).unwrap().log).len(), 2, "{returns:?}");
+    }
+}
+
+#[test]
+fn a_quote_closed_by_that_of_another_row_costs_its_own_line_alone() {
+    let text = "customer,date,amount,note\na,2024-01-01,10,\"ok\"\nb,2024-01-02,5,\"oops\nc,2024-01-03,7,\"x\"\n\
+        d,2024-01-04,8,\"y\"\n";
+    let log = csv(text, &ReadOptions::new()).unwrap().log;
+    let who: Vec<String> = rows(&log).into_iter().map(|(who, _, _)| who).collect();
+    assert_eq!(who, ["a", "c", "d"]);
+    assert_eq!((log.ledger().read, log.ledger().dropped_for(Reason::Malformed)), (4, 1));
+    let all_quoted =
+        "\"customer\",\"date\",\"amount\"\n\"a\",\"2024-01-01\",\"5\n\"b\",\"2024-01-02\",\"7\"\n";
+    let log = csv(all_quoted, &ReadOptions::new()).unwrap().log;
+    assert_eq!((log.ledger().read, rows(&log).len()), (2, 1));
+}
+
+#[test]
 fn ids_beyond_what_a_double_holds_stay_apart() {
     let text = "{\"customer\":9007199254740993,\"date\":\"2024-01-05\",\"amount\":1}\n\
-        {\"customer\":9007199254740992,\"date\":20240106,\"amount\":2}\n";
+        {\"customer\":9007199254740992,\"date\":20240106,\"amount\":2}\n\
+        {\"customer\":18446744073709551615,\"date\":\"2024-01-07\",\"amount\":3}\n";
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "log.jsonl", text);
     let log = read_log(&path, &ReadOptions::new()).unwrap().log;
@@ -208,6 +239,7 @@ fn ids_beyond_what_a_double_holds_stay_apart() {
         [
             ("9007199254740993".into(), "2024-01-05".into(), Some(1.0)),
             ("9007199254740992".into(), "2024-01-06".into(), Some(2.0)),
+            ("18446744073709551615".into(), "2024-01-07".into(), Some(3.0)),
         ]
     );
 }

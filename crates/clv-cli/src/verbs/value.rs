@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clv::cohorts::Period;
 use clv::model::Predict;
 use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
-use clv::{History, Span, TimeUnit};
+use clv::{Discount, History, Span, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
@@ -176,7 +176,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
     };
     let all = equity(&values);
-    let cost = all.acquisition / all.customers.max(1) as f64;
+    // Customers without a cost in the table say nothing of what winning one costs.
+    let cost = all.acquisition / (all.customers - without_cost.get()).max(1) as f64;
     let payback = if cost > 0.0 { payback(&model, shop.acquisition(cost)?, horizon)? } else { None };
     tell(args, &groups, &all, payback)
 }
@@ -186,7 +187,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn payback(model: &dyn Predict, shop: Economics, horizon: Span) -> Result<Option<Option<Span>>, Failure> {
     let (Some(purchases), Some(spend)) = (model.purchases(), model.spend()) else { return Ok(None) };
     let Some(spend) = spend.expected_spend(&History::new(0, 0.0, 0.0)?)? else { return Ok(None) };
-    Ok(Some(shop.payback(spend, horizon, model.unit(), |t| purchases.expected_of_new(t))?))
+    let (unit, new, undiscounted) = (model.unit(), History::new(0, 0.0, 0.0)?, Discount::yearly(0.0)?);
+    let active_years = |t: f64| match model.activity() {
+        Some(activity) => discounted_years(activity, &new, undiscounted, Span::new(t, unit)?, unit),
+        None => Ok(t / unit.per_year()),
+    };
+    Ok(Some(shop.payback(spend, horizon, unit, |t| purchases.expected_of_new(t), active_years)?))
 }
 
 fn attribute_table(path: &std::path::Path, args: &Args) -> Result<clv::attributes::Attributes, Failure> {

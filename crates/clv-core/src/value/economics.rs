@@ -104,24 +104,26 @@ impl Economics {
     }
 
     /// How long until a new customer has paid for their acquisition: the first time `t` with
-    /// `contribution(spend) · (1 + E[X(t)]) ≥ acquisition + per_year · t`, by steps of a thousandth of
-    /// the horizon; `None` if that does not happen within it.
+    /// `contribution(spend) · (1 + E[X(t)]) ≥ acquisition + per_year · A(t)`, by steps of a thousandth of
+    /// the horizon; `None` if that does not happen within it. `A(t)` are the expected years of activity up
+    /// to `t`. Nothing is discounted: it is about when, not about how much it is worth.
     ///
     /// # Errors
     ///
-    /// Those of `expected_repeats`.
+    /// Those of `expected_repeats` and `active_years`.
     pub fn payback(
         &self,
         spend: f64,
         horizon: Span,
         unit: TimeUnit,
         mut expected_repeats: impl FnMut(f64) -> Result<f64>,
+        mut active_years: impl FnMut(f64) -> Result<f64>,
     ) -> Result<Option<Span>> {
         let end = horizon.in_units(unit);
         for step in 0..=1_000 {
             let t = end * f64::from(step) / 1_000.0;
             let earned = self.contribution(spend) * (1.0 + expected_repeats(t)?);
-            if earned >= self.acquisition + self.per_year * t / unit.per_year() {
+            if earned >= self.acquisition + self.per_year * active_years(t)? {
                 return Span::new(t, unit).map(Some);
             }
         }
@@ -299,10 +301,11 @@ mod tests {
     fn acquisition_is_paid_back_when_enough_has_been_earned() {
         let shop = Economics::default().margin(0.5).unwrap().acquisition(30.0).unwrap();
         let horizon = Span::weeks(100.0).unwrap();
+        let years = |t: f64| Ok(t / TimeUnit::Week.per_year());
         // 10 a purchase, one at once and one every ten weeks: 30 after 20 weeks.
-        let when = shop.payback(20.0, horizon, TimeUnit::Week, |t| Ok(t / 10.0)).unwrap().unwrap();
+        let when = shop.payback(20.0, horizon, TimeUnit::Week, |t| Ok(t / 10.0), years).unwrap().unwrap();
         assert!((when.in_units(TimeUnit::Week) - 20.0).abs() < 0.1 + 1e-9);
-        assert_eq!(shop.payback(20.0, horizon, TimeUnit::Week, |_| Ok(0.0)).unwrap(), None);
+        assert_eq!(shop.payback(20.0, horizon, TimeUnit::Week, |_| Ok(0.0), years).unwrap(), None);
     }
 
     #[test]
