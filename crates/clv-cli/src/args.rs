@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// Transaction files and how to read them.
 #[derive(Debug, Args)]
 pub(crate) struct Transactions {
-    /// Transactions: .csv, .tsv, .txt, .jsonl (each also .gz or .zst), .parquet, .xlsx, or a folder
+    /// Transactions: .csv, .tsv, .txt, .jsonl (each also .gz or .zst), .parquet, .arrow, .xlsx, or a folder
     /// of such files. Several are one log.
     #[arg(value_name = "TX", required = true)]
     pub files: Vec<PathBuf>,
