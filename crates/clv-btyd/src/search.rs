@@ -25,11 +25,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn penalty(self, lambda: f64) -> Result<Self, Error> {
-        if lambda.is_finite() && lambda >= 0.0 {
-            Ok(Self { penalty: lambda, ..self })
-        } else {
-            Err(Error::Setting { name: "penalty", given: lambda, allowed: "finite, at least 0" })
-        }
+        Ok(Self { penalty: clv_core::setting::at_least_zero("penalty", lambda)?, ..self })
     }
 
     pub(crate) fn fix(mut self, parameters: &[Parameter], name: &str, value: f64) -> Result<Self, Error> {

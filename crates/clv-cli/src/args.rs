@@ -26,6 +26,13 @@ pub(crate) struct Transactions {
     pub cleaning: CleaningArgs,
 }
 
+impl Transactions {
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> Vec<&std::path::Path> {
+        self.files.iter().map(PathBuf::as_path).collect()
+    }
+}
+
 /// How files are read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading")]
@@ -70,12 +77,16 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn options(&self) -> ReadOptions {
-        let mut options = ReadOptions::new().zone(self.zone.clone()).customer_key(match self.customer_key {
+    pub(crate) fn customer_key(&self) -> CustomerKey {
+        match self.customer_key {
             KeyArg::AsIs => CustomerKey::AsIs,
             KeyArg::Email => CustomerKey::Email,
             KeyArg::EmailHash => CustomerKey::EmailHash,
-        });
+        }
+    }
+
+    pub(crate) fn options(&self) -> ReadOptions {
+        let mut options = ReadOptions::new().zone(self.zone.clone()).customer_key(self.customer_key());
         if let Some(column) = &self.customer {
             options = options.customer(column);
         }
@@ -170,7 +181,7 @@ impl CleaningArgs {
             returns: self.returns.into(),
             duplicates: self.duplicates.into(),
             // Inclusive: the whole day.
-            latest: self.latest.map(|day| Moment::from_micros(day.plus_days(1.0).micros() - 1)),
+            latest: self.latest.map(end_of_day),
             outliers: outliers.transpose()?,
             test_marks: self.test_marks.clone(),
             as_of: None,
@@ -302,8 +313,10 @@ impl Asking {
 
     /// All files that are read.
     pub(crate) fn inputs<'a>(&'a self, transactions: &'a Transactions) -> Vec<&'a std::path::Path> {
-        let files = transactions.files.iter().map(PathBuf::as_path);
-        files.chain([self.model.as_path()]).chain(self.spend.as_deref()).collect()
+        let mut all = transactions.inputs();
+        all.push(&self.model);
+        all.extend(self.spend.as_deref());
+        all
     }
 
     /// The question, in the model's unit.
@@ -339,6 +352,11 @@ pub(crate) struct Output {
     /// How results are printed on standard output.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// The last moment of a day.
+pub(crate) fn end_of_day(day: Moment) -> Moment {
+    Moment::from_micros(day.plus_days(1.0).micros() - 1)
 }
 
 pub(crate) fn date(text: &str) -> Result<Moment, clv::Error> {

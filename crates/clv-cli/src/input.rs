@@ -5,11 +5,11 @@ use std::path::Path;
 use clv::attributes::Conflict;
 use clv::events::EventKind;
 use clv::identity::Identities;
-use clv::io::{CustomerKey, ReadOptions};
+use clv::io::ReadOptions;
 use clv::summary::Purchases;
 use clv::{Cut, Gathered, Gathering, Ledger, LogBuilder, Moment, TimeUnit, Training, TransactionLog};
 
-use crate::args::{KeyArg, Observation, Transactions};
+use crate::args::{Observation, Transactions, end_of_day};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::progress::Line;
@@ -18,7 +18,7 @@ use crate::show::note;
 /// Everything that the sources say, read with `known` as the end of what may reach into cleaning.
 pub(crate) fn gather(args: &Transactions, known: Option<Moment>) -> Result<Gathered, Failure> {
     let mut cleaning = args.cleaning.cleaning().map_err(Failure::usage)?;
-    cleaning.as_of = known.map(|day| Moment::from_micros(day.plus_days(1.0).micros() - 1));
+    cleaning.as_of = known.map(end_of_day);
     warn_of_files_given_twice(args);
     let options = args.reading.options().cleaning(cleaning.clone());
     let nets = cleaning.returns == clv::cleaning::Returns::Net;
@@ -163,12 +163,7 @@ impl Observed {
         known: &Path,
     ) -> Result<(Self, Vec<Option<Moment>>), Failure> {
         // Its columns are its own: only how names are written is as in the log.
-        let key = match args.reading.customer_key {
-            KeyArg::AsIs => CustomerKey::AsIs,
-            KeyArg::Email => CustomerKey::Email,
-            KeyArg::EmailHash => CustomerKey::EmailHash,
-        };
-        let options = ReadOptions::new().customer_key(key);
+        let options = ReadOptions::new().customer_key(args.reading.customer_key());
         let mut table = Gathering::default();
         clv::io::people::events(known, Some(EventKind::Other), &options, &mut table)?;
         let table = table.finish();

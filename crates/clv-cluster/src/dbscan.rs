@@ -6,7 +6,7 @@ use linfa::traits::Transformer;
 use ndarray_linfa::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::scaled::Scaled;
+use crate::scaled::{Scaled, squared_distance};
 
 /// Settings of DBSCAN (Ester, Kriegel, Sander and Xu 1996): a customer with `neighbours` others within
 /// `reach` is dense; dense customers within reach of each other are one cluster, with those they reach;
@@ -146,7 +146,7 @@ impl DbscanModel {
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+    squared_distance(a, b).sqrt()
 }
 
 #[cfg(test)]

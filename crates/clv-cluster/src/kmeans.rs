@@ -3,13 +3,13 @@
 //! Our own: linfa's takes three times scikit-learn's time at a comparable tolerance.
 
 use clv_core::transform::Step;
-use clv_core::{Context, Error, FeatureMatrix};
+use clv_core::{Context, Error, FeatureMatrix, setting};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::profile::silhouette;
-use crate::scaled::Scaled;
+use crate::scaled::{Scaled, squared_distance};
 
 /// Settings of k-means (Lloyd 1982) from k-means++ starts (Arthur and Vassilvitskii 2007): groups whose
 /// squared distances from their means add up to as little as possible.
@@ -91,11 +91,7 @@ impl KMeans {
     ///
     /// [`Error::Setting`] unless it is finite and at least 0.
     pub fn tolerance(self, tolerance: f64) -> Result<Self, Error> {
-        if tolerance.is_finite() && tolerance >= 0.0 {
-            Ok(Self { tolerance, ..self })
-        } else {
-            Err(Error::Setting { name: "tolerance", given: tolerance, allowed: "finite, at least 0" })
-        }
+        Ok(Self { tolerance: setting::at_least_zero("tolerance", tolerance)?, ..self })
     }
 
     /// Finds clusters. The same rows and seed give the same clusters.
@@ -141,7 +137,8 @@ impl KMeans {
             .map(|clusters| {
                 let model = Self { clusters, ..self.clone() }.cluster(rows, cx)?;
                 let columns = model.scaled.apply(rows)?;
-                let silhouette = silhouette(&columns, &model.assign(rows)?, cx.seed_value());
+                let of: Vec<usize> = (0..columns.rows()).map(|row| model.nearest(columns.row(row))).collect();
+                let silhouette = silhouette(&columns, &of, cx.seed_value());
                 Ok(Choice { clusters, inertia: model.inertia, silhouette: silhouette.unwrap_or(0.0) })
             })
             .collect()
@@ -177,7 +174,7 @@ impl KMeans {
                 let mean = found.means[c * p..(c + 1) * p].iter_mut().zip(&sums[c * p..(c + 1) * p]);
                 mean.for_each(|(mean, sum)| *mean = sum / count);
             }
-            if distance(&before, &found.means) < little {
+            if squared_distance(&before, &found.means) < little {
                 points.nearest(&mut found);
                 found.converged = true;
                 break;
@@ -234,7 +231,7 @@ impl<'a> Points<'a> {
     /// draws the one that leaves the least (as scikit-learn does).
     fn start(self, clusters: usize, rng: &mut impl Rng) -> Result<Vec<f64>, Error> {
         let mut means = self.at(rng.random_range(0..self.len())).to_vec();
-        let mut nearest: Vec<f64> = self.iter().map(|point| distance(point, &means)).collect();
+        let mut nearest: Vec<f64> = self.iter().map(|point| squared_distance(point, &means)).collect();
         let tries = 2 + (clusters as f64).ln() as usize;
         for found in 1..clusters {
             let total: f64 = nearest.iter().sum();
@@ -251,13 +248,14 @@ impl<'a> Points<'a> {
                 });
                 let drawn = drawn.unwrap_or_else(|| last_positive(&nearest));
                 let point = self.at(drawn);
-                let rest: f64 = self.iter().zip(&nearest).map(|(x, d)| d.min(distance(x, point))).sum();
+                let rest: f64 =
+                    self.iter().zip(&nearest).map(|(x, d)| d.min(squared_distance(x, point))).sum();
                 if best.is_none_or(|(least, _)| rest < least) {
                     best = Some((rest, drawn));
                 }
             }
             let point = self.at(best.map_or(0, |(_, drawn)| drawn));
-            nearest.iter_mut().zip(self.iter()).for_each(|(d, x)| *d = d.min(distance(x, point)));
+            nearest.iter_mut().zip(self.iter()).for_each(|(d, x)| *d = d.min(squared_distance(x, point)));
             means.extend_from_slice(point);
         }
         Ok(means)
@@ -293,17 +291,13 @@ impl<'a> Points<'a> {
     }
 
     fn farthest(self, found: &Found) -> usize {
-        let far = |row: usize| distance(self.at(row), found.mean(found.of[row] as usize, self.width));
+        let far = |row: usize| squared_distance(self.at(row), found.mean(found.of[row] as usize, self.width));
         (0..self.len()).max_by(|&a, &b| far(a).total_cmp(&far(b))).unwrap_or(0)
     }
 }
 
 fn last_positive(nearest: &[f64]) -> usize {
     nearest.iter().rposition(|d| *d > 0.0).unwrap_or(0)
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
 impl KMeansModel {
@@ -340,7 +334,7 @@ impl KMeansModel {
     fn nearest(&self, point: &[f64]) -> usize {
         let mut best = (0, f64::INFINITY);
         for (c, mean) in self.means.chunks_exact(point.len()).enumerate() {
-            let far = distance(point, mean);
+            let far = squared_distance(point, mean);
             if far < best.1 {
                 best = (c, far);
             }
@@ -401,7 +395,7 @@ mod tests {
                 let mean = group.iter().map(|p| p[j]).sum::<f64>() / group.len() as f64;
                 assert!((mean - model.means[c * 2 + j]).abs() < 1e-9);
             }
-            inertia += group.iter().map(|p| distance(p, &model.means[c * 2..c * 2 + 2])).sum::<f64>();
+            inertia += group.iter().map(|p| squared_distance(p, &model.means[c * 2..c * 2 + 2])).sum::<f64>();
         }
         assert!(model.converged() && (inertia / model.inertia() - 1.0).abs() < 1e-12);
     }

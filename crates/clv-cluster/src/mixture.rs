@@ -2,10 +2,11 @@
 
 use clv_core::transform::Step;
 use clv_core::{Context, Error, FeatureMatrix};
+use clv_math::linalg::cholesky;
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::GaussianMixtureModel;
-use ndarray_linfa::Array2;
+use ndarray_linfa::{Array2, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
@@ -106,31 +107,20 @@ impl GaussianMixture {
             .max_n_iterations(500)
             .fit(&dataset)
             .map_err(|e| backend(e.to_string().into()))?;
-        let mut parts: Vec<Part> = (0..self.clusters)
-            .map(|k| Part {
-                weight: fitted.weights()[k],
-                mean: fitted.means().row(k).to_vec(),
-                lower: lower(
-                    &fitted
-                        .covariances()
-                        .index_axis(ndarray_linfa::Axis(0), k)
-                        .iter()
-                        .copied()
-                        .collect::<Vec<_>>(),
-                    p,
-                ),
-            })
-            .collect();
+        let shrunk =
+            || Error::NoEstimate { model: NAME, why: "a group shrank to a point; ask for fewer groups" };
+        let part = |k: usize| {
+            let covariance: Vec<f64> = fitted.covariances().index_axis(Axis(0), k).iter().copied().collect();
+            let lower = cholesky(&covariance, p).ok_or_else(shrunk)?;
+            Ok(Part { weight: fitted.weights()[k], mean: fitted.means().row(k).to_vec(), lower })
+        };
+        let mut parts: Vec<Part> = (0..self.clusters).map(part).collect::<Result<_, Error>>()?;
         parts.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         let mut model = MixtureModel { scaled, parts, bic: 0.0 };
         let log_likelihood: f64 = (0..n).map(|row| model.log_density(columns.row(row))).sum();
         let free = self.clusters * (1 + p + p * (p + 1) / 2) - 1;
         model.bic = free as f64 * (n as f64).ln() - 2.0 * log_likelihood;
-        if model.bic.is_finite() {
-            Ok(model)
-        } else {
-            Err(Error::NoEstimate { model: NAME, why: "a group shrank to a point; ask for fewer groups" })
-        }
+        if model.bic.is_finite() { Ok(model) } else { Err(shrunk()) }
     }
 }
 
@@ -198,19 +188,6 @@ impl MixtureModel {
     }
 }
 
-/// The Cholesky factor, row by row; NaN where the matrix is not positive, which the criterion tells of.
-fn lower(covariance: &[f64], p: usize) -> Vec<f64> {
-    let mut lower = vec![0.0; p * p];
-    for i in 0..p {
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|m| lower[i * p + m] * lower[j * p + m]).sum();
-            let rest = covariance[i * p + j] - dot;
-            lower[i * p + j] = if i == j { rest.sqrt() } else { rest / lower[j * p + j] };
-        }
-    }
-    lower
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_density_by_hand() {
-        let part = Part { weight: 0.5, mean: vec![1.0, 0.0], lower: lower(&[4.0, 2.0, 2.0, 5.0], 2) };
+        let part =
+            Part { weight: 0.5, mean: vec![1.0, 0.0], lower: cholesky(&[4.0, 2.0, 2.0, 5.0], 2).unwrap() };
         // Σ = [[4, 2], [2, 5]]: |Σ| = 16, Σ⁻¹ = [[5, −2], [−2, 4]] / 16, and x − μ = (2, 1).
         let quadratic = (5.0 * 4.0 - 2.0 * 2.0 * 2.0 + 4.0) / 16.0;
         let by_hand =

@@ -5,6 +5,8 @@ use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 
+use crate::scaled::squared_distance;
+
 /// Rows of which every pair is looked at; of more, a sample of so many.
 const PAIRS: usize = 2_000;
 
@@ -78,8 +80,7 @@ pub fn silhouette(rows: &FeatureMatrix, of: &[usize], seed: u64) -> Option<f64> 
     for &row in &chosen {
         let mut distances = vec![0.0; clusters];
         for &other in &chosen {
-            let squares = rows.row(row).iter().zip(rows.row(other)).map(|(a, b)| (a - b) * (a - b));
-            distances[of[other]] += squares.sum::<f64>().sqrt();
+            distances[of[other]] += squared_distance(rows.row(row), rows.row(other)).sqrt();
         }
         let own = of[row];
         if sizes[own] < 2 {

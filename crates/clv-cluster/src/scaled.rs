@@ -18,12 +18,7 @@ impl Scaled {
             return Err(Error::TooLittleData { model: "clusters", needs: "at least one row", found: 0 });
         }
         // Without a step nothing has looked at the values yet.
-        let width = rows.names().len();
-        if let Some(at) = rows.as_slice().iter().position(|v| !v.is_finite()) {
-            let (row, column, given) = (at / width, rows.names()[at % width].clone(), rows.as_slice()[at]);
-            let allowed = "finite numbers; fill in what is missing first";
-            return Err(Error::Cell { row, column, given, allowed });
-        }
+        rows.expect_finite()?;
         let transforms = Transforms::fit(steps, rows)?;
         let scaled = transforms.apply(rows)?;
         Ok((Self { columns: rows.names().to_vec(), transforms }, scaled))
@@ -43,4 +38,9 @@ impl Scaled {
         }
         self.transforms.apply(rows)
     }
+}
+
+/// The square of the distance.
+pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }

@@ -167,13 +167,7 @@ impl Predict for Baseline {
     }
 
     fn answers(&self) -> Answers {
-        Answers {
-            p_alive: false,
-            purchases: true,
-            spend: false,
-            value: self.has_value,
-            horizons: self.horizon.map_or(Horizons::Any, Horizons::Only),
-        }
+        Answers::totals(self.has_value, self.horizon.map_or(Horizons::Any, Horizons::Only))
     }
 
     fn needs(&self) -> &[Feature] {

@@ -50,6 +50,7 @@
 //! | [`stages`] | prospect, new, active, loyal or churned? |
 //! | [`cohorts`] | who came when, and who of them stays? |
 //! | [`value`] | what is a stream of purchases worth today? |
+//! | [`setting`] | is a setting within its range? |
 //! | [`saved`] | how does a model rest on disk? |
 //! | [`conformance`] | does a model keep the promises of the seams? |
 //!
@@ -81,6 +82,7 @@ mod names;
 pub mod rfm;
 pub mod saved;
 pub mod scale;
+pub mod setting;
 pub mod stages;
 pub mod sufficiency;
 pub mod summary;

@@ -211,8 +211,8 @@ fn further_item(columns: &Recognised, row: Dressed<'_>) -> bool {
 }
 
 /// What Shopify says beside an order: whether it was paid, and what was paid back. The export does
-/// not say when, unless the order was cancelled: an order paid back whole is no purchase, and a part is taken off the order itself
-/// unless returns are to be left out.
+/// not say when, unless the order was cancelled: an order paid back whole is no purchase, and a part is
+/// taken off the order itself unless returns are to be left out.
 fn payment(
     columns: &Recognised,
     row: Dressed<'_>,

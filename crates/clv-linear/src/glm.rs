@@ -5,7 +5,7 @@
 
 use clv_core::learn::{Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
-use clv_core::{Context, Error, Warning};
+use clv_core::{Context, Error, Warning, setting};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::Standardised;
@@ -139,23 +139,13 @@ impl Glm {
     ///
     /// [`Error::Setting`] unless it is finite and at least 0.
     pub fn penalty(self, penalty: f64) -> Result<Self, Error> {
-        if penalty.is_finite() && penalty >= 0.0 {
-            Ok(Self { penalty, ..self })
-        } else {
-            Err(Error::Setting { name: "penalty", given: penalty, allowed: "finite, at least 0" })
-        }
+        Ok(Self { penalty: setting::at_least_zero("penalty", penalty)?, ..self })
     }
 
     fn expect_target(&self, rows: &Rows<'_>) -> Result<(), Error> {
         match self.family {
             Family::Tweedie { power } => rows.expect_positive(power == 2.0),
-            Family::Binomial => match rows.target().iter().position(|&y| y != 0.0 && y != 1.0) {
-                None => Ok(()),
-                Some(row) => {
-                    let (column, given) = ("target".to_owned(), rows.target()[row]);
-                    Err(Error::Cell { row, column, given, allowed: "0 or 1" })
-                }
-            },
+            Family::Binomial => rows.expect_yes_or_no(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Small symmetric systems.
 
 /// The solution of `A x = b`, `A` symmetric and positive, row by row. Directions along which `A` has
-/// next to no curvature get no step.
+/// next to no curvature get no step, where `clv-math`'s Cholesky would give up.
 pub(crate) fn solve_positive(a: &[f64], b: &[f64]) -> Vec<f64> {
     let k = b.len();
     let mut lower = a.to_vec();

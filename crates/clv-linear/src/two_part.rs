@@ -2,7 +2,7 @@
 
 use clv_core::learn::{Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
-use clv_core::{Context, Error, FeatureMatrix};
+use clv_core::{Context, Error, FeatureMatrix, setting};
 use serde::{Deserialize, Serialize};
 
 use crate::{Glm, GlmModel, Line, LinearRegression};
@@ -58,7 +58,7 @@ impl Hurdle {
     ///
     /// As [`Glm::penalty`].
     pub fn penalty(self, penalty: f64) -> Result<Self, Error> {
-        Glm::gamma().penalty(penalty).map(|_| Self { penalty })
+        Ok(Self { penalty: setting::at_least_zero("penalty", penalty)? })
     }
 }
 
@@ -69,7 +69,7 @@ impl Ziln {
     ///
     /// As [`Glm::penalty`].
     pub fn penalty(self, penalty: f64) -> Result<Self, Error> {
-        Glm::gamma().penalty(penalty).map(|_| Self { penalty })
+        Ok(Self { penalty: setting::at_least_zero("penalty", penalty)? })
     }
 }
 

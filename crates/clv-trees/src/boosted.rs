@@ -2,7 +2,7 @@
 
 use clv_core::learn::{Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
-use clv_core::{Context, Error};
+use clv_core::{Context, Error, setting};
 use hessboost::config::{Monotone, TrainingParams};
 use hessboost::objective::{Objective, PseudoHuber, RegLoss, Tweedie};
 use serde::{Deserialize, Serialize};
@@ -115,11 +115,7 @@ impl BoostedTrees {
     ///
     /// [`Error::Setting`] unless it is above 0 and at most 1.
     pub fn learning_rate(self, rate: f64) -> Result<Self, Error> {
-        if rate > 0.0 && rate <= 1.0 {
-            Ok(Self { learning_rate: rate, ..self })
-        } else {
-            Err(Error::Setting { name: "learning_rate", given: rate, allowed: "above 0, at most 1" })
-        }
+        Ok(Self { learning_rate: setting::some_share("learning_rate", rate)?, ..self })
     }
 
     /// Questions from root to leaf.
@@ -133,11 +129,7 @@ impl BoostedTrees {
     ///
     /// [`Error::Setting`] unless it is finite and at least 0.
     pub fn min_leaf(self, rows: f64) -> Result<Self, Error> {
-        if rows.is_finite() && rows >= 0.0 {
-            Ok(Self { min_leaf: rows, ..self })
-        } else {
-            Err(Error::Setting { name: "min_leaf", given: rows, allowed: "finite, at least 0" })
-        }
+        Ok(Self { min_leaf: setting::at_least_zero("min_leaf", rows)?, ..self })
     }
 
     /// Share of rows that each tree sees, drawn by the context's seed.
@@ -146,11 +138,7 @@ impl BoostedTrees {
     ///
     /// [`Error::Setting`] unless it is above 0 and at most 1.
     pub fn sample(self, share: f64) -> Result<Self, Error> {
-        if share > 0.0 && share <= 1.0 {
-            Ok(Self { sample: share, ..self })
-        } else {
-            Err(Error::Setting { name: "sample", given: share, allowed: "above 0, at most 1" })
-        }
+        Ok(Self { sample: setting::some_share("sample", share)?, ..self })
     }
 
     /// The forecast goes only one way as a column grows: a value never falls with more purchases.
@@ -178,10 +166,7 @@ impl BoostedTrees {
                 Objective::Tweedie(Tweedie::new(power).map_err(backend)?)
             }
             Loss::Logistic => {
-                if let Some(row) = rows.target().iter().position(|&y| y != 0.0 && y != 1.0) {
-                    let (column, given) = ("target".to_owned(), rows.target()[row]);
-                    return Err(Error::Cell { row, column, given, allowed: "0 or 1" });
-                }
+                rows.expect_yes_or_no()?;
                 Objective::BinaryLogistic(RegLoss::default())
             }
         })

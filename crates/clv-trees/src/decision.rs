@@ -4,7 +4,7 @@ use std::fmt;
 
 use clv_core::learn::{Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
-use clv_core::{Context, Error};
+use clv_core::{Context, Error, setting};
 use hessboost::config::TrainingParams;
 use hessboost::objective::{Objective, RegLoss};
 use serde::{Deserialize, Serialize};
@@ -60,11 +60,7 @@ impl DecisionTree {
     ///
     /// [`Error::Setting`] unless it is finite and at least 0.
     pub fn min_leaf(self, rows: f64) -> Result<Self, Error> {
-        if rows.is_finite() && rows >= 0.0 {
-            Ok(Self { min_leaf: rows, ..self })
-        } else {
-            Err(Error::Setting { name: "min_leaf", given: rows, allowed: "finite, at least 0" })
-        }
+        Ok(Self { min_leaf: setting::at_least_zero("min_leaf", rows)?, ..self })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clv_core::learn::{Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
-use clv_core::{Context, Error};
+use clv_core::{Context, Error, setting};
 use hessboost::config::TrainingParams;
 use hessboost::objective::{Objective, RegLoss};
 use serde::{Deserialize, Serialize};
@@ -71,11 +71,7 @@ impl RandomForest {
     ///
     /// [`Error::Setting`] unless it is finite and at least 0.
     pub fn min_leaf(self, rows: f64) -> Result<Self, Error> {
-        if rows.is_finite() && rows >= 0.0 {
-            Ok(Self { min_leaf: rows, ..self })
-        } else {
-            Err(Error::Setting { name: "min_leaf", given: rows, allowed: "finite, at least 0" })
-        }
+        Ok(Self { min_leaf: setting::at_least_zero("min_leaf", rows)?, ..self })
     }
 
     /// Share of columns asked about at a split.
@@ -84,11 +80,7 @@ impl RandomForest {
     ///
     /// [`Error::Setting`] unless it is above 0 and at most 1.
     pub fn columns(self, share: f64) -> Result<Self, Error> {
-        if share > 0.0 && share <= 1.0 {
-            Ok(Self { columns: share, ..self })
-        } else {
-            Err(Error::Setting { name: "columns", given: share, allowed: "above 0, at most 1" })
-        }
+        Ok(Self { columns: setting::some_share("columns", share)?, ..self })
     }
 }
 

@@ -71,10 +71,7 @@ impl Show {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.output {
-        input::expect_output(
-            path,
-            &args.transactions.files.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
-        )?;
+        input::expect_output(path, &args.transactions.inputs())?;
     }
     let observed = Observed::read(&args.transactions, &args.observation)?;
     let money = matches!(args.show, Show::Revenue | Show::CumulativeRevenue);

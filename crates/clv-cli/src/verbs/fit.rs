@@ -1,6 +1,6 @@
 //! `clv fit`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{BgNbd, GammaGammaFit, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process};
@@ -47,8 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.output.extension().is_none_or(|ending| ending != "json") {
         return Err(Failure::usage(format_args!("{}: a model is written as .json", args.output.display())));
     }
-    let inputs: Vec<&Path> = args.transactions.files.iter().map(PathBuf::as_path).collect();
-    crate::input::expect_other(&args.output, &inputs)?;
+    crate::input::expect_other(&args.output, &args.transactions.inputs())?;
     let observed = Observed::read(&args.transactions, &args.observation)?;
     let training = observed.training()?;
     let fitted = {

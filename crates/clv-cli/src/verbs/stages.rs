@@ -65,10 +65,7 @@ fn overdue(text: &str) -> Result<Overdue, String> {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.output {
-        input::expect_output(
-            path,
-            &args.transactions.files.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
-        )?;
+        input::expect_output(path, &args.transactions.inputs())?;
     }
     if args.every == Some(0) {
         return Err(Failure::usage("--every 0: allowed are 1 and more"));

@@ -1,6 +1,6 @@
 //! `clv summarize`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clv::scale::{GrainLedger, OrderedSummary, Roster};
 use clv::summary::SpendBasis;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.threads == 0 {
         return Err(Failure::usage("--threads 0: allowed are 1 and more"));
     }
-    let mut inputs: Vec<&Path> = args.transactions.files.iter().map(PathBuf::as_path).collect();
+    let mut inputs = args.transactions.inputs();
     inputs.extend(args.resume.as_deref());
     input::expect_output(&args.output, &inputs)?;
     if let Some(path) = &args.save {

@@ -174,6 +174,18 @@ impl FeatureMatrix {
             .unwrap_or_else(|_| unreachable!("data are rows × columns by construction"))
     }
 
+    /// Refuses a value that is not finite, by row and column.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cell`].
+    pub fn expect_finite(&self) -> Result<()> {
+        let Some(at) = self.data.iter().position(|v| !v.is_finite()) else { return Ok(()) };
+        let (row, column) = (at / self.names.len(), self.names[at % self.names.len()].clone());
+        let allowed = "finite numbers; fill in what is missing first";
+        Err(Error::Cell { row, column, given: self.data[at], allowed })
+    }
+
     /// Some of the rows, in the order given.
     ///
     /// # Errors

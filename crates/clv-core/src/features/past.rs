@@ -9,6 +9,7 @@ use crate::units::{Moment, Span};
 /// What a customer has done up to the cut. Later purchases are cut off here, once, so no feature can see
 /// them.
 pub(super) struct Past<'a> {
+    purchases: &'a Purchases,
     summary: &'a Summary,
     row: usize,
     when: &'a [Moment],
@@ -22,7 +23,7 @@ impl<'a> Past<'a> {
         let when = purchases.when(customer);
         let known = when.partition_point(|&m| m <= summary.cut.last());
         let amounts = purchases.amounts(customer).map(|a| &a[..known]);
-        Self { summary, row, when: &when[..known], amounts }
+        Self { purchases, summary, row, when: &when[..known], amounts }
     }
 
     pub(super) fn value(&self, feature: &Feature) -> Result<f64> {
@@ -88,11 +89,9 @@ impl<'a> Past<'a> {
         for _ in 0..spans_before {
             until = until.minus(span);
         }
-        let after = until.minus(span);
-        let from = self.when.partition_point(|&m| m <= after.last());
-        let to = self.when.partition_point(|&m| m <= until.last()).max(from);
-        let sum: i128 = self.amounts.map_or(0, |a| a[from..to].iter().map(|&v| i128::from(v)).sum());
-        ((to - from) as f64, sum as f64 / 1e6)
+        let (count, sum) =
+            self.purchases.between(self.summary.customer[self.row], &until.minus(span), &until);
+        (f64::from(count), sum)
     }
 
     fn spend(&self, feature: &Feature) -> Result<&'a crate::summary::SpendColumns> {

@@ -64,13 +64,10 @@ impl<'a> Rows<'a> {
         if target.len() != rows {
             return Err(Error::Length { column: "target", given: target.len(), expected: rows });
         }
-        let width = features.names().len();
-        if let Some(at) = features.as_slice().iter().position(|v| !v.is_finite()) {
-            let column = features.names()[at % width].clone();
-            return Err(not_finite(at / width, column, features.as_slice()[at]));
-        }
+        features.expect_finite()?;
         if let Some(row) = target.iter().position(|v| !v.is_finite()) {
-            return Err(not_finite(row, "target".into(), target[row]));
+            let (column, allowed) = ("target".to_owned(), "finite numbers; fill in what is missing first");
+            return Err(Error::Cell { row, column, given: target[row], allowed });
         }
         Ok(Self { features, target, weights: None })
     }
@@ -141,22 +138,34 @@ impl<'a> Rows<'a> {
         Ok(Rows { weights: self.weights, ..Rows::new(self.features, target)? })
     }
 
+    /// Refuses targets other than 0 and 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cell`] naming the row.
+    pub fn expect_yes_or_no(&self) -> Result<()> {
+        self.expect_target(|y| y == 0.0 || y == 1.0, "0 or 1")
+    }
+
     /// Refuses targets below (or, if `strictly`, at) 0, which a model cannot have brought forth.
     ///
     /// # Errors
     ///
     /// [`Error::Cell`] naming the row.
     pub fn expect_positive(&self, strictly: bool) -> Result<()> {
-        let allowed = if strictly { "above 0" } else { "at least 0" };
-        match self.target.iter().position(|&y| y < 0.0 || (strictly && y == 0.0)) {
+        if strictly {
+            self.expect_target(|y| y > 0.0, "above 0")
+        } else {
+            self.expect_target(|y| y >= 0.0, "at least 0")
+        }
+    }
+
+    fn expect_target(&self, fits: impl Fn(f64) -> bool, allowed: &'static str) -> Result<()> {
+        match self.target.iter().position(|&y| !fits(y)) {
             None => Ok(()),
             Some(row) => Err(Error::Cell { row, column: "target".into(), given: self.target[row], allowed }),
         }
     }
-}
-
-fn not_finite(row: usize, column: String, given: f64) -> Error {
-    Error::Cell { row, column, given, allowed: "finite numbers; fill in what is missing first" }
 }
 
 /// Settings of a learner of one number per row.

@@ -134,13 +134,7 @@ impl<M: Regression> Predict for LearnedTotals<M> {
     }
 
     fn answers(&self) -> Answers {
-        Answers {
-            p_alive: false,
-            purchases: true,
-            spend: false,
-            value: self.value.is_some(),
-            horizons: Horizons::Only(self.plan.horizon),
-        }
+        Answers::totals(self.value.is_some(), Horizons::Only(self.plan.horizon))
     }
 
     fn needs(&self) -> &[Feature] {

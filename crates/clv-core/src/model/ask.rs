@@ -83,6 +83,11 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// Of a model of totals: purchases, and value if it has learned that.
+    pub fn totals(value: bool, horizons: Horizons) -> Self {
+        Self { p_alive: false, purchases: true, spend: false, value, horizons }
+    }
+
     /// Checks a horizon.
     ///
     /// # Errors

@@ -168,13 +168,7 @@ impl Predict for StackModel {
     }
 
     fn answers(&self) -> Answers {
-        Answers {
-            p_alive: false,
-            purchases: true,
-            spend: false,
-            value: self.value_weights.is_some(),
-            horizons: Horizons::Only(self.horizon),
-        }
+        Answers::totals(self.value_weights.is_some(), Horizons::Only(self.horizon))
     }
 
     fn needs(&self) -> &[Feature] {

@@ -6,6 +6,7 @@ use super::quantile;
 use crate::attributes::{Attribute, Attributes, Values};
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
+use crate::setting::at_least_zero;
 
 /// What stands where a number is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,10 +224,7 @@ impl Fitted {
             }
             Encoding::Hash(columns) => Self::Hash { columns },
             Encoding::Target(pseudo) => {
-                if !(pseudo.is_finite() && pseudo >= 0.0) {
-                    let (name, given) = ("pseudo-rows", pseudo);
-                    return Err(Error::Setting { name, given, allowed: "finite, at least 0" });
-                }
+                let pseudo = at_least_zero("pseudo-rows", pseudo)?;
                 let column = "target".to_owned();
                 let target = target.ok_or(Error::MissingColumn { model: "a target encoding", column })?;
                 let words = words();

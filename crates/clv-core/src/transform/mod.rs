@@ -109,13 +109,10 @@ impl Transforms {
         if rows.rows() == 0 {
             return Err(Error::TooLittleData { model: "a transform", needs: "at least one row", found: 0 });
         }
+        rows.expect_finite()?;
         let mut columns = Vec::with_capacity(rows.names().len());
-        for (column, name) in rows.names().iter().enumerate() {
+        for column in 0..rows.names().len() {
             let mut values: Vec<f64> = (0..rows.rows()).map(|row| rows.row(row)[column]).collect();
-            if let Some(row) = values.iter().position(|v| !v.is_finite()) {
-                let allowed = "finite numbers; fill in what is missing first";
-                return Err(Error::Cell { row, column: name.clone(), given: values[row], allowed });
-            }
             let mut maps = Vec::new();
             for step in steps {
                 for map in fitted(*step, &values)? {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Activity, History};
+use crate::setting::at_least_zero;
 use crate::units::{Discount, Span, TimeUnit};
 
 /// What is earned on what is sold, and what it costs. One for all customers, or one for each.
@@ -128,14 +129,6 @@ impl Economics {
             }
         }
         Ok(None)
-    }
-}
-
-fn at_least_zero(name: &'static str, given: f64) -> Result<f64> {
-    if given.is_finite() && given >= 0.0 {
-        Ok(given)
-    } else {
-        Err(Error::Setting { name, given, allowed: "finite, at least 0" })
     }
 }
 
