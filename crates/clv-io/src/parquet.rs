@@ -2,6 +2,8 @@
 //!
 //! A timestamp with a zone is an instant, one without is wall clock.
 
+mod pages;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
@@ -25,6 +27,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
+use self::pages::{Fault, expect_sound_pages};
 use crate::Reading;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
@@ -65,14 +68,18 @@ enum Place {
 }
 
 impl Place {
-    fn builder(&self, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<Chunks>> {
-        let chunks = match self {
+    fn chunks(&self, path: &Path) -> Result<Chunks> {
+        Ok(match self {
             Self::Memory(bytes) => Chunks::Memory(bytes.clone()),
             Self::Disk => {
                 let io = |source| Error::Io { path: path.into(), source };
                 Chunks::Disk(File::open(path).map_err(io)?)
             }
-        };
+        })
+    }
+
+    fn builder(&self, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<Chunks>> {
+        let chunks = self.chunks(path)?;
         // The types are Parquet's own: a damaged copy of Arrow's schema, which many writers add, makes
         // the decoder panic, and says nothing that is needed here.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -82,24 +89,42 @@ impl Place {
         expect_sound(builder.metadata(), length, path)?;
         Ok(builder)
     }
+
+    /// Expects what [`Self::builder`] cannot see at a glance, of what is about to be decoded.
+    fn expect_sound_pages(
+        &self,
+        builder: &ParquetRecordBatchReaderBuilder<Chunks>,
+        groups: impl IntoIterator<Item = usize>,
+        wanted: impl Fn(usize) -> bool,
+        path: &Path,
+    ) -> Result<()> {
+        let sound = expect_sound_pages(&self.chunks(path)?, builder.metadata(), groups, wanted);
+        sound.map_err(|fault| match fault {
+            Fault::Damaged(what) => damaged(what, path),
+            Fault::Unreadable(source) => Error::Format { path: path.into(), source: source.into() },
+        })
+    }
+}
+
+fn damaged(what: &str, path: &Path) -> Error {
+    Error::Format { path: path.into(), source: format!("damaged: {what}").into() }
 }
 
 /// The decoder takes what a file says of itself at its word, and panics where that cannot be.
 fn expect_sound(metadata: &ParquetMetaData, length: u64, path: &Path) -> Result<()> {
-    let lies = |what: &str| Error::Format { path: path.into(), source: format!("damaged: {what}").into() };
     for group in metadata.row_groups() {
         if group.num_rows() < 0 {
-            return Err(lies("a negative number of rows"));
+            return Err(damaged("a negative number of rows", path));
         }
         for column in group.columns() {
             let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
             let sizes =
                 [start, column.data_page_offset(), column.compressed_size(), column.uncompressed_size()];
             if sizes.iter().any(|n| *n < 0) || column.num_values() < 0 {
-                return Err(lies("a negative size"));
+                return Err(damaged("a negative size", path));
             }
             if (start as u64).saturating_add(column.compressed_size() as u64) > length {
-                return Err(lies("a column that ends beyond the file"));
+                return Err(damaged("a column that ends beyond the file", path));
             }
         }
     }
@@ -158,6 +183,13 @@ fn table(place: Place, path: &Path) -> Result<Box<dyn Table>> {
     let builder = place.builder(path)?;
     let header = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
     // A look at the first rows.
+    let mut rows = 0;
+    let first = builder.metadata().row_groups().iter().take_while(|group| {
+        let before = rows;
+        rows += group.num_rows() as usize;
+        before < SAMPLE
+    });
+    place.expect_sound_pages(&builder, 0..first.count(), |_| true, path)?;
     let reader = guarded(path, || builder.with_batch_size(SAMPLE).with_limit(SAMPLE).build())?;
     let sample = Decoded { reader, path }.next().transpose()?;
     Ok(Box::new(ParquetFile { header, sample, path: path.into(), place, groups: None }))
@@ -186,13 +218,11 @@ impl Table for ParquetFile {
     fn visit(self: Box<Self>, needed: &[usize], visit: &mut dyn Visit) -> Result<u64> {
         let path = &self.path;
         let builder = self.place.builder(path)?;
+        let all = 0..builder.metadata().num_row_groups();
+        let (groups, mut line) = self.groups.clone().unwrap_or((all, 0));
+        self.place.expect_sound_pages(&builder, groups.clone(), |root| needed.contains(&root), path)?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), needed.iter().copied());
-        let mut builder = builder.with_projection(mask).with_batch_size(8192);
-        let mut line = 0;
-        if let Some((groups, before)) = &self.groups {
-            builder = builder.with_row_groups(groups.clone().collect());
-            line = *before;
-        }
+        let builder = builder.with_projection(mask).with_batch_size(8192).with_row_groups(groups.collect());
         let reader = guarded(path, || builder.build())?;
         for batch in (Decoded { reader, path }) {
             visit_batch(&batch?, &self.header, needed, path, &mut line, visit)?;
@@ -495,6 +525,25 @@ mod tests {
         let one = batch(vec![("customer_id", bytes.clone()), ("date", bytes)]);
         let error = read_batches(&[one], Path::new("memory"), &ReadOptions::new()).unwrap_err().to_string();
         assert!(error.contains("customer_id") && error.contains("Binary"), "{error}");
+    }
+
+    #[test]
+    fn a_dictionary_that_claims_more_than_its_page_holds_is_refused() {
+        let one = batch(vec![
+            ("customer_id", Arc::new(Int64Array::from(vec![7, 7, 9])) as ArrayRef),
+            ("date", Arc::new(Date32Array::from(vec![1, 2, 3]))),
+        ]);
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, one.schema(), None).unwrap();
+        writer.write(&one).unwrap();
+        writer.close().unwrap();
+        let name = Path::new("memory");
+        assert!(read_bytes(bytes.clone(), name, &ReadOptions::new()).is_ok());
+        // The header of a dictionary page: field 7, a structure, whose field 1 is the number of values.
+        let at = bytes.windows(3).position(|w| w == [0x4c, 0x15, 2 << 1]).unwrap();
+        bytes[at + 2] = 3 << 1;
+        let error = read_bytes(bytes, name, &ReadOptions::new()).unwrap_err().to_string();
+        assert!(error.contains("a dictionary of more values than its page can hold"), "{error}");
     }
 
     #[test]
