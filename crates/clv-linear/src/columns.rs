@@ -1,7 +1,7 @@
 //! Columns centred and scaled, those that say nothing beside the others left out.
 
-use clv_core::Warning;
 use clv_core::learn::Rows;
+use clv_core::{Error, Warning};
 
 /// What is left of a column's variance beside the others, below which it is left out.
 const NOTHING_NEW: f64 = 1e-10;
@@ -20,21 +20,21 @@ pub(crate) struct Standardised {
 
 impl Standardised {
     /// Leaves out constant columns, and if `collinear`, those that others add up to.
-    pub(crate) fn of(rows: &Rows<'_>, collinear: bool) -> Self {
+    pub(crate) fn of(rows: &Rows<'_>, collinear: bool) -> Result<Self, Error> {
+        rows.expect_complete()?;
         let (mean, spread) = moments(rows);
-        let correlations = correlations(rows, &mean, &spread);
         let p = mean.len();
         let kept = if collinear {
-            independent(&correlations, p)
+            independent(&correlations(rows, &mean, &spread), p)
         } else {
-            (0..p).filter(|c| correlations[c * p + c] > 0.0).collect()
+            (0..p).filter(|&c| !constant(mean[c], spread[c])).collect()
         };
         let mut data = Vec::with_capacity(rows.len() * kept.len());
         for row in 0..rows.len() {
             let values = rows.features().row(row);
             data.extend(kept.iter().map(|&c| (values[c] - mean[c]) / spread[c]));
         }
-        Self { mean, spread, kept, data }
+        Ok(Self { mean, spread, kept, data })
     }
 
     /// Intercept and slopes on the columns as they came, from those on the standardised ones.
@@ -66,6 +66,11 @@ fn moments(rows: &Rows<'_>) -> (Vec<f64>, Vec<f64>) {
     (mean, spread)
 }
 
+/// A spread that is no more than what rounding leaves.
+fn constant(mean: f64, spread: f64) -> bool {
+    spread <= 1e-12 * mean.abs()
+}
+
 /// The correlation matrix; a constant column correlates with nothing, itself included.
 fn correlations(rows: &Rows<'_>, mean: &[f64], spread: &[f64]) -> Vec<f64> {
     let p = mean.len();
@@ -82,8 +87,8 @@ fn correlations(rows: &Rows<'_>, mean: &[f64], spread: &[f64]) -> Vec<f64> {
     for i in 0..p {
         for j in 0..=i {
             let scale = total * spread[i] * spread[j];
-            let constant = spread[i] <= 1e-12 * mean[i].abs() || spread[j] <= 1e-12 * mean[j].abs();
-            matrix[i * p + j] = if constant || scale <= 0.0 { 0.0 } else { matrix[i * p + j] / scale };
+            let constant = constant(mean[i], spread[i]) || constant(mean[j], spread[j]);
+            matrix[i * p + j] = if constant { 0.0 } else { matrix[i * p + j] / scale };
             matrix[j * p + i] = matrix[i * p + j];
         }
     }

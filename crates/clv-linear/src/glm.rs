@@ -188,7 +188,7 @@ impl Regress for Glm {
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<GlmModel>, Error> {
         self.expect_target(rows)?;
-        let columns = Standardised::of(rows, self.penalty == 0.0);
+        let columns = Standardised::of(rows, self.penalty == 0.0)?;
         let total: f64 = (0..rows.len()).map(|r| rows.weight(r)).sum();
         let mean = rows.target().iter().enumerate().map(|(r, y)| rows.weight(r) * y).sum::<f64>() / total;
         let start = self.family.link(mean);

@@ -124,7 +124,7 @@ impl Regress for LinearRegression {
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<Line>, Error> {
         cx.check()?;
-        let columns = Standardised::of(rows, true);
+        let columns = Standardised::of(rows, true)?;
         solve(rows, &columns, |records, targets| {
             let fitted = linfa_linear::LinearRegression::new()
                 .with_intercept(false)
@@ -145,7 +145,7 @@ impl Regress for ElasticNet {
         const TOLERANCE: f64 = 1e-12;
 
         cx.check()?;
-        let columns = Standardised::of(rows, false);
+        let columns = Standardised::of(rows, false)?;
         solve(rows, &columns, |records, targets| {
             if self.l1_ratio == 0.0 {
                 // Ridge has its solution in closed form, and linfa's duality gap never closes on it.

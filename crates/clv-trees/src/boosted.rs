@@ -1,13 +1,17 @@
 //! Gradient boosting.
 
+use std::num::NonZeroUsize;
+
 use clv_core::learn::{Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
 use clv_core::{Context, Error, setting};
-use hessboost::config::{Monotone, TrainingParams};
-use hessboost::objective::{Objective, PseudoHuber, RegLoss, Tweedie};
+use hessboost::config::{Monotone, TrainingParams, TrainingParamsBuilder};
+use hessboost::data::FeatureType;
+use hessboost::objective::{Objective, PseudoHuber, Quantiles, RegLoss, Tweedie};
+use hessboost::prelude::{BoostedModel, ModelFormat};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Ensemble, backend, grow};
+use crate::engine::{Ensemble, Growth, NAME, backend, grow};
 
 /// What boosting brings down, and so what its forecast is of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +31,8 @@ pub enum Loss {
     Tweedie(f64),
     /// Log loss of targets 0 and 1: the probability of 1.
     Logistic,
+    /// The pinball loss: the quantile of this level, such as .9.
+    Quantile(f64),
 }
 
 /// A direction in which a forecast may go as a column grows.
@@ -49,6 +55,10 @@ pub enum Direction {
 /// | `min_leaf` | 20 | customers (by weight of curvature) that a leaf must hold |
 /// | `sample` | 1 | share of rows each tree sees |
 /// | `monotone` | none | columns in which the forecast may only go one way |
+/// | `category` | none | columns whose numbers are names: split into sets, not at a threshold |
+///
+/// NaN stands for what is missing ([`Rows::with_missing`]): each split learns to which side it belongs.
+/// A category that was not among the rows learned from goes where the rest goes.
 ///
 /// Means on a logarithmic scale (Poisson, gamma, Tweedie) come out low in total after few steps: 6 to 9%
 /// on zero-inflated data. What is learned is multiplied so that it adds up to the target over the rows
@@ -77,6 +87,7 @@ pub struct BoostedTrees {
     min_leaf: f64,
     sample: f64,
     monotone: Vec<(String, Direction)>,
+    categories: Vec<String>,
 }
 
 impl Default for BoostedTrees {
@@ -89,6 +100,7 @@ impl Default for BoostedTrees {
             min_leaf: 20.0,
             sample: 1.0,
             monotone: Vec::new(),
+            categories: Vec::new(),
         }
     }
 }
@@ -147,6 +159,89 @@ impl BoostedTrees {
         self
     }
 
+    /// A column whose numbers (whole, from 0) are names, such as
+    /// [`Encoding::Ordinal`](clv_core::transform::Encoding::Ordinal) gives.
+    pub fn category(mut self, column: &str) -> Self {
+        self.categories.push(column.to_owned());
+        self
+    }
+
+    /// Learns, and stops when the error of the `watched` rows has not come down for `patience` trees;
+    /// what grew after the best is cut off. Let the watched rows be of a later time than those learned
+    /// from (see [`Training::labelled`](clv_core::Training::labelled)), as those of the same time say
+    /// nothing of how what was learned wears off.
+    ///
+    /// # Errors
+    ///
+    /// As [`Regress::regress`], of either rows.
+    pub fn regress_watching(
+        &self,
+        rows: &Rows<'_>,
+        watched: &Rows<'_>,
+        patience: NonZeroUsize,
+        cx: &Context<'_>,
+    ) -> Result<Learned<BoostedTreesModel>, Error> {
+        self.objective(watched)?;
+        self.learn(rows, Growth { watched: Some((watched, patience)), ..Growth::default() }, cx)
+    }
+
+    /// Grows a model on from where it stands, by this many trees more, on new rows: a warm start. The
+    /// loss must be the model's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Regress::regress`]; [`Error::Backend`] if the model had another loss or other columns.
+    pub fn regress_on_from(
+        &self,
+        model: &BoostedTreesModel,
+        rows: &Rows<'_>,
+        cx: &Context<'_>,
+    ) -> Result<Learned<BoostedTreesModel>, Error> {
+        self.learn(rows, Growth { from: Some(&model.trees), ..Growth::default() }, cx)
+    }
+
+    fn learn(
+        &self,
+        rows: &Rows<'_>,
+        growth: Growth<'_>,
+        cx: &Context<'_>,
+    ) -> Result<Learned<BoostedTreesModel>, Error> {
+        let params = self.params(rows)?.objective(self.objective(rows)?);
+        let growth = Growth { rounds: self.trees, kinds: self.kinds(rows)?, ..growth };
+        let trees = grow(params, rows, &growth, cx)?;
+        let mut model = BoostedTreesModel { trees, factor: 1.0 };
+        if matches!(self.loss, Loss::Poisson | Loss::Gamma | Loss::Tweedie(_)) {
+            model.factor = adding_up(&model, rows)?;
+        }
+        Ok(Learned::new(model))
+    }
+
+    /// All of the engine's parameters but the objective.
+    pub(crate) fn params(&self, rows: &Rows<'_>) -> Result<TrainingParamsBuilder, Error> {
+        Ok(TrainingParams::builder()
+            .eta(self.learning_rate)
+            .max_depth(self.depth)
+            .min_child_weight(self.min_leaf)
+            .subsample(self.sample)
+            .monotone_constraints(self.directions(rows)?))
+    }
+
+    /// How to grow without a loss of its own.
+    pub(crate) fn growth(&self, rows: &Rows<'_>) -> Result<Growth<'static>, Error> {
+        Ok(Growth { rounds: self.trees, kinds: self.kinds(rows)?, ..Growth::default() })
+    }
+
+    fn kinds(&self, rows: &Rows<'_>) -> Result<Vec<FeatureType>, Error> {
+        if self.categories.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut kinds = vec![FeatureType::Numerical; rows.features().names().len()];
+        for name in &self.categories {
+            kinds[column_of(rows, name)?] = FeatureType::Categorical;
+        }
+        Ok(kinds)
+    }
+
     fn objective(&self, rows: &Rows<'_>) -> Result<Objective, Error> {
         let positive = |strictly| rows.expect_positive(strictly);
         Ok(match self.loss {
@@ -169,6 +264,7 @@ impl BoostedTrees {
                 rows.expect_yes_or_no()?;
                 Objective::BinaryLogistic(RegLoss::default())
             }
+            Loss::Quantile(level) => Objective::Quantile(Quantiles::new([level]).map_err(backend)?),
         })
     }
 
@@ -178,9 +274,7 @@ impl BoostedTrees {
         }
         let mut all = vec![Monotone::None; rows.features().names().len()];
         for (name, direction) in &self.monotone {
-            let missing = || Error::MissingColumn { model: "boosted trees", column: name.clone() };
-            let column = rows.features().position(name).ok_or_else(missing)?;
-            all[column] = match direction {
+            all[column_of(rows, name)?] = match direction {
                 Direction::Up => Monotone::Increasing,
                 Direction::Down => Monotone::Decreasing,
             };
@@ -193,24 +287,17 @@ impl Regress for BoostedTrees {
     type Model = BoostedTreesModel;
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<BoostedTreesModel>, Error> {
-        let params = TrainingParams::builder()
-            .objective(self.objective(rows)?)
-            .eta(self.learning_rate)
-            .max_depth(self.depth)
-            .min_child_weight(self.min_leaf)
-            .subsample(self.sample)
-            .monotone_constraints(self.directions(rows)?);
-        let trees = grow(params, rows, self.trees, cx)?;
-        let mut model = BoostedTreesModel { trees, factor: 1.0 };
-        if matches!(self.loss, Loss::Poisson | Loss::Gamma | Loss::Tweedie(_)) {
-            model.factor = adding_up(&model, rows)?;
-        }
-        Ok(Learned::new(model))
+        self.learn(rows, Growth::default(), cx)
     }
 }
 
+fn column_of(rows: &Rows<'_>, name: &str) -> Result<usize, Error> {
+    let missing = || Error::MissingColumn { model: "boosted trees", column: name.to_owned() };
+    rows.features().position(name).ok_or_else(missing)
+}
+
 /// What makes the forecasts of the rows learned from add up to their target.
-fn adding_up(model: &BoostedTreesModel, rows: &Rows<'_>) -> Result<f64, Error> {
+pub(crate) fn adding_up(model: &impl Regression, rows: &Rows<'_>) -> Result<f64, Error> {
     let (mut actual, mut forecast, mut scratch) = (0.0, 0.0, Vec::new());
     for (row, y) in rows.target().iter().enumerate() {
         actual += rows.weight(row) * y;
@@ -246,6 +333,63 @@ impl BoostedTreesModel {
     /// Each column's share of what the splits gained.
     pub fn importance(&self) -> Vec<f64> {
         self.trees.importance()
+    }
+
+    /// Number of trees.
+    pub fn trees(&self) -> usize {
+        self.trees.0.num_boost_rounds()
+    }
+
+    /// The model as it was after so many trees: smaller and faster, and the error it costs is to be
+    /// measured on rows it has not seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless there are at least as many trees, and one.
+    pub fn first(&self, trees: usize) -> Result<Self, Error> {
+        if trees == 0 || trees > self.trees() {
+            let allowed = "from 1 to the number of trees that there are";
+            return Err(Error::Setting { name: "trees", given: trees as f64, allowed });
+        }
+        let trees = self.trees.0.slice(..trees, 1).map(Ensemble).map_err(backend)?;
+        Ok(Self { trees, factor: self.factor })
+    }
+
+    /// The model with leaves rounded to so many steps between the least and the greatest of all, and
+    /// thresholds to as many steps of their column, so that it packs into fewer bytes
+    /// ([`BoostedTreesModel::to_bytes`]). Directions are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless there are at least 2 steps; [`Error::Backend`].
+    pub fn quantised(&self, steps: usize) -> Result<Self, Error> {
+        if steps < 2 {
+            return Err(Error::Setting { name: "steps", given: steps as f64, allowed: "at least 2" });
+        }
+        Ok(Self { trees: self.trees.quantised(steps)?, factor: self.factor })
+    }
+
+    /// The model in few bytes, compressed and with a checksum; saved as JSON it takes many times as much.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = self.factor.to_le_bytes().to_vec();
+        bytes.extend(self.trees.0.encode(ModelFormat::Binary).map_err(backend)?);
+        Ok(bytes)
+    }
+
+    /// From what [`BoostedTreesModel::to_bytes`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] for other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let cut = || Error::Backend { model: NAME, source: "packed trees cut short".into() };
+        let (factor, trees) = bytes.split_first_chunk().ok_or_else(cut)?;
+        let trees = BoostedModel::decode(trees, ModelFormat::Binary).map(Ensemble).map_err(backend)?;
+        Ok(Self { trees, factor: f64::from_le_bytes(*factor) })
     }
 }
 
@@ -309,6 +453,99 @@ mod tests {
         }
         let error = BoostedTrees::new().monotone("visit", Direction::Up).regress(&rows, &Context::default());
         assert!(error.unwrap_err().to_string().contains("visit"));
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_a_name_find_their_side() {
+        let value = |kind: f64| [4.0, 1.0, 9.0, 1.0][kind as usize];
+        let x = |i: u32| [f64::from(i % 4), if i.is_multiple_of(5) { f64::NAN } else { f64::from(i % 3) }];
+        let y: Vec<f64> = (0..800).map(|i| value(x(i)[0]) + 20.0 * f64::from(x(i)[1].is_nan())).collect();
+        let columns =
+            FeatureMatrix::new(vec!["kind".into(), "age".into()], (0..800).flat_map(x).collect()).unwrap();
+        assert!(Rows::new(&columns, &y).unwrap_err().to_string().contains("age"));
+        let rows = Rows::with_missing(&columns, &y).unwrap();
+        let learned = |settings: BoostedTrees| {
+            let model = settings.trees(300).regress(&rows, &Context::default()).unwrap().model;
+            move |row: [f64; 2]| model.at(&row, &mut Vec::new()).unwrap()
+        };
+        let named = learned(BoostedTrees::new().depth(2).category("kind"));
+        for kind in [0.0, 1.0, 2.0, 3.0] {
+            let (missing, known) = (named([kind, f64::NAN]), named([kind, 1.0]));
+            assert!((missing - value(kind) - 20.0).abs() < 0.2, "{kind} {missing}");
+            assert!((known - value(kind)).abs() < 0.2, "{kind} {known}");
+        }
+        assert!(named([77.0, 1.0]).is_finite());
+        // One question tells the odd ones from the even, which no threshold does.
+        let one = learned(BoostedTrees::new().depth(1).category("kind").trees(1));
+        assert_eq!(one([1.0, 1.0]), one([3.0, 1.0]));
+        let error = BoostedTrees::new().category("colour").regress(&rows, &Context::default()).unwrap_err();
+        assert!(error.to_string().contains("colour"));
+    }
+
+    #[test]
+    fn growth_stops_where_later_rows_get_worse_and_goes_on_where_it_is_told() {
+        let (columns, target) = data();
+        // What the later rows no longer bear out.
+        let noise: Vec<f64> =
+            target.iter().enumerate().map(|(i, y)| y + f64::from((i * 7919 % 13) as u32)).collect();
+        let rows = Rows::new(&columns, &noise).unwrap();
+        let watched = Rows::new(&columns, &target).unwrap();
+        let patience = NonZeroUsize::new(10).unwrap();
+        let settings = BoostedTrees::new().depth(6).min_leaf(1.0).unwrap().trees(400);
+        let cx = Context::default();
+        let stopped = settings.regress_watching(&rows, &watched, patience, &cx).unwrap().model;
+        let full = settings.regress(&rows, &cx).unwrap().model;
+        assert!(stopped.trees() < 300 && full.trees() == 400, "{}", stopped.trees());
+        let error = |model: &BoostedTreesModel| {
+            let found = model.predict(&columns).unwrap();
+            found.iter().zip(&target).map(|(f, y)| (f - y).powi(2)).sum::<f64>()
+        };
+        assert!(error(&stopped) < error(&full));
+        assert_eq!(
+            full.first(stopped.trees()).unwrap().predict(&columns).unwrap(),
+            stopped.predict(&columns).unwrap()
+        );
+        // A hundred trees and a hundred more are two hundred.
+        let half = settings.clone().trees(100).regress(&rows, &cx).unwrap().model;
+        let more = settings.clone().trees(100).regress_on_from(&half, &rows, &cx).unwrap().model;
+        let whole = settings.trees(200).regress(&rows, &cx).unwrap().model;
+        assert_eq!(more.predict(&columns).unwrap(), whole.predict(&columns).unwrap());
+        assert!(full.first(401).is_err() && full.first(0).is_err());
+    }
+
+    #[test]
+    fn a_quantised_model_is_smaller_near_and_keeps_its_direction() {
+        let (columns, target) = data();
+        let rows = Rows::new(&columns, &target).unwrap();
+        let settings = BoostedTrees::new().loss(Loss::Poisson).monotone("visits", Direction::Up);
+        let model = settings.regress(&rows, &Context::default()).unwrap().model;
+        let rounded = model.quantised(64).unwrap();
+        let (whole, small) = (model.to_bytes().unwrap(), rounded.to_bytes().unwrap());
+        assert!(small.len() < whole.len(), "{} {}", small.len(), whole.len());
+        let back = BoostedTreesModel::from_bytes(&small).unwrap();
+        let (exact, near) = (model.predict(&columns).unwrap(), back.predict(&columns).unwrap());
+        assert_eq!(near, rounded.predict(&columns).unwrap());
+        let apart = exact.iter().zip(&near).map(|(a, b)| (a - b).abs()).sum::<f64>();
+        assert!(apart > 0.0 && apart < 0.05 * exact.iter().sum::<f64>(), "{apart}");
+        let path: Vec<f64> =
+            (0..101).map(|v| back.at(&[f64::from(v), 40.0], &mut Vec::new()).unwrap()).collect();
+        assert!(path.windows(2).all(|p| p[0] <= p[1]), "{path:?}");
+        assert!(model.quantised(1).is_err() && BoostedTreesModel::from_bytes(&small[..20]).is_err());
+    }
+
+    #[test]
+    fn a_quantile_has_its_share_below() {
+        let (columns, _) = data();
+        let target: Vec<f64> = (0..600).map(|i| f64::from(i * 7919 % 101)).collect();
+        let rows = Rows::new(&columns, &target).unwrap();
+        for level in [0.1, 0.9] {
+            let settings = BoostedTrees::new().loss(Loss::Quantile(level)).depth(1);
+            let found =
+                settings.regress(&rows, &Context::default()).unwrap().model.predict(&columns).unwrap();
+            let below = found.iter().zip(&target).filter(|(f, y)| y <= f).count() as f64 / 600.0;
+            assert!((below - level).abs() < 0.05, "{level} {below}");
+        }
+        assert!(BoostedTrees::new().loss(Loss::Quantile(1.5)).regress(&rows, &Context::default()).is_err());
     }
 
     #[test]

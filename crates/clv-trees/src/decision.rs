@@ -9,7 +9,7 @@ use hessboost::config::TrainingParams;
 use hessboost::objective::{Objective, RegLoss};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::grow;
+use crate::engine::{Growth, grow};
 
 /// Settings of a regression tree (Breiman, Friedman, Olshen and Stone 1984): each leaf forecasts the
 /// mean of its rows. With a target of 0 and 1 that is the share of 1.
@@ -93,13 +93,15 @@ impl Regress for DecisionTree {
     type Model = TreeModel;
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<TreeModel>, Error> {
+        // A rule that sends the unknown one way or the other would not be read off its text.
+        rows.expect_complete()?;
         let params = TrainingParams::builder()
             .objective(Objective::SquaredError(RegLoss::default()))
             .eta(1.0)
             .lambda(0.0)
             .max_depth(self.depth)
             .min_child_weight(self.min_leaf);
-        let grown = grow(params, rows, 1, cx)?;
+        let grown = grow(params, rows, &Growth { rounds: 1, ..Growth::default() }, cx)?;
         let nodes = grown.0.trees().first().map(|tree| tree.nodes().to_vec()).unwrap_or_default();
         let mut model = TreeModel { columns: rows.features().names().to_vec(), nodes: Vec::new() };
         for node in &nodes {

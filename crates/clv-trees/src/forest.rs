@@ -7,7 +7,7 @@ use hessboost::config::TrainingParams;
 use hessboost::objective::{Objective, RegLoss};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Ensemble, grow};
+use crate::engine::{Ensemble, Growth, grow};
 
 /// Settings of a random forest (Breiman 2001): the mean of deep trees, each grown on its own sample of
 /// rows and asked at each split about its own choice of columns.
@@ -98,7 +98,9 @@ impl Regress for RandomForest {
             .min_child_weight(self.min_leaf)
             .subsample(self.sample)
             .colsample_bynode(self.columns);
-        Ok(Learned::new(ForestModel { trees: grow(params, rows, 1, cx)? }))
+        Ok(Learned::new(ForestModel {
+            trees: grow(params, rows, &Growth { rounds: 1, ..Growth::default() }, cx)?,
+        }))
     }
 }
 

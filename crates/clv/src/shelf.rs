@@ -50,6 +50,8 @@ pub const VALUE_MODELS: &[&str] = &[
     "boosted-trees",
     #[cfg(feature = "trees")]
     "boosted-tweedie",
+    #[cfg(feature = "trees")]
+    "boosted-ziln",
     #[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
     "stack",
 ];
@@ -105,6 +107,8 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
             let loss = clv_trees::Loss::Tweedie(POWER);
             Box::new(Erased(clv_trees::BoostedTrees::new().loss(loss).over(horizon)))
         }
+        #[cfg(feature = "trees")]
+        "boosted-ziln" => Box::new(Erased(clv_trees::BoostedZiln::default().over(horizon))),
         // Of purchases alone; `with_spend` stacks value too.
         #[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
         "stack" => Box::new(Erased(Stack::of(&STACKED, settings, horizon)?)),
@@ -114,7 +118,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
                 given: name.to_owned(),
                 allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, \
                           gamma-gamma, linear, tweedie-glm, hurdle, \
-                          random-forest, boosted-trees, boosted-tweedie, stack (as far as their features are on)",
+                          random-forest, boosted-trees, boosted-tweedie, boosted-ziln, stack (as far as their features are on)",
             });
         }
     })

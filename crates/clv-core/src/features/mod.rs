@@ -180,9 +180,21 @@ impl FeatureMatrix {
     ///
     /// [`Error::Cell`].
     pub fn expect_finite(&self) -> Result<()> {
-        let Some(at) = self.data.iter().position(|v| !v.is_finite()) else { return Ok(()) };
+        self.expect(f64::is_finite, "finite numbers; fill in what is missing first")
+    }
+
+    /// Refuses what is infinite, though NaN may stand for what is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cell`].
+    pub fn expect_no_infinity(&self) -> Result<()> {
+        self.expect(|v| !v.is_infinite(), "finite numbers, or NaN for what is missing")
+    }
+
+    fn expect(&self, fits: impl Fn(f64) -> bool, allowed: &'static str) -> Result<()> {
+        let Some(at) = self.data.iter().position(|v| !fits(*v)) else { return Ok(()) };
         let (row, column) = (at / self.names.len(), self.names[at % self.names.len()].clone());
-        let allowed = "finite numbers; fill in what is missing first";
         Err(Error::Cell { row, column, given: self.data[at], allowed })
     }
 

@@ -11,6 +11,11 @@
 //!              Training ─► OverHorizon ─┴─► LearnedTotals: Predict
 //! ```
 
+mod bagged;
+mod calibrate;
+mod classes;
+mod conformal;
+mod folds;
 mod mean;
 mod over_horizon;
 mod split;
@@ -25,6 +30,11 @@ use crate::features::FeatureMatrix;
 use crate::model::{Context, Kind, Warning};
 use crate::units::Span;
 
+pub use bagged::{Bagged, BaggedModel};
+pub use calibrate::{Calibrated, CalibratedModel, Calibration, Costs, Method};
+pub use classes::{ClassModel, OneVsRest};
+pub use conformal::{Bands, Conformal, Distributed, Distribution, QuantileBands, ScaledBands};
+pub use folds::{Chosen, folds, out_of_fold};
 pub use mean::{Mean, MeanModel};
 pub use over_horizon::{LearnedTotals, OverHorizon, register};
 pub use split::holdout;
@@ -57,6 +67,11 @@ impl<'a> Rows<'a> {
     /// [`Error::Cell`] for a value that is not finite: fill in what is missing first
     /// ([`crate::transform::Encoder`]).
     pub fn new(features: &'a FeatureMatrix, target: &'a [f64]) -> Result<Self> {
+        features.expect_finite()?;
+        Self::of(features, target)
+    }
+
+    fn of(features: &'a FeatureMatrix, target: &'a [f64]) -> Result<Self> {
         let rows = features.rows();
         if rows == 0 {
             return Err(Error::TooLittleData { model: "a learner", needs: "at least one row", found: 0 });
@@ -64,12 +79,31 @@ impl<'a> Rows<'a> {
         if target.len() != rows {
             return Err(Error::Length { column: "target", given: target.len(), expected: rows });
         }
-        features.expect_finite()?;
         if let Some(row) = target.iter().position(|v| !v.is_finite()) {
             let (column, allowed) = ("target".to_owned(), "finite numbers; fill in what is missing first");
             return Err(Error::Cell { row, column, given: target[row], allowed });
         }
         Ok(Self { features, target, weights: None })
+    }
+
+    /// Rows in which some values are missing, as NaN. Trees learn on which side they belong; other
+    /// learners refuse them ([`Rows::expect_complete`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Rows::new`], though NaN may be among the columns.
+    pub fn with_missing(features: &'a FeatureMatrix, target: &'a [f64]) -> Result<Self> {
+        features.expect_no_infinity()?;
+        Self::of(features, target)
+    }
+
+    /// Refuses missing values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cell`] naming the first.
+    pub fn expect_complete(&self) -> Result<()> {
+        self.features.expect_finite()
     }
 
     /// Rows that count as often as their weights say.
@@ -135,7 +169,7 @@ impl<'a> Rows<'a> {
     where
         'a: 'b,
     {
-        Ok(Rows { weights: self.weights, ..Rows::new(self.features, target)? })
+        Ok(Rows { weights: self.weights, ..Rows::of(self.features, target)? })
     }
 
     /// Refuses targets other than 0 and 1.

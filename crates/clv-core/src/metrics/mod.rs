@@ -87,20 +87,20 @@ impl<'a> Pairs<'a> {
         self.actual.is_empty()
     }
 
-    fn weight(&self, row: usize) -> f64 {
+    pub(crate) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |w| w[row])
     }
 
     /// `(actual, forecast, weight)` row by row.
-    fn rows(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
         (0..self.len()).map(|i| (self.actual[i], self.forecast[i], self.weight(i)))
     }
 
-    fn total_weight(&self) -> f64 {
+    pub(crate) fn total_weight(&self) -> f64 {
         self.rows().map(|r| r.2).sum()
     }
 
-    fn mean(&self, f: impl Fn(f64, f64) -> f64) -> f64 {
+    pub(crate) fn mean(&self, f: impl Fn(f64, f64) -> f64) -> f64 {
         self.rows().map(|(y, p, w)| w * f(y, p)).sum::<f64>() / self.total_weight()
     }
 }

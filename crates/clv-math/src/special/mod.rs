@@ -19,6 +19,7 @@ mod hypergeometric;
 mod incomplete_beta;
 mod incomplete_gamma;
 mod kummer;
+mod normal;
 
 pub use beta::ln_beta;
 pub use gamma::{digamma, ln_gamma, ln_rising, trigamma};
@@ -26,6 +27,7 @@ pub use hypergeometric::{beta_power_mean, beta_power_means, ln_hyp2f1};
 pub use incomplete_beta::{beta_inc, beta_inc_inverse};
 pub use incomplete_gamma::{gamma_p, gamma_q};
 pub use kummer::{ln_hyp1f1, ln_hyperu};
+pub use normal::{normal_cdf, normal_quantile};
 
 /// `ln(1 + u) − u` without cancellation for small `u`.
 pub(crate) fn ln_1p_minus(u: f64) -> f64 {
