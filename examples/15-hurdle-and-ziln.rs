@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some(value) = model.value_model() else { return Ok(()) };
     // Frequency, recency, age and mean spend, on the scale that was learned.
     let regular = [6.0, 40.0, 45.0, 30.0_f64].map(f64::ln_1p);
-    let (p, mu, sigma) = value.distribution(&regular)?;
+    let clv::linear::ZeroInflatedLognormal { p, mu, sigma } =
+        value.distribution(&regular, &mut Vec::new())?;
     println!(
         "six purchases of 30, the last five weeks ago: more than 0 with probability {p:.2}, then half of \
          them above {:.2} and a sixth above {:.2}",

@@ -96,6 +96,15 @@ pub struct Line {
 }
 
 impl Line {
+    /// Refuses numbers that are not finite, in the name of `model`.
+    pub(crate) fn new(intercept: f64, slopes: Vec<f64>, model: &'static str) -> Result<Self, Error> {
+        if intercept.is_finite() && slopes.iter().all(|s| s.is_finite()) {
+            Ok(Self { intercept, slopes })
+        } else {
+            Err(Error::NoEstimate { model, why: "the line did not come out finite" })
+        }
+    }
+
     /// The value where every column is 0.
     pub fn intercept(&self) -> f64 {
         self.intercept
@@ -218,11 +227,7 @@ fn solve(
         slopes
     };
     let (intercept, slopes) = columns.back(mean, &slopes);
-    if intercept.is_finite() && slopes.iter().all(|s| s.is_finite()) {
-        Ok(Learned { model: Line { intercept, slopes }, warnings })
-    } else {
-        Err(Error::NoEstimate { model: NAME, why: "least squares did not come out finite" })
-    }
+    Ok(Learned { model: Line::new(intercept, slopes, NAME)?, warnings })
 }
 
 fn backend(source: impl std::error::Error + Send + Sync + 'static) -> Error {

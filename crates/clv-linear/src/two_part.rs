@@ -1,8 +1,9 @@
 //! Two-part models of targets of which many are 0: whether, and how much.
 
-use clv_core::learn::{Learned, Regress, Regression, Rows};
+use clv_core::learn::{Chosen, Distribution, Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
-use clv_core::{Context, Error, FeatureMatrix, setting};
+use clv_core::{Context, Error, setting};
+use clv_math::ZeroInflatedLognormal;
 use serde::{Deserialize, Serialize};
 
 use crate::{Glm, GlmModel, Line, LinearRegression};
@@ -101,30 +102,9 @@ impl Whether {
 }
 
 /// The rows whose target is above 0.
-struct Above {
-    columns: FeatureMatrix,
-    target: Vec<f64>,
-    weights: Option<Vec<f64>>,
-}
-
-impl Above {
-    fn of(rows: &Rows<'_>) -> Result<Self, Error> {
-        let kept: Vec<usize> = (0..rows.len()).filter(|&r| rows.target()[r] > 0.0).collect();
-        let data = kept.iter().flat_map(|&r| rows.features().row(r)).copied().collect();
-        Ok(Self {
-            columns: FeatureMatrix::new(rows.features().names().to_vec(), data)?,
-            target: kept.iter().map(|&r| rows.target()[r]).collect(),
-            weights: rows.weights().map(|w| kept.iter().map(|&r| w[r]).collect()),
-        })
-    }
-
-    fn rows<'a>(&'a self, target: &'a [f64]) -> Result<Rows<'a>, Error> {
-        let rows = Rows::new(&self.columns, target)?;
-        match &self.weights {
-            Some(weights) => rows.weighted(weights),
-            None => Ok(rows),
-        }
-    }
+fn above(rows: &Rows<'_>) -> Result<Chosen, Error> {
+    let kept: Vec<usize> = (0..rows.len()).filter(|&r| rows.target()[r] > 0.0).collect();
+    Chosen::of(rows, &kept)
 }
 
 /// A fitted hurdle model.
@@ -139,8 +119,7 @@ impl Regress for Hurdle {
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<HurdleModel>, Error> {
         let whether = Whether::learn(rows, self.penalty, cx)?;
-        let above = Above::of(rows)?;
-        let how_much = Glm::gamma().penalty(self.penalty)?.regress(&above.rows(&above.target)?, cx)?;
+        let how_much = Glm::gamma().penalty(self.penalty)?.regress(&above(rows)?.rows()?, cx)?;
         let mut warnings = whether.warnings;
         warnings.extend(how_much.warnings);
         Ok(Learned { model: HurdleModel { whether: whether.model, how_much: how_much.model }, warnings })
@@ -169,15 +148,24 @@ pub struct ZilnModel {
 }
 
 impl ZilnModel {
-    /// `p`, `μ` and `σ` for a row: the probability of more than 0, and the logarithm's mean and standard
-    /// deviation where it is.
+    /// The distribution of a row.
     ///
     /// # Errors
     ///
     /// As [`Regression::at`].
-    pub fn distribution(&self, row: &[f64]) -> Result<(f64, f64, f64), Error> {
-        let mut scratch = Vec::new();
-        Ok((self.whether.at(row, &mut scratch)?, self.line.at(row, &mut scratch)?, self.sigma))
+    pub fn distribution(&self, row: &[f64], scratch: &mut Vec<f32>) -> Result<ZeroInflatedLognormal, Error> {
+        let (p, mu) = (self.whether.at(row, scratch)?, self.line.at(row, scratch)?);
+        Ok(ZeroInflatedLognormal { p, mu, sigma: self.sigma })
+    }
+}
+
+impl Distribution for ZilnModel {
+    fn cdf(&self, row: &[f64], y: f64, scratch: &mut Vec<f32>) -> Result<f64, Error> {
+        Ok(self.distribution(row, scratch)?.cdf(y))
+    }
+
+    fn quantile(&self, row: &[f64], level: f64, scratch: &mut Vec<f32>) -> Result<f64, Error> {
+        Ok(self.distribution(row, scratch)?.quantile(level))
     }
 }
 
@@ -186,11 +174,12 @@ impl Regress for Ziln {
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<ZilnModel>, Error> {
         let whether = Whether::learn(rows, self.penalty, cx)?;
-        let above = Above::of(rows)?;
-        let logs: Vec<f64> = above.target.iter().map(|y| y.ln()).collect();
-        let positive = above.rows(&logs)?;
+        let above = above(rows)?;
+        let above = above.rows()?;
+        let logs: Vec<f64> = above.target().iter().map(|y| y.ln()).collect();
+        let positive = above.with_target(&logs)?;
         let line = LinearRegression.regress(&positive, cx)?;
-        let fitted = line.model.predict(&above.columns)?;
+        let fitted = line.model.predict(above.features())?;
         let (mut squares, mut total) = (0.0, 0.0);
         for (row, (log, fit)) in logs.iter().zip(&fitted).enumerate() {
             squares += positive.weight(row) * (log - fit).powi(2);
@@ -212,14 +201,14 @@ impl Regression for ZilnModel {
     }
 
     fn at(&self, row: &[f64], scratch: &mut Vec<f32>) -> Result<f64, Error> {
-        let log = self.line.at(row, scratch)? + 0.5 * self.sigma * self.sigma;
-        Ok(self.whether.at(row, scratch)? * log.exp())
+        Ok(self.distribution(row, scratch)?.mean())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clv_core::FeatureMatrix;
 
     fn groups() -> (FeatureMatrix, Vec<f64>) {
         let columns = vec![0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
@@ -243,7 +232,7 @@ mod tests {
         let (columns, target) = groups();
         let ziln = Ziln::default().penalty(0.0).unwrap();
         let model = ziln.regress(&Rows::new(&columns, &target).unwrap(), &Context::default()).unwrap().model;
-        let (p, mu, sigma) = model.distribution(&[1.0]).unwrap();
+        let ZeroInflatedLognormal { p, mu, sigma } = model.distribution(&[1.0], &mut Vec::new()).unwrap();
         let logs = [2.0_f64, 6.0, 10.0].map(f64::ln);
         let mean = logs.iter().sum::<f64>() / 3.0;
         // The one row of the other group fits exactly, and counts in n.

@@ -5,7 +5,7 @@
 
 use clv_core::learn::{Regress, Regression, Rows};
 use clv_core::{Context, FeatureMatrix};
-use clv_linear::{ElasticNet, Glm, LinearRegression};
+use clv_linear::{ElasticNet, Glm, Kernel, LinearRegression, QuantileRegression, Svm};
 
 struct Data {
     columns: FeatureMatrix,
@@ -136,4 +136,64 @@ fn what_was_learned_survives_saving() {
     let saved = serde_json::to_string(&model).unwrap();
     let loaded: clv_linear::HurdleModel = serde_json::from_str(&saved).unwrap();
     assert_eq!(loaded.predict(&data.columns).unwrap(), model.predict(&data.columns).unwrap());
+}
+
+/// `SVR(C=1, epsilon=.1, gamma=1/3)` on targets of mean 0 and standard deviation 1, and
+/// `SVC(C=1, gamma=1/3).decision_function`, both after `StandardScaler`.
+#[test]
+fn support_vector_machines() {
+    let data = data();
+    let gaussian = Kernel::Gaussian { gamma: None };
+    for (what, svm, kernel, target, expected) in [
+        (
+            "gaussian regression",
+            Svm::regression(),
+            gaussian,
+            &data.amounts,
+            [1.7657813502632154, 5.23234910919799, 7.687529924947137, 3.3223514693883343, 9.678131457093238],
+        ),
+        (
+            "linear regression",
+            Svm::regression(),
+            Kernel::Linear,
+            &data.amounts,
+            [2.9110338079582263, 5.087748672260419, 7.205532883512062, 2.9310863328920185, 9.186543824668194],
+        ),
+        (
+            "gaussian margin",
+            Svm::classifier(),
+            gaussian,
+            &data.yes_or_no,
+            [
+                -1.3567521503191635,
+                -0.37011094056347216,
+                -0.8333710591210124,
+                -0.8463743215679856,
+                -0.71985899717415,
+            ],
+        ),
+        ("linear margin", Svm::classifier(), Kernel::Linear, &data.yes_or_no, [-1.0; 5]),
+    ] {
+        let rows = Rows::new(&data.columns, target).unwrap();
+        let model = svm.kernel(kernel).unwrap().regress(&rows, &Context::default()).unwrap().model;
+        for (row, expected) in [0, 1, 7, 50, 123].into_iter().zip(expected) {
+            let found = model.at(data.columns.row(row), &mut Vec::new()).unwrap();
+            assert!((found - expected).abs() < 1e-3 * (1.0 + expected.abs()), "{what}: {found} {expected}");
+        }
+    }
+}
+
+/// `QuantileRegressor(alpha=0, solver="highs")`: its loss, as several lines may have the least.
+#[test]
+fn quantile_regression() {
+    let data = data();
+    let rows = Rows::new(&data.columns, &data.amounts).unwrap();
+    for (level, expected) in [(0.1, 114.99443223443224), (0.5, 321.83333333333337), (0.9, 115.23333333333332)]
+    {
+        let line = QuantileRegression::new(level).unwrap().regress(&rows, &Context::default()).unwrap().model;
+        let found = line.predict(&data.columns).unwrap();
+        let loss = |(f, y): (&f64, &f64)| if y > f { level * (y - f) } else { (1.0 - level) * (f - y) };
+        let loss: f64 = found.iter().zip(&data.amounts).map(loss).sum();
+        assert!((loss / expected - 1.0).abs() < 1e-7, "{level}: {loss} {expected}");
+    }
 }

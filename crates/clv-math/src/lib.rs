@@ -11,13 +11,14 @@
 //!
 //! | module | what is in it |
 //! | :-- | :-- |
-//! | [`special`] | log-gamma, digamma, trigamma, log-beta, incomplete gamma and beta, log ₂F₁, log ₁F₁, log U |
+//! | [`special`] | log-gamma, digamma, trigamma, log-beta, incomplete gamma and beta, the normal, log ₂F₁, log ₁F₁, log U |
 //! | [`logspace`] | numbers kept as sign and logarithm; log-sum-exp |
 //! | [`quadrature`] | Gauss–Legendre rules; integrals of unimodal functions given by their logarithm |
 //! | [`transform`] | the maps between a bounded parameter and the real line, with derivatives |
 //! | [`minimise`] | trust-region Newton, L-BFGS, Nelder–Mead; each says why it stopped |
 //! | [`curvature`] | from the Hessian at an optimum to covariance, standard errors and flat directions |
 //! | [`linalg`] | Cholesky and symmetric eigenvalues for matrices of a dozen rows |
+//! | [`ZeroInflatedLognormal`] | a mass at 0, a lognormal above |
 //!
 //! What it does not do: large linear algebra, complex arguments, arbitrary precision. You probably
 //! want the `clv` crate, not this one.
@@ -29,3 +30,6 @@ pub mod minimise;
 pub mod quadrature;
 pub mod special;
 pub mod transform;
+mod ziln;
+
+pub use ziln::ZeroInflatedLognormal;

@@ -23,7 +23,10 @@ use clv_core::saved::Registry;
 pub use boosted::{BoostedTrees, BoostedTreesModel, Direction, Loss};
 pub use decision::{DecisionTree, TreeModel};
 pub use forest::{ForestModel, RandomForest};
-pub use ziln::{BoostedZiln, BoostedZilnModel, ZilnForecast};
+pub use ziln::{BoostedZiln, BoostedZilnModel};
+
+/// A mass at 0, a lognormal above.
+pub use clv_math::ZeroInflatedLognormal;
 
 /// Lets a registry load the models of this crate.
 pub fn register(registry: &mut Registry) {
