@@ -1,12 +1,14 @@
 //! How good was the forecast? Fit on the past, forecast the holdout, compare.
 
-use crate::cut::Split;
+use std::sync::Arc;
+
+use crate::cut::{Cut, Split};
 use crate::error::{Error, Result};
 use crate::log::TransactionLog;
 use crate::metrics::{Pairs, errors, ranking};
-use crate::model::{Ask, Context, Fit, FitReport, Predict, Progress, Training};
+use crate::model::{Ask, Context, Fit, FitReport, Fitted, Predict, Progress, Training};
 use crate::summary::Purchases;
-use crate::units::TimeUnit;
+use crate::units::{Span, TimeUnit};
 
 /// Settings of any model, under one roof.
 pub type BoxedFit = Box<dyn Fit<Model = Box<dyn Predict>>>;
@@ -16,7 +18,7 @@ pub type BoxedFit = Box<dyn Fit<Model = Box<dyn Predict>>>;
 pub struct Backtest {
     split: Split,
     unit: TimeUnit,
-    purchases: Purchases,
+    purchases: Arc<Purchases>,
     actual_purchases: Vec<f64>,
     actual_value: Option<Vec<f64>>,
 }
@@ -87,6 +89,21 @@ pub struct Outcome {
     pub mean_p_alive: Option<f64>,
 }
 
+/// What a model said of the holdout, one entry a customer of the training period.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Forecasted {
+    /// The story of the fit.
+    pub report: FitReport,
+    /// Purchases.
+    pub purchases: Vec<f64>,
+    /// Money, undiscounted, margin 1; nothing for a customer whose value the model leaves undefined, and
+    /// nothing at all if it does not say value.
+    pub value: Option<Vec<Option<f64>>>,
+    /// P(alive), if it has one.
+    pub p_alive: Option<Vec<f64>>,
+}
+
 impl Backtest {
     /// Splits a log.
     ///
@@ -94,7 +111,35 @@ impl Backtest {
     ///
     /// As [`Purchases::summary`].
     pub fn new(log: &TransactionLog, split: Split, unit: TimeUnit) -> Result<Self> {
-        let purchases = Purchases::of(log, split.train.grain())?;
+        Self::of(Arc::new(Purchases::of(log, split.train.grain())?), split, unit)
+    }
+
+    /// Splits whose holdouts of one length follow each other and the last of which ends at `end`, at most
+    /// `count` of them and as many as leave at least as long a past before the first; the newest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backtest::new`]; [`Error::TooLittleData`] if the log is shorter than two holdouts.
+    pub fn rolling(
+        log: &TransactionLog,
+        end: Cut,
+        horizon: Span,
+        count: usize,
+        unit: TimeUnit,
+    ) -> Result<Vec<Self>> {
+        let purchases = Arc::new(Purchases::of(log, end.grain())?);
+        let needs = "a log at least twice as long as the holdout";
+        let too_little = || Error::TooLittleData { model: "a backtest", needs, found: log.len() };
+        let (first, _) = log.span().ok_or_else(too_little)?;
+        let first = Cut::end_of(first, end.grain()).plus(horizon);
+        let splits = Split::rolling_origins(first, end, horizon, horizon)?;
+        if splits.is_empty() {
+            return Err(too_little());
+        }
+        splits.into_iter().rev().take(count).map(|split| Self::of(purchases.clone(), split, unit)).collect()
+    }
+
+    fn of(purchases: Arc<Purchases>, split: Split, unit: TimeUnit) -> Result<Self> {
         let training = Training::new(&purchases, split.train, unit)?;
         let rows = &training.summary().customer;
         let outcomes = rows.iter().map(|&c| purchases.between(c, &split.train, &split.holdout));
@@ -138,9 +183,39 @@ impl Backtest {
         settings: &dyn Fit<Model = Box<dyn Predict>>,
         cx: &Context<'_>,
     ) -> Result<Outcome> {
+        let Forecasted { report, purchases, value: said, p_alive } = self.forecast(settings, cx)?;
+        let mut value_undefined = 0;
+        let value = match (said, &self.actual_value) {
+            (Some(value), Some(actual)) => {
+                let (said, done): (Vec<f64>, Vec<f64>) =
+                    value.iter().zip(actual).filter_map(|(v, a)| v.map(|v| (v, *a))).unzip();
+                value_undefined = value.len() - said.len();
+                if said.is_empty() { None } else { Some(Scores::of(&done, &said)?) }
+            }
+            _ => None,
+        };
+        Ok(Outcome {
+            name: name.to_owned(),
+            report,
+            purchases: Scores::of(&self.actual_purchases, &purchases)?,
+            value,
+            value_undefined,
+            mean_p_alive: p_alive.map(|p| p.iter().sum::<f64>() / p.len() as f64),
+        })
+    }
+
+    /// Fits settings on the training period and forecasts the holdout.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backtest::run`].
+    pub fn forecast(
+        &self,
+        settings: &dyn Fit<Model = Box<dyn Predict>>,
+        cx: &Context<'_>,
+    ) -> Result<Forecasted> {
         let training = self.training()?;
-        let fitted = settings.fit(&training, cx)?;
-        let model = fitted.model;
+        let Fitted { model, report } = settings.fit(&training, cx)?;
         let features = training.features(model.needs())?;
         let mut who = training.summary().customers();
         if features.rows() > 0 {
@@ -152,24 +227,7 @@ impl Backtest {
             quantity: "purchases",
             hint: "",
         })?;
-        let mut value_undefined = 0;
-        let value = match (forecast.value, &self.actual_value) {
-            (Some(value), Some(actual)) => {
-                let (said, done): (Vec<f64>, Vec<f64>) =
-                    value.iter().zip(actual).filter_map(|(v, a)| v.map(|v| (v, *a))).unzip();
-                value_undefined = value.len() - said.len();
-                if said.is_empty() { None } else { Some(Scores::of(&done, &said)?) }
-            }
-            _ => None,
-        };
-        Ok(Outcome {
-            name: name.to_owned(),
-            report: fitted.report,
-            purchases: Scores::of(&self.actual_purchases, &purchases)?,
-            value,
-            value_undefined,
-            mean_p_alive: forecast.p_alive.map(|p| p.iter().sum::<f64>() / p.len() as f64),
-        })
+        Ok(Forecasted { report, purchases, value: forecast.value, p_alive: forecast.p_alive })
     }
 
     /// Runs a shelf of settings in order.

@@ -46,6 +46,7 @@
 //! | [`rfm`] | which quantile of recency, frequency and spend? |
 //! | [`backtest`] | how good was the forecast? |
 //! | [`metrics`] | how is "good" measured? |
+//! | [`tune`] | which settings forecast best? |
 //! | [`drift`] | have the customers changed since? |
 //! | [`stages`] | prospect, new, active, loyal or churned? |
 //! | [`cohorts`] | who came when, and who of them stays? |
@@ -55,7 +56,8 @@
 //! | [`conformance`] | does a model keep the promises of the seams? |
 //!
 //! What this crate does not do: read files (`clv-io`), fit models (`clv-btyd`, `clv-linear`,
-//! `clv-trees`), print, read the clock, or start threads.
+//! `clv-trees`), print, read the clock, or start threads beyond those that
+//! a caller's [`Context`] allows.
 
 pub mod attributes;
 pub mod backtest;
@@ -87,6 +89,7 @@ pub mod stages;
 pub mod sufficiency;
 pub mod summary;
 pub mod transform;
+pub mod tune;
 pub mod units;
 pub mod value;
 

@@ -52,6 +52,8 @@ pub const VALUE_MODELS: &[&str] = &[
     "boosted-tweedie",
     #[cfg(feature = "trees")]
     "boosted-ziln",
+    #[cfg(all(feature = "btyd", feature = "trees"))]
+    "informed-trees",
     #[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
     "stack",
 ];
@@ -109,6 +111,8 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         }
         #[cfg(feature = "trees")]
         "boosted-ziln" => Box::new(Erased(clv_trees::BoostedZiln::default().over(horizon))),
+        #[cfg(all(feature = "btyd", feature = "trees"))]
+        "informed-trees" => Box::new(Erased(informed_trees(settings, horizon))),
         // Of purchases alone; `with_spend` stacks value too.
         #[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
         "stack" => Box::new(Erased(Stack::of(&STACKED, settings, horizon)?)),
@@ -118,10 +122,20 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
                 given: name.to_owned(),
                 allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, \
                           gamma-gamma, linear, tweedie-glm, hurdle, \
-                          random-forest, boosted-trees, boosted-tweedie, boosted-ziln, stack (as far as their features are on)",
+                          random-forest, boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack (as far as their features are on)",
             });
         }
     })
+}
+
+/// Boosted trees that know what Pareto/NBD forecasts.
+#[cfg(all(feature = "btyd", feature = "trees"))]
+fn informed_trees(
+    shelf: fn(&str, Span) -> Result<BoxedFit, Error>,
+    horizon: Span,
+) -> clv_core::learn::Informed<clv_trees::BoostedTrees> {
+    let trees = clv_trees::BoostedTrees::new().loss(clv_trees::Loss::Tweedie(POWER));
+    clv_core::learn::Informed::new(trees, move |horizon| shelf("pareto-nbd", horizon), horizon)
 }
 
 /// Gamma-Gamma, or where it has nothing to learn from (one price for everything, nobody back) each
@@ -160,6 +174,8 @@ pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" => {
             Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
         }
+        #[cfg(feature = "trees")]
+        "informed-trees" => Box::new(Erased(informed_trees(with_spend, horizon))),
         #[cfg(all(feature = "linear", feature = "trees"))]
         "stack" => Box::new(Erased(Stack::of(&STACKED, with_spend, horizon)?)),
         _ => purchases,

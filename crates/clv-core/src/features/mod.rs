@@ -56,6 +56,12 @@ pub enum Feature {
     FirstWeekday,
     /// Share of the purchases that fall on a Saturday or Sunday.
     WeekendShare,
+    /// P(alive) as another model sees it; only within [`Informed`](crate::learn::Informed).
+    ForecastPAlive,
+    /// Purchases that another model forecasts; only within [`Informed`](crate::learn::Informed).
+    ForecastPurchases,
+    /// Value that another model forecasts; only within [`Informed`](crate::learn::Informed).
+    ForecastValue,
 }
 
 impl Feature {
@@ -104,6 +110,9 @@ impl Feature {
             Self::FirstMonth => "first_month".into(),
             Self::FirstWeekday => "first_weekday".into(),
             Self::WeekendShare => "weekend_share".into(),
+            Self::ForecastPAlive => "forecast_p_alive".into(),
+            Self::ForecastPurchases => "forecast_purchases".into(),
+            Self::ForecastValue => "forecast_value".into(),
         }
     }
 }
@@ -146,6 +155,19 @@ impl FeatureMatrix {
             }
         }
         Ok(Self { names, data })
+    }
+
+    /// Other rows of the same columns (or the first), in the memory of the ones before.
+    pub(crate) fn refill(
+        &mut self,
+        names: &[String],
+        fill: impl FnOnce(&mut Vec<f64>) -> Result<()>,
+    ) -> Result<()> {
+        if self.names != names {
+            self.names = names.to_vec();
+        }
+        self.data.clear();
+        fill(&mut self.data)
     }
 
     /// Column names.
@@ -209,6 +231,24 @@ impl FeatureMatrix {
         }
         let data = rows.iter().flat_map(|&row| self.row(row)).copied().collect();
         Ok(Self { names: self.names.clone(), data })
+    }
+
+    /// Takes on the rows of another matrix of the same columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingColumn`] if it has other columns, or the same in another order.
+    pub fn append(&mut self, more: &Self) -> Result<()> {
+        if let Some(column) = self.names.iter().zip(&more.names).find(|(a, b)| a != b).map(|(a, _)| a.clone())
+        {
+            return Err(Error::MissingColumn { model: "a feature matrix", column });
+        }
+        if self.names.len() != more.names.len() {
+            let (given, expected) = (more.names.len(), self.names.len());
+            return Err(Error::Length { column: "a row's columns", given, expected });
+        }
+        self.data.extend(&more.data);
+        Ok(())
     }
 
     /// The position of a column.

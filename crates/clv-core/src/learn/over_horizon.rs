@@ -1,7 +1,7 @@
 //! From a learner of rows to a model of customers.
 
 use super::{Regress, Regression, Rows};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::features::Feature;
 use crate::model::{
     Answers, Ask, Context, Customers, Fit, FitReport, Fitted, ForecastMut, Horizons, Kind, Plan, Predict,
@@ -17,6 +17,7 @@ use crate::units::{Span, TimeUnit};
 /// | :-- | :-- | :-- |
 /// | `horizon` | – | must be said: a learner answers for the horizon it learned |
 /// | `features` | the summary's columns | frequency, recency, age, and mean spend if there are amounts |
+/// | `origins` | 1 | more rows to learn from, of earlier times; the same customer then counts more than once |
 /// | `transform` | none | trees want none, and linear models scale by themselves; skewed columns may want `Step::Log` |
 ///
 /// It is trained as of one horizon before the cut, on what happened in between. If the past is too
@@ -35,13 +36,27 @@ pub struct OverHorizon<R> {
     learner: R,
     horizon: Span,
     features: Option<Vec<Feature>>,
+    origins: usize,
     steps: Vec<Step>,
 }
 
 impl<R: Regress> OverHorizon<R> {
     /// On the summary's columns.
     pub fn new(learner: R, horizon: Span) -> Self {
-        Self { learner, horizon, features: None, steps: Vec::new() }
+        Self { learner, horizon, features: None, origins: 1, steps: Vec::new() }
+    }
+
+    /// From so many origins: one window before the cut, and each half a window before the one after it,
+    /// as far as the past reaches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for none.
+    pub fn origins(self, origins: usize) -> Result<Self> {
+        if origins == 0 {
+            return Err(Error::Setting { name: "origins", given: 0.0, allowed: "at least 1" });
+        }
+        Ok(Self { origins, ..self })
     }
 
     /// On other columns.
@@ -63,7 +78,7 @@ impl<R: Regress> Fit for OverHorizon<R> {
         let summary = data.summary();
         let features = self.features.clone().unwrap_or_else(|| Feature::of_summary(summary.spend.is_some()));
         let plan = Plan::new(summary.unit, self.horizon, features)?;
-        let labelled = data.labelled(self.horizon, &plan.features)?;
+        let labelled = data.labelled_from(self.origins, self.horizon, &plan.features)?;
         let transforms = Transforms::fit(&self.steps, &labelled.features)?;
         let columns = transforms.apply(&labelled.features)?;
         let rows = Rows::new(&columns, &labelled.purchases)?;
@@ -102,6 +117,10 @@ pub struct LearnedTotals<M> {
 }
 
 impl<M: Regression> LearnedTotals<M> {
+    pub(super) fn of(plan: Plan, transforms: Transforms, scale: f64, purchases: M, value: Option<M>) -> Self {
+        Self { plan, transforms, scale, purchases, value }
+    }
+
     /// Names of the columns, in the learner's order.
     pub fn columns(&self) -> &[String] {
         self.plan.names()

@@ -1,6 +1,7 @@
 //! Forecasts, in columns that are present or absent.
 
 use super::ask::Answers;
+use crate::FeatureMatrix;
 use crate::cells::CellIndex;
 use crate::error::{Error, Result};
 
@@ -111,6 +112,8 @@ pub struct Scratch {
     pub summand: Vec<f64>,
     /// The same of values.
     pub summand_value: Vec<Option<f64>>,
+    /// Columns made of another model's forecasts.
+    pub features: FeatureMatrix,
     /// The members' own.
     pub inner: Option<Box<Self>>,
     /// One feature row in single precision.

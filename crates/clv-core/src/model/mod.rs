@@ -237,4 +237,5 @@ impl<F: Fit + ?Sized> Fit for Box<F> {
 pub(crate) fn register(registry: &mut Registry) {
     with_spend::register(registry);
     stack::register(registry);
+    crate::learn::register_informed(registry);
 }

@@ -1,5 +1,7 @@
 //! Several models at once, each weighted by what it was worth one window ago.
 
+use std::sync::Arc;
+
 use super::{
     Answers, Ask, Context, Customers, Fit, FitReport, Fitted, ForecastMut, Horizons, Kind, Predict, Scratch,
     Training, Warning,
@@ -28,11 +30,19 @@ const KIND: Kind = Kind { name: "stack", version: 1 };
 ///
 /// `settings` makes a member's settings from its name and a horizon; the facade's `clv::shelf::with_spend` is
 /// one. Buy-till-you-die models and learners may be mixed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Stack {
     members: Vec<String>,
-    settings: fn(&str, Span) -> Result<BoxedFit>,
+    settings: Arc<Settings>,
     horizon: Span,
+}
+
+type Settings = dyn Fn(&str, Span) -> Result<BoxedFit> + Send + Sync;
+
+impl std::fmt::Debug for Stack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stack").field("members", &self.members).finish_non_exhaustive()
+    }
 }
 
 impl Stack {
@@ -41,7 +51,12 @@ impl Stack {
     /// # Errors
     ///
     /// [`Error::Setting`] without members.
-    pub fn of(members: &[&str], settings: fn(&str, Span) -> Result<BoxedFit>, horizon: Span) -> Result<Self> {
+    pub fn of(
+        members: &[&str],
+        settings: impl Fn(&str, Span) -> Result<BoxedFit> + Send + Sync + 'static,
+        horizon: Span,
+    ) -> Result<Self> {
+        let settings = Arc::new(settings);
         if members.is_empty() {
             return Err(Error::Setting { name: "members", given: 0.0, allowed: "at least 1" });
         }
@@ -132,29 +147,58 @@ impl StackModel {
         }
     }
 
-    /// Adds up one column of the members' forecasts.
-    fn add_up(
+    /// Adds up one column of the members' forecasts, into `one` and from there into `column`.
+    fn add_up<T: Clone>(
         &self,
-        (who, ask, scratch): (&Customers<'_>, &Ask, &mut Scratch),
+        (who, ask, inner): (&Customers<'_>, &Ask, &mut Scratch),
         weights: &[f64],
-        column: &mut [f64],
-        of: impl Fn(&mut [f64]) -> ForecastMut<'_>,
+        (column, one): (&mut [T], &mut [T]),
+        of: impl Fn(&mut [T]) -> ForecastMut<'_>,
+        add: impl Fn(&mut T, f64, &T),
     ) -> Result<()> {
-        let mut one = std::mem::take(&mut scratch.summand);
-        let mut inner = scratch.inner.take().unwrap_or_default();
-        one.resize(column.len(), 0.0);
-        column.fill(0.0);
-        let mut done = Ok(());
-        for (member, weight) in self.members.iter().zip(weights) {
-            if *weight == 0.0 {
-                continue;
-            }
-            done = done.and_then(|()| member.predict_into(who, ask, &mut inner, &mut of(&mut one)));
-            column.iter_mut().zip(&one).for_each(|(sum, x)| *sum += weight * x);
+        for (member, weight) in self.members.iter().zip(weights).filter(|(_, weight)| **weight != 0.0) {
+            member.predict_into(who, ask, inner, &mut of(one))?;
+            column.iter_mut().zip(one.iter()).for_each(|(sum, x)| add(sum, *weight, x));
         }
-        scratch.inner = Some(inner);
-        scratch.summand = one;
-        done
+        Ok(())
+    }
+
+    fn fill(
+        &self,
+        (who, ask, inner): (&Customers<'_>, &Ask, &mut Scratch),
+        (one, one_value): (&mut Vec<f64>, &mut Vec<Option<f64>>),
+        out: &mut ForecastMut<'_>,
+    ) -> Result<()> {
+        fn purchases(one: &mut [f64]) -> ForecastMut<'_> {
+            ForecastMut { purchases: Some(one), ..ForecastMut::default() }
+        }
+        fn discounted(one: &mut [f64]) -> ForecastMut<'_> {
+            ForecastMut { discounted_purchases: Some(one), ..ForecastMut::default() }
+        }
+        fn value(one: &mut [Option<f64>]) -> ForecastMut<'_> {
+            ForecastMut { value: Some(one), ..ForecastMut::default() }
+        }
+        let add = |sum: &mut f64, weight: f64, x: &f64| *sum += weight * x;
+        if let Some(column) = &mut out.purchases {
+            one.resize(column.len(), 0.0);
+            column.fill(0.0);
+            self.add_up((who, ask, &mut *inner), &self.purchase_weights, (column, one), purchases, add)?;
+        }
+        if let Some(column) = &mut out.discounted_purchases {
+            one.resize(column.len(), 0.0);
+            column.fill(0.0);
+            self.add_up((who, ask, &mut *inner), &self.purchase_weights, (column, one), discounted, add)?;
+        }
+        if let (Some(column), Some(weights)) = (&mut out.value, &self.value_weights) {
+            one_value.resize(column.len(), None);
+            column.fill(Some(0.0));
+            // Undefined by one that has a say is undefined.
+            let add = |sum: &mut Option<f64>, weight: f64, x: &Option<f64>| {
+                *sum = sum.and_then(|sum| x.map(|x| sum + weight * x));
+            };
+            self.add_up((who, ask, inner), weights, (column, one_value), value, add)?;
+        }
+        Ok(())
     }
 }
 
@@ -186,36 +230,10 @@ impl Predict for StackModel {
         who.expect_unit(self.unit)?;
         answers.expect_horizon(KIND.name, ask.horizon())?;
         out.expect(KIND.name, &answers, who.len())?;
-        if let Some(column) = &mut out.purchases {
-            self.add_up((who, ask, scratch), &self.purchase_weights, column, |one| ForecastMut {
-                purchases: Some(one),
-                ..ForecastMut::default()
-            })?;
-        }
-        if let Some(column) = &mut out.discounted_purchases {
-            self.add_up((who, ask, scratch), &self.purchase_weights, column, |one| ForecastMut {
-                discounted_purchases: Some(one),
-                ..ForecastMut::default()
-            })?;
-        }
-        let (Some(column), Some(weights)) = (&mut out.value, &self.value_weights) else { return Ok(()) };
-        let mut one = std::mem::take(&mut scratch.summand_value);
         let mut inner = scratch.inner.take().unwrap_or_default();
-        one.resize(column.len(), None);
-        column.fill(Some(0.0));
-        let mut done = Ok(());
-        for (member, weight) in self.members.iter().zip(weights) {
-            if *weight == 0.0 {
-                continue;
-            }
-            let mut value = ForecastMut { value: Some(&mut one), ..ForecastMut::default() };
-            done = done.and_then(|()| member.predict_into(who, ask, &mut inner, &mut value));
-            // Undefined by one that has a say is undefined.
-            let pairs = column.iter_mut().zip(&one);
-            pairs.for_each(|(sum, x)| *sum = sum.and_then(|sum| x.map(|x| sum + weight * x)));
-        }
+        let Scratch { summand, summand_value, .. } = &mut *scratch;
+        let done = self.fill((who, ask, &mut inner), (summand, summand_value), out);
         scratch.inner = Some(inner);
-        scratch.summand_value = one;
         done
     }
 

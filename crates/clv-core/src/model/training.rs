@@ -124,6 +124,34 @@ impl<'a> Training<'a> {
         (bought, self.summary.spend.is_some().then_some(spent))
     }
 
+    /// As [`Training::labelled`], with the rows of further origins, each half a window before the one after
+    /// it, as long as a whole window of past lies before them. [`Labelled::summary`] is that of the
+    /// latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Training::labelled`].
+    pub fn labelled_from(&self, origins: usize, horizon: Span, plan: &[Feature]) -> Result<Labelled> {
+        let mut all = self.labelled(horizon, plan)?;
+        let half = Span::days((all.window.in_days() / 2.0).ceil())?;
+        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| self.summary.cut.last());
+        let mut cut = self.summary.cut;
+        for _ in 1..origins {
+            cut = cut.minus(half);
+            let Some(purchases) = self.purchases else { break };
+            if cut.last().days_since(start) < 2.0 * all.window.in_days() {
+                break;
+            }
+            let earlier = Training::new(purchases, cut, self.summary.unit)?.labelled(all.window, plan)?;
+            all.features.append(&earlier.features)?;
+            all.purchases.extend(earlier.purchases);
+            if let (Some(value), Some(more)) = (&mut all.value, earlier.value) {
+                value.extend(more);
+            }
+        }
+        Ok(all)
+    }
+
     /// Histories and features as of an origin one window before the cut, labelled with what followed.
     ///
     /// The window is the horizon if the past holds two of them, otherwise half the past; see
