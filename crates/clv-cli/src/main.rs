@@ -38,6 +38,8 @@ enum Verb {
     Summarize(verbs::summarize::Args),
     /// Fit a model and write it.
     Fit(verbs::fit::Args),
+    /// Find the model that forecasts best, and write it with a card that says how good it is.
+    Auto(verbs::auto::Args),
     /// Forecast purchases, spend and value with a fitted model.
     Predict(verbs::predict::Args),
     /// Fit models on the past and score their forecasts on a holdout.
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Verb::Cohorts(args) => verbs::cohorts::run(&args),
         Verb::Value(args) => verbs::value::run(&args),
         Verb::Summarize(args) => verbs::summarize::run(&args),
+        Verb::Auto(args) => verbs::auto::run(&args),
         Verb::Fit(args) => verbs::fit::run(&args),
         Verb::Predict(args) => verbs::predict::run(&args),
         Verb::Evaluate(args) => verbs::evaluate::run(&args),

@@ -129,6 +129,13 @@ fn people_get_tables_and_shells_completions() {
     done(folder, SIMULATE);
     assert!(done(folder, "fit bg-nbd tx.csv --output m.json").contains("log-likelihood"));
     assert!(done(folder, "evaluate tx.csv --train-until 2023-06-30").contains("boosted-trees"));
+    let line = "auto tx.csv --horizon 20 --trials 1 --resume trials.json --output best.json";
+    let card = json(folder, line);
+    assert!(card["scores"].as_array().unwrap().iter().any(|s| s["metric"] == "normalised Gini"), "{card}");
+    assert!(done(folder, &format!("{line} --threads 2")).contains("## Alternatives"));
+    assert!(done(folder, "predict best.json tx.csv --horizon 20").contains("value"));
+    refused(folder, "auto tx.csv --horizon 20 --objective accuracy --output b.json", 2, "balanced");
+    refused(folder, "auto tx.csv --horizon 20 --output b.txt", 2, ".json");
     assert!(done(folder, "stages tx.csv").contains("churned"));
     assert!(done(folder, "completions bash").contains("evaluate"));
     // A learner is fitted, saved and asked for its own horizon only.

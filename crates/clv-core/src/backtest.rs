@@ -52,22 +52,30 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// All scores of a set of pairs.
+    /// All scores of what was forecast.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pairs::new`].
     pub fn of(actual: &[f64], forecast: &[f64]) -> Result<Self> {
-        let pairs = Pairs::new(actual, forecast)?;
-        Ok(Self {
-            mse: errors::mse(&pairs),
-            mae: errors::mae(&pairs),
-            rmse: errors::rmse(&pairs),
-            median_ae: errors::median_ae(&pairs),
-            bias: errors::bias(&pairs),
-            r2: errors::r2(&pairs),
-            spearman: ranking::spearman(&pairs),
-            normalized_gini: ranking::normalized_gini(&pairs),
-            decile_mape: ranking::decile_mape(&pairs),
-            total_predicted: forecast.iter().sum(),
-            total_actual: actual.iter().sum(),
-        })
+        Ok(Self::of_pairs(&Pairs::new(actual, forecast)?))
+    }
+
+    /// All scores of a set of pairs; the totals are weighted sums.
+    pub fn of_pairs(pairs: &Pairs<'_>) -> Self {
+        Self {
+            mse: errors::mse(pairs),
+            mae: errors::mae(pairs),
+            rmse: errors::rmse(pairs),
+            median_ae: errors::median_ae(pairs),
+            bias: errors::bias(pairs),
+            r2: errors::r2(pairs),
+            spearman: ranking::spearman(pairs),
+            normalized_gini: ranking::normalized_gini(pairs),
+            decile_mape: ranking::decile_mape(pairs),
+            total_predicted: pairs.rows().map(|(_, forecast, weight)| weight * forecast).sum(),
+            total_actual: pairs.rows().map(|(actual, _, weight)| weight * actual).sum(),
+        }
     }
 }
 
@@ -137,6 +145,22 @@ impl Backtest {
             return Err(too_little());
         }
         splits.into_iter().rev().take(count).map(|split| Self::of(purchases.clone(), split, unit)).collect()
+    }
+
+    /// Several splits of one log, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backtest::new`]; [`Error::Setting`] if the splits have unlike grains.
+    pub fn all(log: &TransactionLog, splits: &[Split], unit: TimeUnit) -> Result<Vec<Self>> {
+        let Some(first) = splits.first() else { return Ok(Vec::new()) };
+        let grain = first.train.grain();
+        if splits.iter().any(|split| split.train.grain() != grain || split.holdout.grain() != grain) {
+            let (given, allowed) = (splits.len() as f64, "of one grain");
+            return Err(Error::Setting { name: "splits", given, allowed });
+        }
+        let purchases = Arc::new(Purchases::of(log, grain)?);
+        splits.iter().map(|split| Self::of(purchases.clone(), *split, unit)).collect()
     }
 
     fn of(purchases: Arc<Purchases>, split: Split, unit: TimeUnit) -> Result<Self> {

@@ -45,7 +45,7 @@
 //!
 //! # Features
 //!
-//! `btyd`, `linear`, `trees`, `cluster`, `io` and `parquet`, all on by default; each only adds.
+//! `btyd`, `linear`, `trees`, `cluster`, `auto`, `io` and `parquet`, all on by default; each only adds.
 //!
 //! # What it does not do yet
 //!
@@ -64,6 +64,8 @@ pub use clv_linear as linear;
 #[cfg(feature = "trees")]
 pub use clv_trees as trees;
 
+#[cfg(feature = "auto")]
+pub mod auto;
 pub mod shelf;
 
 use clv_core::saved::Registry;

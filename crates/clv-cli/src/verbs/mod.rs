@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub(crate) mod auto;
 pub(crate) mod cohorts;
 pub(crate) mod completions;
 pub(crate) mod evaluate;

@@ -22,7 +22,9 @@ const KIND: Kind = Kind { name: "informed", version: 1 };
 /// The other model is fitted on what was known one window before the cut, and its forecasts of that window
 /// become columns beside the features as of then; the learner learns what came within the window. Then the
 /// other model is fitted again on everything. The window is the horizon, or a third of the past if that is
-/// shorter, with a warning.
+/// shorter, with a warning: what was learned of the window is then multiplied by what the other model
+/// expects of this customer within the horizon over what it expects within the window, so that those who
+/// may soon be gone are not taken to go on for ever.
 ///
 /// `settings` makes the other model's settings for a horizon.
 ///
@@ -127,7 +129,7 @@ impl<R: Regress> Fit for Informed<R> {
         }
         let mut scratch = Scratch::default();
         let mut columns = FeatureMatrix::default();
-        forecasts(&*known, &who, window, &mut scratch)?;
+        forecasts(&*known, &who, (window, window), &mut scratch)?;
         columns.refill(plan.names(), |data| {
             for row in 0..who.len() {
                 push_outputs(&known.answers(), &scratch, row, data);
@@ -155,8 +157,8 @@ impl<R: Regress> Fit for Informed<R> {
         if scale > 1.0 {
             warnings.push(Warning::ShortWindow { window, horizon: self.horizon });
         }
-        // The learner's rows are a window's, and its model scales them up to the horizon.
-        let learned = LearnedTotals::of(plan, transforms, scale, purchases.model, value);
+        // The learner's rows are a window's; what comes of the horizon is `beyond`'s business.
+        let learned = LearnedTotals::of(plan, transforms, 1.0, purchases.model, value);
         let fitted = (self.base)(window)?.fit(data, cx)?;
         warnings.extend(fitted.report.warnings);
         for warning in warnings {
@@ -174,10 +176,17 @@ fn is_output(feature: &Feature) -> bool {
 }
 
 /// The other model's forecasts, left in the scratch: P(alive), purchases, value.
-fn forecasts(base: &dyn Predict, who: &Customers<'_>, window: Span, scratch: &mut Scratch) -> Result<()> {
+///
+/// With a horizon beyond the window that the model can answer for, also by how much more it expects of it.
+fn forecasts(
+    base: &dyn Predict,
+    who: &Customers<'_>,
+    (window, horizon): (Span, Span),
+    scratch: &mut Scratch,
+) -> Result<()> {
     let mut inner = scratch.inner.take().unwrap_or_default();
     let answers = base.answers();
-    let [p_alive, purchases, _] = &mut scratch.columns;
+    let [p_alive, purchases, beyond] = &mut scratch.columns;
     let value = &mut scratch.summand_value;
     p_alive.resize(who.len(), 0.0);
     purchases.resize(who.len(), 0.0);
@@ -188,9 +197,23 @@ fn forecasts(base: &dyn Predict, who: &Customers<'_>, window: Span, scratch: &mu
         value: answers.value.then_some(&mut value[..]),
         ..ForecastMut::default()
     };
-    let done = base.predict_into(who, &Ask::over(window), &mut inner, &mut out);
+    let mut done = base.predict_into(who, &Ask::over(window), &mut inner, &mut out);
+    beyond.clear();
+    beyond.resize(who.len(), horizon.in_days() / window.in_days());
+    if done.is_ok() && goes_beyond(&answers, window, horizon) {
+        let mut out = ForecastMut { purchases: Some(&mut beyond[..]), ..ForecastMut::default() };
+        done = base.predict_into(who, &Ask::over(horizon), &mut inner, &mut out);
+        for (more, within) in beyond.iter_mut().zip(&*purchases) {
+            // Next to nothing over next to nothing says nothing.
+            *more = if *within > 1e-9 { *more / within } else { 1.0 };
+        }
+    }
     scratch.inner = Some(inner);
     done
+}
+
+fn goes_beyond(answers: &Answers, window: Span, horizon: Span) -> bool {
+    answers.purchases && answers.horizons == Horizons::Any && !window.same_length(horizon)
 }
 
 fn push_outputs(answers: &Answers, scratch: &Scratch, row: usize, to: &mut Vec<f64>) {
@@ -256,7 +279,7 @@ impl Predict for InformedModel {
     ) -> Result<()> {
         who.expect_unit(self.unit)?;
         self.answers().expect_horizon(KIND.name, ask.horizon())?;
-        forecasts(&*self.base, who, self.window, scratch)?;
+        forecasts(&*self.base, who, (self.window, self.horizon), scratch)?;
         let mut columns = std::mem::take(&mut scratch.features);
         let mut inner = scratch.inner.take().unwrap_or_default();
         let answers = self.base.answers();
@@ -277,7 +300,16 @@ impl Predict for InformedModel {
                     return Ok(());
                 }
                 let who = who.with_features(&columns)?;
-                self.learned.predict_into(&who, ask, &mut inner, out)
+                self.learned.predict_into(&who, ask, &mut inner, out)?;
+                let beyond = &scratch.columns[2];
+                let columns = [&mut out.purchases, &mut out.discounted_purchases];
+                for column in columns.into_iter().flatten() {
+                    column.iter_mut().zip(beyond).for_each(|(said, more)| *said *= more);
+                }
+                if let Some(column) = &mut out.value {
+                    column.iter_mut().zip(beyond).for_each(|(said, more)| *said = said.map(|v| v * more));
+                }
+                Ok(())
             });
         scratch.features = columns;
         scratch.inner = Some(inner);

@@ -35,6 +35,7 @@ pub struct Stack {
     members: Vec<String>,
     settings: Arc<Settings>,
     horizon: Span,
+    even: bool,
 }
 
 type Settings = dyn Fn(&str, Span) -> Result<BoxedFit> + Send + Sync;
@@ -60,7 +61,14 @@ impl Stack {
         if members.is_empty() {
             return Err(Error::Setting { name: "members", given: 0.0, allowed: "at least 1" });
         }
-        Ok(Self { members: members.iter().map(|&name| name.to_owned()).collect(), settings, horizon })
+        let members = members.iter().map(|&name| name.to_owned()).collect();
+        Ok(Self { members, settings, horizon, even: false })
+    }
+
+    /// With the same weight for all, `1/M`, instead of learned ones: a look back costs a part of the past,
+    /// which a short one may not have.
+    pub fn even(self) -> Self {
+        Self { even: true, ..self }
     }
 }
 
@@ -68,6 +76,54 @@ impl Fit for Stack {
     type Model = StackModel;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<StackModel>> {
+        let look = if self.even { None } else { Some(self.look_back(data, cx)?) };
+        let mut report = FitReport::new(KIND.name, data.summary().unit, data.summary().len());
+        let mut members = Vec::new();
+        for name in &self.members {
+            let fitted = (self.settings)(name, self.horizon)?.fit(data, cx)?;
+            let new = fitted.report.warnings.into_iter().filter(|w| !report.warnings.contains(w));
+            let new: Vec<Warning> = new.collect();
+            report.warnings.extend(new);
+            members.push(fitted.model);
+        }
+        let says_value = members.iter().all(|member| member.answers().value);
+        let share = vec![1.0 / members.len() as f64; members.len()];
+        let (purchase_weights, value_weights) = match look {
+            None => (share.clone(), says_value.then_some(share)),
+            Some(look) => {
+                report.rows = look.rows;
+                let window = look.window;
+                if window.in_days() < self.horizon.in_days() {
+                    report.warnings.push(Warning::ShortWindow { window, horizon: self.horizon });
+                }
+                (look.purchase_weights, look.value_weights.filter(|_| says_value))
+            }
+        };
+        let mut model = StackModel {
+            unit: data.summary().unit,
+            horizon: self.horizon,
+            members,
+            names: self.members.clone(),
+            purchase_weights,
+            value_weights,
+            needs: Vec::new(),
+        };
+        model.collect_needs();
+        Ok(Fitted { model, report })
+    }
+}
+
+/// What a look back finds.
+struct LookBack {
+    rows: usize,
+    window: Span,
+    purchase_weights: Vec<f64>,
+    value_weights: Option<Vec<f64>>,
+}
+
+impl Stack {
+    /// The weights that would have served best one window ago.
+    fn look_back(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<LookBack> {
         let (earlier, window) = data.earlier(self.horizon)?;
         let (bought, spent) = data.outcomes_since(&earlier);
         let (mut purchases, mut values) = (Vec::new(), Vec::new());
@@ -87,29 +143,12 @@ impl Fit for Stack {
         }
         // Value only if every member says it.
         let spent = spent.filter(|_| values.len() == self.members.len());
-        let mut model = StackModel {
-            unit: data.summary().unit,
-            horizon: self.horizon,
-            members: Vec::new(),
-            names: self.members.clone(),
+        Ok(LookBack {
+            rows: bought.len(),
+            window,
             purchase_weights: least_squares(&purchases, &bought),
             value_weights: spent.as_ref().map(|spent| least_squares(&values, spent)),
-            needs: Vec::new(),
-        };
-        let mut report = FitReport::new(KIND.name, model.unit, data.summary().len());
-        report.rows = bought.len();
-        for name in &self.members {
-            let fitted = (self.settings)(name, self.horizon)?.fit(data, cx)?;
-            let new = fitted.report.warnings.into_iter().filter(|w| !report.warnings.contains(w));
-            let new: Vec<Warning> = new.collect();
-            report.warnings.extend(new);
-            model.members.push(fitted.model);
-        }
-        if window.in_days() < self.horizon.in_days() {
-            report.warnings.push(Warning::ShortWindow { window, horizon: self.horizon });
-        }
-        model.collect_needs();
-        Ok(Fitted { model, report })
+        })
     }
 }
 

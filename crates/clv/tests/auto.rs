@@ -1,0 +1,139 @@
+//! The best forecast without choosing: what is chosen, by what, and what it must not have seen.
+
+#![allow(clippy::unwrap_used)]
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clv::auto::{Auto, Card};
+use clv::model::Stack;
+use clv::prelude::*;
+use clv::{conformance, shelf};
+
+fn date(text: &str) -> Moment {
+    Moment::parse_date(text).unwrap()
+}
+
+/// Two years of 500 customers.
+fn log() -> TransactionLog {
+    let truth = PurchaseModel::new(ParetoNbd::new(0.9, 8.0, 0.6, 15.0).unwrap(), TimeUnit::Week);
+    let spend = GammaGamma::new(6.25, 3.74, 15.44).unwrap();
+    Simulation::new(500, date("2022-01-01"), date("2023-12-31"), 5)
+        .unwrap()
+        .run(&truth, TimeUnit::Week, Some(&spend))
+        .unwrap()
+}
+
+/// The same log with every row after a day thrown about.
+fn scrambled(log: &TransactionLog, after: Cut) -> TransactionLog {
+    let mut scrambled = LogBuilder::new();
+    for row in 0..log.len() {
+        let (mut time, mut amount) = (log.time()[row], log.amount().unwrap()[row]);
+        if !after.is_past(time) {
+            time = time.plus_days(f64::from(row as u32 % 40));
+            amount = clv::Money::from_micros(amount.micros() * 7);
+        }
+        let name = log.customers().name(log.customer()[row]);
+        scrambled.push(Transaction { amount: Some(amount), ..Transaction::new(name, time) }).unwrap();
+    }
+    scrambled.finish()
+}
+
+fn end() -> Cut {
+    Cut::end_of(date("2023-12-31"), Grain::Day)
+}
+
+#[test]
+fn what_is_found_is_sound_the_same_on_two_threads_and_kept() {
+    let (log, horizon) = (log(), Span::weeks(20.0).unwrap());
+    let auto = Auto::new(horizon).trials(2).draws(40);
+    let cx = Context::default().seed(4);
+    let found = auto.run(&log, end(), &[], &cx).unwrap();
+    let again = auto.run(&log, end(), &[], &cx.threads(NonZeroUsize::new(2).unwrap())).unwrap();
+    assert_eq!((&again.card, &again.trials), (&found.card, &found.trials));
+
+    // The shop was made by Pareto/NBD, so that most of what there is to know is known to its family.
+    let card = &found.card;
+    let mean = card.alternatives.iter().find(|a| a.model == "mean").unwrap();
+    let worse: Vec<f64> = mean.differences.iter().take(2).map(|d| d.of.unwrap()[0]).collect();
+    assert!(worse.iter().all(|lower| *lower > 0.0), "{mean:?}");
+    assert!(card.scores.iter().all(|s| s.of.is_some_and(|[low, at, high]| low <= at && at <= high)));
+    assert_eq!((card.deciles.len(), card.data.rows, card.searched.len()), (10, log.len(), 3));
+    assert!(card.failures.is_empty(), "{:?}", card.failures);
+    let page = card.to_string();
+    assert!(page.contains("normalised Gini") && page.contains("| pareto-nbd |"), "{page}");
+    let read: Card = serde_json::from_str(&serde_json::to_string(card).unwrap()).unwrap();
+    assert_eq!(&read, card);
+
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, end(), TimeUnit::Week).unwrap();
+    let broken = conformance::check(&found.model, &clv::registry(), &training, horizon).unwrap();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_search_sees_nothing_of_the_newest_holdout_and_the_model_nothing_after_the_cut() {
+    let (log, horizon) = (log(), Span::weeks(20.0).unwrap());
+    let auto = Auto::new(horizon).trials(1).draws(20);
+    let cx = Context::default();
+    let found = auto.run(&log, end(), &[], &cx).unwrap();
+    let holdout = auto.run(&scrambled(&log, end().minus(horizon)), end(), &[], &cx).unwrap();
+    assert_eq!((&holdout.trials, &holdout.card.model), (&found.trials, &found.card.model));
+    assert_ne!(holdout.card.scores, found.card.scores);
+
+    let cut = end().minus(Span::weeks(10.0).unwrap());
+    let known = auto.run(&log, cut, &[], &cx).unwrap();
+    let later = auto.run(&scrambled(&log, cut), cut, &[], &cx).unwrap();
+    assert_eq!(known.card, later.card);
+    assert_eq!(clv::saved::to_string(&known.model).unwrap(), clv::saved::to_string(&later.model).unwrap());
+}
+
+#[test]
+fn a_search_that_is_stopped_finishes_with_what_it_has_and_goes_on() {
+    let (log, horizon) = (log(), Span::weeks(20.0).unwrap());
+    let auto = Auto::new(horizon).trials(1).draws(20);
+    let cx = Context::default();
+    let asked = AtomicUsize::new(0);
+    let stop = || asked.fetch_add(1, Ordering::Relaxed) > 30;
+    let some = auto.run(&log, end(), &[], &cx.stop(&stop)).unwrap();
+    let all = auto.run(&log, end(), &[], &cx).unwrap();
+    assert!(some.trials.len() < all.trials.len());
+    let on = auto.run(&log, end(), &some.trials, &cx).unwrap();
+    assert_eq!((on.trials, on.card), (all.trials, all.card));
+    let never = || true;
+    assert!(auto.run(&log, end(), &[], &cx.stop(&never)).is_err());
+}
+
+#[test]
+fn a_log_too_short_is_refused_and_one_without_amounts_is_judged_by_purchases() {
+    let log = log();
+    let early = Cut::end_of(date("2022-03-01"), Grain::Day);
+    let auto = Auto::new(Span::weeks(20.0).unwrap()).trials(0).draws(20);
+    assert!(auto.run(&log, early, &[], &Context::default()).is_err());
+    let mut plain = LogBuilder::new();
+    for row in 0..log.len() {
+        let name = log.customers().name(log.customer()[row]);
+        plain.push(Transaction::new(name, log.time()[row])).unwrap();
+    }
+    let found = auto.run(&plain.finish(), end(), &[], &Context::default()).unwrap();
+    assert!(!found.card.of_value && found.card.to_string().contains("Forecasts purchases"));
+}
+
+#[test]
+fn an_even_stack_is_the_mean_of_its_members() {
+    let log = log();
+    let horizon = Span::weeks(20.0).unwrap();
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, end(), TimeUnit::Week).unwrap();
+    let stack = Stack::of(&["bg-nbd", "linear"], shelf::with_spend, horizon).unwrap().even();
+    let who = training.summary().customers();
+    let said = |model: &dyn Predict| model.predict(&who, &Ask::over(horizon)).unwrap().purchases.unwrap();
+    let both = said(&stack.fit(&training, &Context::default()).unwrap().model);
+    let each = ["bg-nbd", "linear"].map(|name| {
+        let settings = shelf::with_spend(name, horizon).unwrap();
+        said(&settings.fit(&training, &Context::default()).unwrap().model)
+    });
+    for row in 0..both.len() {
+        assert!((both[row] - (each[0][row] + each[1][row]) / 2.0).abs() < 1e-12);
+    }
+}
