@@ -133,7 +133,8 @@ fn people_get_tables_and_shells_completions() {
     let card = json(folder, line);
     assert!(card["scores"].as_array().unwrap().iter().any(|s| s["metric"] == "normalised Gini"), "{card}");
     assert!(done(folder, &format!("{line} --threads 2")).contains("## Alternatives"));
-    assert!(done(folder, "predict best.json tx.csv --horizon 20").contains("value"));
+    done(folder, "predict tx.csv --model best.json --horizon 20 --output best.csv");
+    assert!(std::fs::read_to_string(folder.join("best.csv")).unwrap().contains("value"));
     refused(folder, "auto tx.csv --horizon 20 --objective accuracy --output b.json", 2, "balanced");
     refused(folder, "auto tx.csv --horizon 20 --output b.txt", 2, ".json");
     assert!(done(folder, "stages tx.csv").contains("churned"));
