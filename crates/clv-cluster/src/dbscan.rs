@@ -96,20 +96,16 @@ impl Dbscan {
         sizes.sort_by_key(|&(size, c)| (std::cmp::Reverse(size), c));
         let mut number = vec![0; sizes.len()];
         sizes.iter().enumerate().for_each(|(rank, &(_, c))| number[c] = rank);
-        // Who is dense, linfa does not say: those with enough neighbours among their own cluster.
+        // Who is dense, linfa does not say: those with enough neighbours, all of whom have a cluster.
         let mut model = DbscanModel { scaled, reach: self.reach, dense: Vec::new(), of: Vec::new() };
-        let members: Vec<Vec<usize>> =
-            sizes.iter().map(|&(_, c)| (0..n).filter(|&row| found[row] == Some(c)).collect()).collect();
-        for (rank, group) in members.iter().enumerate() {
+        let near: Vec<(usize, usize)> = (0..n).filter_map(|row| Some((row, number[found[row]?]))).collect();
+        for &(row, cluster) in &near {
             cx.check()?;
-            for &row in group {
-                let near = group
-                    .iter()
-                    .filter(|&&other| distance(columns.row(row), columns.row(other)) <= self.reach);
-                if near.take(self.neighbours).count() == self.neighbours {
-                    model.dense.extend_from_slice(columns.row(row));
-                    model.of.push(rank);
-                }
+            let within =
+                |&&(other, _): &&(usize, usize)| distance(columns.row(row), columns.row(other)) <= self.reach;
+            if near.iter().filter(within).take(self.neighbours).count() == self.neighbours {
+                model.dense.extend_from_slice(columns.row(row));
+                model.of.push(cluster);
             }
         }
         Ok(model)

@@ -20,6 +20,7 @@ use crate::scaled::{Scaled, squared_distance};
 /// | `transform` | `Standard` | else the column of the largest unit decides |
 /// | `starts` | 10 | the best of them: one start often ends beside the optimum |
 /// | `sweeps` | 300 | a few dozen are the rule |
+/// | `batch` | all rows | a few thousand move the means as well, in less time: for millions of rows |
 /// | `tolerance` | 1e-4 | at rest once the means together move by less than this share of a column's mean variance, squared (scikit-learn's rule): the last hundred sweeps move hardly anyone |
 ///
 /// ```
@@ -38,6 +39,7 @@ pub struct KMeans {
     steps: Vec<Step>,
     starts: usize,
     sweeps: usize,
+    batch: Option<usize>,
     tolerance: f64,
 }
 
@@ -72,7 +74,14 @@ impl KMeans {
         if clusters == 0 {
             return Err(Error::Setting { name: "clusters", given: 0.0, allowed: "at least 1" });
         }
-        Ok(Self { clusters, steps: vec![Step::Standard], starts: 10, sweeps: 300, tolerance: 1e-4 })
+        Ok(Self {
+            clusters,
+            steps: vec![Step::Standard],
+            starts: 10,
+            sweeps: 300,
+            batch: None,
+            tolerance: 1e-4,
+        })
     }
 
     /// Through other transforms; none takes columns as they are.
@@ -83,6 +92,20 @@ impl KMeans {
     /// The best of so many starts, at least one.
     pub fn starts(self, starts: usize) -> Self {
         Self { starts: starts.max(1), ..self }
+    }
+
+    /// By so many rows at a time, drawn with replacement: mini-batch k-means (Sculley 2010). Each mean moves
+    /// towards a row by one over the rows it has taken so far, over as many rows in all as six sweeps; then
+    /// one whole sweep ends it. The result is a little worse than that of whole sweeps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for none.
+    pub fn batch(self, rows: usize) -> Result<Self, Error> {
+        if rows == 0 {
+            return Err(Error::Setting { name: "batch", given: 0.0, allowed: "at least 1" });
+        }
+        Ok(Self { batch: Some(rows), ..self })
     }
 
     /// At rest once the means move by less than this; 0 for not at all.
@@ -107,7 +130,10 @@ impl KMeans {
         let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
         for _ in 0..self.starts {
             cx.check()?;
-            let found = self.lloyd(points, points.start(self.clusters, &mut rng)?, cx)?;
+            let found = match self.batch.filter(|&batch| batch < points.len()) {
+                None => self.lloyd(points, points.start(self.clusters, &mut rng)?, cx)?,
+                Some(batch) => self.by_batches(points, batch, &mut rng, cx)?,
+            };
             if best.as_ref().is_none_or(|best| found.inertia < best.inertia) {
                 best = Some(found);
             }
@@ -142,6 +168,41 @@ impl KMeans {
                 Ok(Choice { clusters, inertia: model.inertia, silhouette: silhouette.unwrap_or(0.0) })
             })
             .collect()
+    }
+
+    fn by_batches(
+        &self,
+        points: Points<'_>,
+        batch: usize,
+        rng: &mut impl Rng,
+        cx: &Context<'_>,
+    ) -> Result<Found, Error> {
+        /// Passes over as many rows as there are, in all.
+        const PASSES: usize = 6;
+        /// A start is drawn from so many rows a cluster at least.
+        const START: usize = 100;
+
+        let p = points.width;
+        let sample = points.drawn((START * self.clusters).max(batch), rng);
+        let mut means = Points { data: &sample, width: p }.start(self.clusters, rng)?;
+        let mut taken = vec![0.0; self.clusters];
+        for _ in 0..(PASSES * points.len()).div_ceil(batch) {
+            cx.check()?;
+            let rows = points.drawn(batch, rng);
+            let rows = Points { data: &rows, width: p };
+            let mut found = Found { means, of: vec![0; batch], inertia: 0.0, converged: false };
+            rows.nearest(&mut found);
+            means = found.means;
+            for (row, c) in rows.iter().zip(found.of) {
+                let c = c as usize;
+                taken[c] += 1.0;
+                let mean = means[c * p..(c + 1) * p].iter_mut().zip(row);
+                mean.for_each(|(mean, x)| *mean += (x - *mean) / taken[c]);
+            }
+        }
+        let mut found = Found { means, of: vec![u32::MAX; points.len()], inertia: 0.0, converged: true };
+        points.nearest(&mut found);
+        Ok(found)
     }
 
     fn lloyd(&self, points: Points<'_>, means: Vec<f64>, cx: &Context<'_>) -> Result<Found, Error> {
@@ -215,6 +276,11 @@ impl<'a> Points<'a> {
 
     fn iter(self) -> std::slice::ChunksExact<'a, f64> {
         self.data.chunks_exact(self.width)
+    }
+
+    /// So many points, with replacement.
+    fn drawn(self, count: usize, rng: &mut impl Rng) -> Vec<f64> {
+        (0..count).flat_map(|_| self.at(rng.random_range(0..self.len()))).copied().collect()
     }
 
     /// The columns' variances, on average.
@@ -406,6 +472,22 @@ mod tests {
         let best = choices.iter().max_by(|a, b| a.silhouette.total_cmp(&b.silhouette)).unwrap();
         assert_eq!(best.clusters, 3);
         assert!(choices.windows(2).all(|pair| pair[1].inertia <= pair[0].inertia));
+    }
+
+    #[test]
+    fn batches_come_near_to_whole_sweeps() {
+        let x = |i: u32| [f64::from(i * 37 % 40) + f64::from(i % 5) * 90.0, f64::from(i * 53 % 31)];
+        let names = vec!["a".into(), "b".into()];
+        let rows = FeatureMatrix::new(names, (0..5_000).flat_map(x).collect()).unwrap();
+        let whole = KMeans::new(5).unwrap();
+        let cx = Context::default();
+        let (full, some) = (
+            whole.cluster(&rows, &cx).unwrap(),
+            whole.clone().batch(200).unwrap().starts(3).cluster(&rows, &cx).unwrap(),
+        );
+        assert!(some.inertia < 1.02 * full.inertia, "{} {}", some.inertia, full.inertia);
+        assert_eq!(some.assign(&rows).unwrap().len(), 5_000);
+        assert!(whole.batch(0).is_err());
     }
 
     #[test]
