@@ -2,6 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
+use crate::learn::{Regress, Rows, folds, out_of_fold};
+use crate::metrics::Pairs;
+use crate::metrics::probability::roc_auc;
+use crate::model::Context;
 use crate::transform::quantile;
 
 /// Share that an empty bin counts as, so that its logarithm is finite.
@@ -83,6 +87,45 @@ fn ks(before: &[f64], after: &[f64]) -> f64 {
     let share = |values: &[f64], x: f64| values.partition_point(|v| *v <= x) as f64 / values.len() as f64;
     let distance = |x: &f64| (share(before, *x) - share(after, *x)).abs();
     before.iter().chain(after).map(distance).fold(0.0, f64::max)
+}
+
+/// Can a learner tell the rows trained on from those scored now?
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adversary {
+    /// ROC area of telling them apart, by models that had not seen the row: .5 if it cannot.
+    pub area: f64,
+    /// Each column's name and the ROC area of telling them apart by it alone, the farthest from .5 first: the
+    /// columns to blame.
+    pub columns: Vec<(String, f64)>,
+}
+
+/// Adversarial validation: learns which rows are of now. It sees what [`between`] does not, columns that each
+/// look the same and have moved together. Give it a learner of yes or no.
+///
+/// # Errors
+///
+/// [`Error::TooLittleData`] for fewer than five rows in all; [`Error::MissingColumn`] unless both have the
+/// same columns; as [`Regress::regress`].
+pub fn adversary(
+    learner: &impl Regress,
+    reference: &FeatureMatrix,
+    now: &FeatureMatrix,
+    cx: &Context<'_>,
+) -> Result<Adversary> {
+    let mut all = reference.clone();
+    all.append(now)?;
+    let target: Vec<f64> = (0..all.rows()).map(|row| f64::from(row >= reference.rows())).collect();
+    let rows = Rows::new(&all, &target)?;
+    let fold = folds(&rows, 5, cx.seed_value())?;
+    let said = out_of_fold(learner, &rows, &fold, cx)?;
+    let area = |scores: &[f64]| Pairs::new(&target, scores).map(|pairs| roc_auc(&pairs).unwrap_or(0.5));
+    let mut columns = Vec::with_capacity(all.names().len());
+    for (place, name) in all.names().iter().enumerate() {
+        let values: Vec<f64> = (0..all.rows()).map(|row| all.row(row)[place]).collect();
+        columns.push((name.clone(), area(&values)?));
+    }
+    columns.sort_by(|a, b| (b.1 - 0.5).abs().total_cmp(&(a.1 - 0.5).abs()));
+    Ok(Adversary { area: area(&said)?, columns })
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@
 //! | [`backtest`] | how good was the forecast? |
 //! | [`metrics`] | how is "good" measured? |
 //! | [`tune`] | which settings forecast best? |
+//! | [`leakage`] | does a column know the future? |
 //! | [`drift`] | have the customers changed since? |
 //! | [`stages`] | prospect, new, active, loyal or churned? |
 //! | [`cohorts`] | who came when, and who of them stays? |
@@ -74,6 +75,7 @@ pub mod events;
 pub mod features;
 pub mod identity;
 mod intake;
+pub mod leakage;
 pub mod learn;
 pub mod ledger;
 pub mod log;

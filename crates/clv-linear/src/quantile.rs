@@ -112,10 +112,10 @@ impl Programme {
     fn normal(&self, q: &[f64]) -> Vec<f64> {
         let k = self.width;
         let mut matrix = vec![0.0; k * k];
-        for i in 0..self.y.len() {
+        for (i, q) in q.iter().enumerate() {
             let row = self.row(i);
             for a in 0..k {
-                let scaled = q[i] * row[a];
+                let scaled = q * row[a];
                 for b in 0..=a {
                     matrix[a * k + b] += scaled * row[b];
                 }

@@ -52,16 +52,10 @@ impl BoostedZiln {
 /// Fitted boosted zero-inflated lognormal regression.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BoostedZilnModel {
-    whether: Whether,
+    /// None if every row learned from was above 0.
+    whether: Option<BoostedTreesModel>,
     amount: Ensemble,
     factor: f64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum Whether {
-    /// In every row learned from.
-    Always,
-    Trees(BoostedTreesModel),
 }
 
 impl Regress for BoostedZiln {
@@ -74,11 +68,11 @@ impl Regress for BoostedZiln {
             return Err(Error::NoEstimate { model: BoostedZilnModel::KIND.name, why: "every target is 0" });
         }
         let whether = if kept.len() == rows.len() {
-            Whether::Always
+            None
         } else {
             let above: Vec<f64> = rows.target().iter().map(|y| f64::from(*y > 0.0)).collect();
             let trees = self.trees.clone().loss(Loss::Logistic);
-            Whether::Trees(trees.regress(&rows.with_target(&above)?, cx)?.model)
+            Some(trees.regress(&rows.with_target(&above)?, cx)?.model)
         };
         let columns = rows.features().select(&kept)?;
         let target: Vec<f64> = kept.iter().map(|&r| rows.target()[r]).collect();
@@ -102,8 +96,8 @@ impl BoostedZilnModel {
     /// [`Error::Backend`] for a row of another width.
     pub fn distribution(&self, row: &[f64], scratch: &mut Vec<f32>) -> Result<ZeroInflatedLognormal, Error> {
         let p = match &self.whether {
-            Whether::Always => 1.0,
-            Whether::Trees(trees) => trees.at(row, scratch)?,
+            None => 1.0,
+            Some(trees) => trees.at(row, scratch)?,
         };
         let [mu, sigma] = self.amount.all(row, scratch)?;
         Ok(ZeroInflatedLognormal { p, mu, sigma })

@@ -45,7 +45,7 @@
 //!
 //! # Features
 //!
-//! `btyd`, `linear`, `trees`, `cluster`, `auto`, `io` and `parquet`, all on by default; each only adds.
+//! `btyd`, `linear`, `trees`, `cluster`, `select`, `auto`, `io` and `parquet`, all on by default; each only adds.
 //!
 //! # What it does not do yet
 //!
@@ -61,6 +61,8 @@ pub use clv_cluster as cluster;
 pub use clv_io as io;
 #[cfg(feature = "linear")]
 pub use clv_linear as linear;
+#[cfg(feature = "select")]
+pub use clv_select as select;
 #[cfg(feature = "trees")]
 pub use clv_trees as trees;
 

@@ -68,7 +68,7 @@ impl Calibration {
             let determinant = haa * hbb - hab * hab;
             let (da, db) = ((hbb * ga - hab * gb) / determinant, (haa * gb - hab * ga) / determinant);
             let decrease = ga * da + gb * db;
-            if !(decrease > 1e-14 * (1.0 + least.abs())) {
+            if decrease.is_nan() || decrease <= 1e-14 * (1.0 + least.abs()) {
                 break;
             }
             let mut share = 1.0;

@@ -62,6 +62,28 @@ impl Confusion {
         ratio(2.0 * self.count(class, class), all)
     }
 
+    /// Precision, recall and F1 of each class, with how many there are: a page of Markdown. `names` are the
+    /// classes'; those without one go by number.
+    pub fn report(&self, names: &[&str]) -> String {
+        let name = |class: usize| names.get(class).map_or_else(|| class.to_string(), ToString::to_string);
+        let score = |score: Option<f64>| score.map_or_else(|| "–".to_owned(), |s| format!("{s:.3}"));
+        let mut page = "| class | precision | recall | F1 | rows |".to_owned();
+        for class in 0..self.classes {
+            page += &format!(" {} |", name(class));
+        }
+        page += &format!("\n|---|--:|--:|--:|--:|{}", "--:|".repeat(self.classes));
+        for class in 0..self.classes {
+            let rows: f64 = (0..self.classes).map(|f| self.count(class, f)).sum();
+            let (precision, recall, f1) = (self.precision(class), self.recall(class), self.f1(class));
+            let scores = [precision, recall, f1].map(score).join(" | ");
+            page += &format!("\n| {} | {scores} | {rows} |", name(class));
+            for forecast in 0..self.classes {
+                page += &format!(" {} |", self.count(class, forecast));
+            }
+        }
+        page
+    }
+
     /// Mean F1 over the classes that occur.
     pub fn macro_f1(&self) -> Option<f64> {
         let scores: Vec<f64> = (0..self.classes).filter_map(|c| self.f1(c)).collect();
@@ -86,6 +108,9 @@ mod tests {
         assert_eq!(c.f1(1), Some(4.0 / 6.0));
         assert_eq!((c.precision(2), c.recall(2), c.f1(2)), (None, Some(0.0), Some(0.0)));
         assert!((c.macro_f1().unwrap() - (0.4 + 2.0 / 3.0) / 3.0).abs() < 1e-15);
+        let page = c.report(&["new", "loyal"]);
+        assert!(page.contains("| new | 0.333 | 0.500 | 0.400 | 2 | 1 | 1 | 0 |"), "{page}");
+        assert!(page.ends_with("| 2 | – | 0.000 | 0.000 | 1 | 1 | 0 | 0 |"), "{page}");
         assert!(Confusion::of(2, &[2], &[0], None).is_err());
     }
 }
