@@ -8,7 +8,6 @@ use clv_core::{Context, Error, setting};
 use hessboost::config::{Monotone, TrainingParams, TrainingParamsBuilder};
 use hessboost::data::FeatureType;
 use hessboost::objective::{Objective, PseudoHuber, Quantiles, RegLoss, Tweedie};
-use hessboost::prelude::{BoostedModel, ModelFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Ensemble, Growth, NAME, backend, grow};
@@ -52,7 +51,7 @@ pub enum Direction {
 /// | `trees` | 150 | with a learning rate of .05, about where holdout error levels off on CDNOW |
 /// | `learning_rate` | 0.05 | small steps generalise better; trees are cheap |
 /// | `depth` | 3 | interactions of three columns; deeper trees fit noise on a few thousand customers |
-/// | `min_leaf` | 20 | customers (by weight of curvature) that a leaf must hold |
+/// | `min_leaf` | 20 | customers that a leaf must hold: with Poisson, gamma and Tweedie losses those who bring the mean, more of those who bring less |
 /// | `sample` | 1 | share of rows each tree sees |
 /// | `monotone` | none | columns in which the forecast may only go one way |
 /// | `category` | none | columns whose numbers are names: split into sets, not at a threshold |
@@ -135,7 +134,8 @@ impl BoostedTrees {
         Self { depth, ..self }
     }
 
-    /// Weight of curvature that a leaf must hold: with squared error, rows.
+    /// Weight of curvature that a leaf must hold: with squared error, rows; with Poisson, gamma and Tweedie
+    /// losses, rows around the mean.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl BoostedTrees {
         cx: &Context<'_>,
     ) -> Result<Learned<BoostedTreesModel>, Error> {
         self.objective(watched)?;
-        self.learn(rows, Growth { watched: Some((watched, patience)), ..Growth::default() }, cx)
+        self.learn(rows, Some((watched, patience)), None, cx)
     }
 
     /// Grows a model on from where it stands, by this many trees more, on new rows: a warm start. The
@@ -197,21 +197,39 @@ impl BoostedTrees {
         rows: &Rows<'_>,
         cx: &Context<'_>,
     ) -> Result<Learned<BoostedTreesModel>, Error> {
-        self.learn(rows, Growth { from: Some(&model.trees), ..Growth::default() }, cx)
+        self.learn(rows, None, Some(model), cx)
     }
 
     fn learn(
         &self,
         rows: &Rows<'_>,
-        growth: Growth<'_>,
+        watched: Option<(&Rows<'_>, NonZeroUsize)>,
+        from: Option<&BoostedTreesModel>,
         cx: &Context<'_>,
     ) -> Result<Learned<BoostedTreesModel>, Error> {
         let params = self.params(rows)?.objective(self.objective(rows)?);
-        let growth = Growth { rounds: self.trees, kinds: self.kinds(rows)?, ..growth };
-        let trees = grow(params, rows, &growth, cx)?;
-        let mut model = BoostedTreesModel { trees, factor: 1.0 };
-        if matches!(self.loss, Loss::Poisson | Loss::Gamma | Loss::Tweedie(_)) {
-            model.factor = adding_up(&model, rows)?;
+        // Means on a logarithmic scale are learned of targets around 1: else the weight that a leaf must
+        // hold would be many rows in one currency and few in another.
+        let of_logarithms = matches!(self.loss, Loss::Poisson | Loss::Gamma | Loss::Tweedie(_));
+        let size = match from {
+            Some(model) => model.size,
+            None if of_logarithms => mean(rows).max(f64::MIN_POSITIVE),
+            None => 1.0,
+        };
+        let sized = |rows: &Rows<'_>| rows.target().iter().map(|y| y / size).collect::<Vec<_>>();
+        let target = sized(rows);
+        let watched_target = watched.map(|(rows, _)| sized(rows)).unwrap_or_default();
+        let watched_rows = watched.map(|(rows, _)| rows.with_target(&watched_target)).transpose()?;
+        let growth = Growth {
+            rounds: self.trees,
+            kinds: self.kinds(rows)?,
+            watched: watched_rows.as_ref().zip(watched.map(|(_, patience)| patience)),
+            from: from.map(|model| &model.trees),
+        };
+        let trees = grow(params, &rows.with_target(&target)?, &growth, cx)?;
+        let mut model = BoostedTreesModel { trees, size, factor: size };
+        if of_logarithms {
+            model.factor *= adding_up(&model, rows)?;
         }
         Ok(Learned::new(model))
     }
@@ -287,13 +305,18 @@ impl Regress for BoostedTrees {
     type Model = BoostedTreesModel;
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<BoostedTreesModel>, Error> {
-        self.learn(rows, Growth::default(), cx)
+        self.learn(rows, None, None, cx)
     }
 }
 
 fn column_of(rows: &Rows<'_>, name: &str) -> Result<usize, Error> {
     let missing = || Error::MissingColumn { model: "boosted trees", column: name.to_owned() };
     rows.features().position(name).ok_or_else(missing)
+}
+
+fn mean(rows: &Rows<'_>) -> f64 {
+    let weights: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
+    rows.target().iter().enumerate().map(|(row, y)| rows.weight(row) * y).sum::<f64>() / weights
 }
 
 /// What makes the forecasts of the rows learned from add up to their target.
@@ -310,6 +333,9 @@ pub(crate) fn adding_up(model: &impl Regression, rows: &Rows<'_>) -> Result<f64,
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BoostedTreesModel {
     trees: Ensemble,
+    /// By what the targets were divided.
+    size: f64,
+    /// By what the trees' forecast is multiplied.
     factor: f64,
 }
 
@@ -352,7 +378,7 @@ impl BoostedTreesModel {
             return Err(Error::Setting { name: "trees", given: trees as f64, allowed });
         }
         let trees = self.trees.0.slice(..trees, 1).map(Ensemble).map_err(backend)?;
-        Ok(Self { trees, factor: self.factor })
+        Ok(Self { trees, ..self.clone() })
     }
 
     /// The model with leaves rounded to so many steps between the least and the greatest of all, and
@@ -366,7 +392,7 @@ impl BoostedTreesModel {
         if steps < 2 {
             return Err(Error::Setting { name: "steps", given: steps as f64, allowed: "at least 2" });
         }
-        Ok(Self { trees: self.trees.quantised(steps)?, factor: self.factor })
+        Ok(Self { trees: self.trees.quantised(steps)?, ..self.clone() })
     }
 
     /// The model in few bytes, compressed and with a checksum; saved as JSON it takes many times as much.
@@ -375,8 +401,8 @@ impl BoostedTreesModel {
     ///
     /// [`Error::Backend`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = self.factor.to_le_bytes().to_vec();
-        bytes.extend(self.trees.0.encode(ModelFormat::Binary).map_err(backend)?);
+        let mut bytes = [self.size.to_le_bytes(), self.factor.to_le_bytes()].concat();
+        bytes.extend(self.trees.to_bytes()?);
         Ok(bytes)
     }
 
@@ -387,14 +413,15 @@ impl BoostedTreesModel {
     /// [`Error::Backend`] for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let cut = || Error::Backend { model: NAME, source: "packed trees cut short".into() };
-        let (factor, trees) = bytes.split_first_chunk().ok_or_else(cut)?;
-        let trees = BoostedModel::decode(trees, ModelFormat::Binary).map(Ensemble).map_err(backend)?;
-        Ok(Self { trees, factor: f64::from_le_bytes(*factor) })
+        let (size, rest) = bytes.split_first_chunk().ok_or_else(cut)?;
+        let (factor, trees) = rest.split_first_chunk().ok_or_else(cut)?;
+        let (size, factor) = (f64::from_le_bytes(*size), f64::from_le_bytes(*factor));
+        Ok(Self { trees: Ensemble::from_bytes(trees)?, size, factor })
     }
 }
 
 impl Regression for BoostedTreesModel {
-    const KIND: Kind = Kind { name: "boosted-trees", version: 1 };
+    const KIND: Kind = Kind { name: "boosted-trees", version: 2 };
 
     fn width(&self) -> usize {
         self.trees.width()
@@ -435,6 +462,27 @@ mod tests {
                 assert!((forecast - found[row]).abs() < 1e-4 * (1.0 + found[row].abs()), "{loss:?} {row}");
             }
             assert!((model.importance().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_unit_of_money_decides_nothing() {
+        let (columns, target) = data();
+        let cents: Vec<f64> = target.iter().map(|y| y * 128.0).collect();
+        for loss in [Loss::Squared, Loss::Poisson, Loss::Tweedie(1.5), Loss::Tweedie(1.8)] {
+            let learned = |target: &[f64]| {
+                let rows = Rows::new(&columns, target).unwrap();
+                BoostedTrees::new()
+                    .loss(loss)
+                    .regress(&rows, &Context::default())
+                    .unwrap()
+                    .model
+                    .predict(&columns)
+                    .unwrap()
+            };
+            for (a, b) in learned(&target).iter().zip(learned(&cents)) {
+                assert!((128.0 * a - b).abs() < 1e-3 * (1.0 + b.abs()), "{loss:?} {a} {b}");
+            }
         }
     }
 

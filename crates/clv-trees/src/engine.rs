@@ -28,6 +28,16 @@ impl Ensemble {
         Ok(f64::from(self.0.predict_row(single, Iterations::Best).map_err(backend)?))
     }
 
+    /// Compressed, with a checksum.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.0.encode(ModelFormat::Binary).map_err(backend)
+    }
+
+    /// From what [`Self::to_bytes`] gave.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        BoostedModel::decode(bytes, ModelFormat::Binary).map(Self).map_err(backend)
+    }
+
     /// All outputs for a row.
     pub(crate) fn all<const N: usize>(&self, row: &[f64], single: &mut Vec<f32>) -> Result<[f64; N], Error> {
         single.clear();

@@ -115,6 +115,24 @@ impl ForestModel {
     pub fn importance(&self) -> Vec<f64> {
         self.trees.importance()
     }
+
+    /// The model in few bytes, compressed and with a checksum; saved as JSON it takes many times as much.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.trees.to_bytes()
+    }
+
+    /// From what [`ForestModel::to_bytes`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] for other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Ok(Self { trees: Ensemble::from_bytes(bytes)? })
+    }
 }
 
 impl Regression for ForestModel {
@@ -150,6 +168,9 @@ mod tests {
         assert_eq!(one, grown(Context::default().seed(7).threads(two)).1);
         assert_ne!(one, grown(Context::default().seed(8)).1);
         assert!(importance[0] > importance[1] && importance[2] > importance[1], "{importance:?}");
+        let model = RandomForest::new().trees(5).regress(&rows, &Context::default()).unwrap().model;
+        let back = ForestModel::from_bytes(&model.to_bytes().unwrap()).unwrap();
+        assert_eq!(back.predict(&columns).unwrap(), model.predict(&columns).unwrap());
         // Means of leaves never leave the target's range.
         let (low, high) = target.iter().fold((f64::MAX, f64::MIN), |(l, h), y| (l.min(*y), h.max(*y)));
         assert!(one.iter().all(|y| *y >= low - 1e-3 && *y <= high + 1e-3));
