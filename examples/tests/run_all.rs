@@ -76,6 +76,20 @@ fn learners() {
 }
 
 #[test]
+fn machines_classes_intervals_and_lines() {
+    says("23-svm", &[], &["Gaussian kernel", "machine", "| leaves |"]);
+    says("24-classes", &[], &["| much |", "mean F1"]);
+    says("25-intervals", &[], &["within", "crosswise"]);
+    says("26-online", &[], &["recursive line", "0.75"]);
+}
+
+#[test]
+fn the_best_without_choosing_and_a_model_made_fast() {
+    says("22-auto", &[], &["## Scores", "saved and loaded"]);
+    says("27-made-fast", &[], &["fused", "rounded to 64 steps", "boosted trees"]);
+}
+
+#[test]
 fn clusters() {
     says("18-k-means", &[], &["silhouette", "cluster 0", "and then"]);
     says("19-mixture-and-dbscan", &[], &["BIC", "group 0", "are like nobody"]);

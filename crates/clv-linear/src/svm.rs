@@ -1,6 +1,6 @@
 //! Support vector machines through linfa.
 
-use clv_core::learn::{Chosen, Learned, Regress, Regression, Rows};
+use clv_core::learn::{Chosen, Learned, Regress, Regression, Rows, canonical_order};
 use clv_core::model::Kind;
 use clv_core::{Context, Error, Warning, setting};
 use linfa::DatasetBase;
@@ -162,7 +162,9 @@ impl Regress for Svm {
         if self.task == Task::Classifier {
             rows.expect_yes_or_no()?;
         }
-        let mut kept: Vec<usize> = (0..rows.len()).filter(|&r| rows.weight(r) > 0.0).collect();
+        // In an order of the rows' own: the solver's path hangs on it.
+        let mut kept = canonical_order(rows);
+        kept.retain(|&row| rows.weight(row) > 0.0);
         let mut warnings = Vec::new();
         if kept.len() > self.rows {
             let customers = kept.len() - self.rows;
@@ -170,7 +172,6 @@ impl Regress for Svm {
                 .push(Warning::LeftOut { customers, why: "more rows than a support vector machine takes" });
             kept.shuffle(&mut ChaCha8Rng::seed_from_u64(cx.seed_value()));
             kept.truncate(self.rows);
-            kept.sort_unstable();
         }
         let chosen = Chosen::of(rows, &kept)?;
         let rows = chosen.rows()?;

@@ -222,6 +222,7 @@ impl BoostedTrees {
         let watched_rows = watched.map(|(rows, _)| rows.with_target(&watched_target)).transpose()?;
         let growth = Growth {
             rounds: self.trees,
+            sampled: self.sample < 1.0,
             kinds: self.kinds(rows)?,
             watched: watched_rows.as_ref().zip(watched.map(|(_, patience)| patience)),
             from: from.map(|model| &model.trees),
@@ -246,7 +247,8 @@ impl BoostedTrees {
 
     /// How to grow without a loss of its own.
     pub(crate) fn growth(&self, rows: &Rows<'_>) -> Result<Growth<'static>, Error> {
-        Ok(Growth { rounds: self.trees, kinds: self.kinds(rows)?, ..Growth::default() })
+        let sampled = self.sample < 1.0;
+        Ok(Growth { rounds: self.trees, sampled, kinds: self.kinds(rows)?, ..Growth::default() })
     }
 
     fn kinds(&self, rows: &Rows<'_>) -> Result<Vec<FeatureType>, Error> {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use clv_core::learn::Rows;
+use clv_core::learn::{Chosen, Rows, canonical_order};
 use clv_core::{Context, Error};
 use hessboost::config::TrainingParamsBuilder;
 use hessboost::data::FeatureType;
@@ -159,6 +159,8 @@ fn matrix(rows: &Rows<'_>, kinds: &[FeatureType]) -> Result<DMatrix, Error> {
 #[derive(Default)]
 pub(crate) struct Growth<'a> {
     pub rounds: usize,
+    /// Whether rows or columns are drawn by chance.
+    pub sampled: bool,
     /// Which columns are categories; empty if none is.
     pub kinds: Vec<FeatureType>,
     /// Stops when the error of these rows has not come down for so many rounds.
@@ -175,6 +177,10 @@ pub(crate) fn grow(
     cx: &Context<'_>,
 ) -> Result<Ensemble, Error> {
     cx.check()?;
+    // What is drawn then hangs on the rows and not on their order. (Sums do not, but for last digits.)
+    let sorted = if growth.sampled { Some(Chosen::of(rows, &canonical_order(rows))?) } else { None };
+    let sorted = sorted.as_ref().map(Chosen::rows).transpose()?;
+    let rows = sorted.as_ref().unwrap_or(rows);
     let params = params
         .tree_method(TreeMethod::Hist)
         .nthread(cx.thread_count())

@@ -99,7 +99,7 @@ impl Regress for RandomForest {
             .subsample(self.sample)
             .colsample_bynode(self.columns);
         Ok(Learned::new(ForestModel {
-            trees: grow(params, rows, &Growth { rounds: 1, ..Growth::default() }, cx)?,
+            trees: grow(params, rows, &Growth { rounds: 1, sampled: true, ..Growth::default() }, cx)?,
         }))
     }
 }

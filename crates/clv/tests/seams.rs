@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use clv::backtest::Backtest;
+use clv::backtest::{Backtest, BoxedFit};
 use clv::prelude::*;
-use clv::{Error, conformance, shelf};
+use clv::{Erased, Error, conformance, shelf};
 
 fn date(text: &str) -> Moment {
     Moment::parse_date(text).unwrap()
@@ -39,6 +39,27 @@ fn every_model_on_the_shelf_keeps_the_promises() {
             let broken = conformance::check(&model, &registry, &training, horizon).unwrap();
             assert!(broken.is_empty(), "{name}: {broken:#?}");
         }
+    }
+    // Learners that stand on no shelf.
+    let trees = || BoostedTrees::new().trees(20);
+    let unshelved: [(&str, BoxedFit); 7] = [
+        ("svm", Box::new(Erased(clv::linear::Svm::regression().rows(300).over(horizon)))),
+        ("quantile", Box::new(Erased(clv::linear::QuantileRegression::new(0.7).unwrap().over(horizon)))),
+        ("online", Box::new(Erased(clv::linear::RecursiveLeastSquares::default().over(horizon)))),
+        ("elastic net", Box::new(Erased(ElasticNet::new(0.1, 0.5).unwrap().over(horizon)))),
+        ("tree", Box::new(Erased(DecisionTree::new().over(horizon)))),
+        ("ziln", Box::new(Erased(Ziln::default().over(horizon)))),
+        ("bagged", Box::new(Erased(clv::learn::Bagged::new(trees(), 3).unwrap().over(horizon)))),
+    ];
+    let mut all = clv::registry();
+    clv::learn::register::<clv::learn::BaggedModel<clv::trees::BoostedTreesModel>>(&mut all);
+    for (name, settings) in &unshelved {
+        let model = settings.fit(&training, &Context::default()).unwrap().model;
+        let broken = conformance::check(&model, &all, &training, horizon).unwrap();
+        assert!(broken.is_empty(), "{name}: {broken:#?}");
+        let again = settings.fit(&training, &Context::default()).unwrap().model;
+        let text = |model| clv::saved::to_string(model).unwrap();
+        assert_eq!(text(&model), text(&again), "{name}: fitted twice is not fitted once");
     }
     let spend = shelf::settings("gamma-gamma", horizon).unwrap();
     let model = spend.fit(&training, &Context::default()).unwrap().model;

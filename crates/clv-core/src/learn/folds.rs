@@ -32,19 +32,26 @@ pub fn folds(rows: &Rows<'_>, count: usize, seed: u64) -> Result<Vec<usize>> {
         let needs = "at least one row a fold";
         return Err(Error::TooLittleData { model: "cross-validation", needs, found: rows.len() });
     }
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    let key =
-        |row: usize| rows.features().row(row).iter().copied().chain([rows.target()[row], rows.weight(row)]);
-    order.sort_by(|&a, &b| {
-        let unlike = key(a).zip(key(b)).map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne());
-        unlike.unwrap_or(std::cmp::Ordering::Equal)
-    });
+    let mut order = canonical_order(rows);
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let mut fold = vec![0; rows.len()];
     for (place, row) in order.into_iter().enumerate() {
         fold[row] = place % count;
     }
     Ok(fold)
+}
+
+/// Row numbers in an order that the rows themselves decide, so that what is drawn by chance hangs on the rows
+/// and the seed, and not on how the rows were handed over.
+pub fn canonical_order(rows: &Rows<'_>) -> Vec<usize> {
+    let key =
+        |row: usize| rows.features().row(row).iter().copied().chain([rows.target()[row], rows.weight(row)]);
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|&a, &b| {
+        let unlike = key(a).zip(key(b)).map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne());
+        unlike.unwrap_or(std::cmp::Ordering::Equal)
+    });
+    order
 }
 
 /// Some rows, copied out.

@@ -35,7 +35,7 @@ pub use bagged::{Bagged, BaggedModel};
 pub use calibrate::{Calibrated, CalibratedModel, Calibration, Costs, Method};
 pub use classes::{ClassModel, OneVsRest};
 pub use conformal::{Bands, Conformal, Distributed, Distribution, QuantileBands, ScaledBands};
-pub use folds::{Chosen, folds, out_of_fold};
+pub use folds::{Chosen, canonical_order, folds, out_of_fold};
 pub(crate) use informed::register_informed;
 pub use informed::{Informed, InformedModel};
 pub use mean::{Mean, MeanModel};
