@@ -84,7 +84,8 @@ fn with(log: &TransactionLog, cut: Cut, future: Future) -> Result<TransactionLog
                 amount.map(|amount| Money::from_micros(amount.micros().saturating_mul(7).saturating_add(1)));
         }
         let name = log.customers().name(log.customer()[row]);
-        other.push(Transaction { amount, ..Transaction::new(name, time) })?;
+        let (order, product, quantity) = (log.order(row), log.product(row), log.quantity(row));
+        other.push(Transaction { amount, order, product, quantity, ..Transaction::new(name, time) })?;
     }
     let mut other = other.finish();
     for name in log.customers().iter() {

@@ -1,5 +1,6 @@
 //! What is known of a customer as of a cut, by name.
 
+mod beyond;
 mod past;
 
 use ndarray::ArrayView2;
@@ -10,6 +11,8 @@ use crate::summary::{Purchases, Summary};
 use crate::units::Span;
 
 use past::Past;
+
+pub use beyond::Beyond;
 
 /// A column computed from the log as of a cut; nothing later can enter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
