@@ -55,3 +55,46 @@ fn the_order_of_rows_does_not_matter() {
     assert!(apart(&RecursiveLeastSquares::default().forgetting(0.9).unwrap()) > 0.01);
     assert!(apart(&RecursiveLeastSquares::default()) < 1e-5);
 }
+
+#[test]
+fn a_longer_horizon_never_says_less() {
+    let truth = PurchaseModel::new(ParetoNbd::new(0.9, 8.0, 0.6, 15.0).unwrap(), TimeUnit::Week);
+    let spend = GammaGamma::new(6.25, 3.74, 15.44).unwrap();
+    let date = |text| Moment::parse_date(text).unwrap();
+    let log = Simulation::new(800, date("2022-01-01"), date("2023-12-31"), 5)
+        .unwrap()
+        .run(&truth, TimeUnit::Week, Some(&spend))
+        .unwrap();
+    let cut = Cut::end_of(date("2023-06-30"), Grain::Day);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap();
+    let horizons = [4.0, 13.0, 26.0].map(|weeks| Span::weeks(weeks).unwrap());
+    let settings = clv::learn::NonDecreasing::new(BoostedTrees::new().trees(60), &horizons).unwrap();
+    let models = settings.fit(&training, &Context::default()).unwrap();
+    let who = training.summary().customers();
+    let said = models.iter().zip(&horizons).map(|(fitted, horizon)| {
+        let broken = clv::conformance::check(&fitted.model, &clv::registry(), &training, *horizon).unwrap();
+        assert!(broken.is_empty(), "{broken:#?}");
+        fitted.model.predict(&who, &Ask::over(*horizon)).unwrap()
+    });
+    let said: Vec<_> = said.collect();
+    for pair in said.windows(2) {
+        let of = |f: &clv::Forecast| (f.purchases.clone().unwrap(), f.value.clone().unwrap());
+        let ((short, less), (long, more)) = (of(&pair[0]), of(&pair[1]));
+        assert!(short.iter().zip(&long).all(|(a, b)| a <= b));
+        assert!(less.iter().zip(&more).all(|(a, b)| a <= b));
+    }
+    // What is learned of all three adds up to about what the window brought.
+    let total: f64 = said[2].purchases.as_ref().unwrap().iter().sum();
+    let end = cut.plus(horizons[2]);
+    let actual: f64 =
+        training.summary().customer.iter().map(|c| f64::from(purchases.between(*c, &cut, &end).0)).sum();
+    assert!((total / actual - 1.0).abs() < 0.4, "{total} {actual}");
+    assert!(clv::learn::NonDecreasing::new(LinearRegression, &[horizons[1], horizons[0]]).is_err());
+    assert!(
+        clv::learn::NonDecreasing::new(LinearRegression, &[Span::weeks(90.0).unwrap()])
+            .unwrap()
+            .fit(&training, &Context::default())
+            .is_err()
+    );
+}

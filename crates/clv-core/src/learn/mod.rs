@@ -18,6 +18,7 @@ mod conformal;
 mod folds;
 mod informed;
 mod mean;
+mod non_decreasing;
 mod over_horizon;
 mod split;
 
@@ -39,6 +40,7 @@ pub use folds::{Chosen, canonical_order, folds, out_of_fold};
 pub(crate) use informed::register_informed;
 pub use informed::{Informed, InformedModel};
 pub use mean::{Mean, MeanModel};
+pub use non_decreasing::NonDecreasing;
 pub use over_horizon::{LearnedTotals, OverHorizon, register};
 pub use split::holdout;
 

@@ -165,6 +165,28 @@ pub struct StackModel {
 }
 
 impl StackModel {
+    /// Members added up as they are.
+    pub(crate) fn sum(
+        unit: TimeUnit,
+        horizon: Span,
+        members: Vec<Box<dyn Predict>>,
+        names: Vec<String>,
+    ) -> Self {
+        let weights = vec![1.0; members.len()];
+        let value_weights = members.iter().all(|m| m.answers().value).then(|| weights.clone());
+        let mut model = Self {
+            unit,
+            horizon,
+            members,
+            names,
+            purchase_weights: weights,
+            value_weights,
+            needs: Vec::new(),
+        };
+        model.collect_needs();
+        model
+    }
+
     /// Each member's name and its weight in purchases.
     pub fn purchase_weights(&self) -> impl Iterator<Item = (&str, f64)> {
         self.names.iter().map(String::as_str).zip(self.purchase_weights.iter().copied())

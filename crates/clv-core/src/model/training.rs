@@ -118,9 +118,20 @@ impl<'a> Training<'a> {
     /// What the customers of an earlier training bought and spent between its cut and this one, in its
     /// order; nothing of money without amounts.
     pub(crate) fn outcomes_since(&self, earlier: &Training<'_>) -> (Vec<f64>, Option<Vec<f64>>) {
-        let (origin, cut) = (earlier.summary.cut, self.summary.cut);
-        let of = |&c: &u32| self.purchases.map_or((0, 0.0), |p| p.between(c, &origin, &cut));
-        let (bought, spent) = earlier.summary.customer.iter().map(of).map(|(n, v)| (f64::from(n), v)).unzip();
+        self.outcomes_between(&earlier.summary, &earlier.summary.cut, &self.summary.cut)
+    }
+
+    /// What the customers of a summary bought and spent between two cuts, none of them after this one, in
+    /// its order; nothing of money without amounts.
+    pub(crate) fn outcomes_between(
+        &self,
+        summary: &Summary,
+        after: &Cut,
+        until: &Cut,
+    ) -> (Vec<f64>, Option<Vec<f64>>) {
+        debug_assert!(until.last() <= self.summary.cut.last(), "labels lie before the cut");
+        let of = |&c: &u32| self.purchases.map_or((0, 0.0), |p| p.between(c, after, until));
+        let (bought, spent) = summary.customer.iter().map(of).map(|(n, v)| (f64::from(n), v)).unzip();
         (bought, self.summary.spend.is_some().then_some(spent))
     }
 
