@@ -4,6 +4,7 @@
 //! clv-learners simulate FOLDER CUSTOMERS OTHERS        a simulated shop, 20 columns
 //! clv-learners log FOLDER FILE TRAIN_UNTIL WEEKS       a real log, broad columns; learned one horizon before
 //! clv-learners learn FOLDER MODEL                      tweedie, squared or forest; prints seconds of CPU
+//! clv-learners members FOLDER                          the smaller members, one JSON line each
 //! ```
 //!
 //! A folder holds `train` and `test`, each columns and target as little-endian f64, row by row, and
@@ -28,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["log", folder, file, until, weeks] => log(folder.as_ref(), file.as_ref(), until, weeks.parse()?),
         ["learn", folder, model] => learn(folder.as_ref(), model),
+        ["members", folder] => members(folder.as_ref()),
         _ => Err("usage: clv-learners simulate|log|learn FOLDER …".into()),
     }
 }
@@ -92,12 +94,92 @@ fn read(path: &Path) -> Result<Vec<f64>, Box<dyn Error>> {
         .collect())
 }
 
-fn learn(folder: &Path, model: &str) -> Result<(), Box<dyn Error>> {
+/// Columns and target to learn from, and columns to forecast.
+fn tables(folder: &Path) -> Result<(FeatureMatrix, Vec<f64>, FeatureMatrix), Box<dyn Error>> {
     let about: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("about.json"))?)?;
     let names: Vec<String> = serde_json::from_value(about["columns"].clone())?;
     let train = FeatureMatrix::new(names.clone(), read(&folder.join("train.x"))?)?;
-    let target = read(&folder.join("train.y"))?;
     let test = FeatureMatrix::new(names, read(&folder.join("test.x"))?)?;
+    Ok((train, read(&folder.join("train.y"))?, test))
+}
+
+/// Rows of each part of the smaller comparison.
+const FEW: usize = 2_000;
+
+fn members(folder: &Path) -> Result<(), Box<dyn Error>> {
+    use clv::cluster::{Dbscan, GaussianMixture, Optics};
+    use clv::linear::{RecursiveLeastSquares, Svm};
+    use clv::transform::{Step, Transforms};
+
+    let (train, target, test) = tables(folder)?;
+    let cx = Context::default();
+    // Learners, on logarithms: what one large customer does would drown the rest.
+    let logs: Vec<f64> = target.iter().map(|y| y.max(0.0).ln_1p()).collect();
+    let steps = Transforms::fit(&[Step::Standard], &train)?;
+    let (x, new) = (steps.apply(&train)?, steps.apply(&test)?);
+    let all = Rows::new(&x, &logs)?;
+    let few: Vec<usize> = (0..FEW.min(x.rows())).collect();
+    let chosen = clv::learn::Chosen::of(&all, &few)?;
+    let tree = DecisionTree::new().depth(4);
+    said(folder, "tree", || Ok(tree.regress(&all, &cx)?.model.predict(&new)?))?;
+    let forest = RandomForest::new().trees(100).depth(10);
+    said(folder, "forest", || Ok(forest.regress(&all, &cx)?.model.predict(&new)?))?;
+    said(folder, "svm", || Ok(Svm::regression().regress(&chosen.rows()?, &cx)?.model.predict(&new)?))?;
+    said(folder, "online", || {
+        Ok(RecursiveLeastSquares::default().regress(&all, &cx)?.model.predict(&new)?)
+    })?;
+    said(folder, "selection", || {
+        let best = clv::select::informative(&all, 8)?;
+        let rows = best.apply(&x)?;
+        let trees = BoostedTrees::new().regress(&Rows::new(&rows, &logs)?, &cx)?.model;
+        Ok(trees.predict(&best.apply(&new)?)?)
+    })?;
+    said(folder, "components", || {
+        let pca = clv::select::Pca::count(5)?.fit(&x)?;
+        let line = LinearRegression.regress(&Rows::new(&pca.apply(&x)?, &logs)?, &cx)?.model;
+        Ok(line.predict(&pca.apply(&new)?)?)
+    })?;
+    // Clusters, of the history's columns.
+    let few = x.select(&few)?;
+    let four = few.names()[..4].to_vec();
+    let data = (0..few.rows()).flat_map(|r| few.row(r)[..4].to_vec()).collect();
+    let few = FeatureMatrix::new(four, data)?;
+    said(folder, "mixture", || {
+        let model = GaussianMixture::new(4)?.transform(vec![]).cluster(&few, &cx)?;
+        Ok(vec![model.bic()])
+    })?;
+    let label = |of: Vec<Option<usize>>| of.into_iter().map(|c| c.map_or(-1.0, |c| c as f64)).collect();
+    said(folder, "dbscan", || {
+        Ok(label(Dbscan::new(0.5, 10)?.transform(vec![]).cluster(&few, &cx)?.assign(&few)?))
+    })?;
+    said(folder, "optics", || Ok(label(Optics::new(10)?.transform(vec![]).order(&few, &cx)?.clusters(0.5))))?;
+    // Drift of each column, by name.
+    said(folder, "drift", || {
+        let found = clv::drift::between(&train, &test)?;
+        Ok(train
+            .names()
+            .iter()
+            .map(|n| found.iter().find(|d| d.column == *n).map_or(0.0, |d| d.ks))
+            .collect())
+    })
+}
+
+fn said(
+    folder: &Path,
+    name: &str,
+    run: impl FnOnce() -> Result<Vec<f64>, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let start = ProcessTime::now();
+    let found = run()?;
+    let seconds = start.elapsed().as_secs_f64();
+    let bytes: Vec<u8> = found.iter().flat_map(|v| v.to_le_bytes()).collect();
+    fs::write(folder.join(format!("member-{name}.f")), bytes)?;
+    println!("{}", json!({"member": name, "seconds": seconds}));
+    Ok(())
+}
+
+fn learn(folder: &Path, model: &str) -> Result<(), Box<dyn Error>> {
+    let (train, target, test) = tables(folder)?;
     let rows = Rows::new(&train, &target)?;
     // As the peers: 200 trees of 32 leaves at a rate of .1.
     let boosted = |loss| BoostedTrees::new().loss(loss).trees(200).depth(5).learning_rate(0.1);

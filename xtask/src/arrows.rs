@@ -14,7 +14,9 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("clv-linear", &["clv-core", "clv-math"]),
     ("clv-cluster", &["clv-core", "clv-math"]),
     ("clv-trees", &["clv-core", "clv-math"]),
-    ("clv", &["clv-core", "clv-io", "clv-btyd", "clv-linear", "clv-trees", "clv-cluster"]),
+    // The lasso's path is made of lines.
+    ("clv-select", &["clv-core", "clv-linear", "clv-math"]),
+    ("clv", &["clv-core", "clv-io", "clv-btyd", "clv-linear", "clv-trees", "clv-cluster", "clv-select"]),
     ("clv-cli", &["clv"]),
     ("clv-testkit", &["clv", "clv-core"]),
     ("clv-examples", &["clv"]),

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// | `penalty` `δ` | 1e-6 | keeps the line defined before there are as many rows as columns |
 ///
 /// With `λ < 1` the order of rows matters, as it is meant to: give them in order of time. Columns are
-/// taken as they come: bring them to like scales first ([`Step::ZScore`](clv_core::transform::Step::ZScore)).
+/// taken as they come: bring them to like scales first ([`Step::Standard`](clv_core::transform::Step::Standard)).
 ///
 /// ```
 /// use clv_core::learn::Regression;

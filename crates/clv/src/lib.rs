@@ -40,6 +40,7 @@
 //! | How do I compare models? | [`backtest::Backtest`] with a [`shelf`] |
 //! | How good is good? | [`baselines`], [`metrics`] |
 //! | Who is new, active, loyal, churned? | [`StageRules`] |
+//! | Which model is best, without choosing? | [`auto`] |
 //! | How do I keep a model? | [`saved::save`], [`registry`] |
 //! | How do I add my own model? | implement [`Fit`] and [`Predict`]; `docs/ADDING-A-MODEL.md` |
 //!
@@ -49,7 +50,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Covariates, neural networks, tuning and decisions on top of forecasts.
+//! Covariates, neural networks and decisions on top of forecasts.
 
 pub use clv_core::*;
 
