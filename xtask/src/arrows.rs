@@ -14,8 +14,8 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("clv-linear", &["clv-core", "clv-math"]),
     ("clv-cluster", &["clv-core", "clv-math"]),
     ("clv-trees", &["clv-core", "clv-math"]),
-    // The lasso's path is made of lines.
-    ("clv-select", &["clv-core", "clv-linear", "clv-math"]),
+    // The lasso's path is made of lines; its tests select through trees as well.
+    ("clv-select", &["clv-core", "clv-linear", "clv-math", "clv-trees"]),
     ("clv", &["clv-core", "clv-io", "clv-btyd", "clv-linear", "clv-trees", "clv-cluster", "clv-select"]),
     ("clv-cli", &["clv"]),
     ("clv-testkit", &["clv", "clv-core"]),
