@@ -60,12 +60,13 @@ impl Moves {
 
     /// Customers who were in one segment and are in another.
     pub fn count(&self, before: usize, after: usize) -> usize {
-        self.counts[before * self.segments.1 + after]
+        let known = before < self.segments.0 && after < self.segments.1;
+        if known { self.counts[before * self.segments.1 + after] } else { 0 }
     }
 
     /// Of those who were in a segment, the share that is now in each; `None` for an empty one.
     pub fn shares(&self, before: usize) -> Option<Vec<f64>> {
-        let row = &self.counts[before * self.segments.1..(before + 1) * self.segments.1];
+        let row = self.counts.chunks_exact(self.segments.1.max(1)).nth(before)?;
         let all: usize = row.iter().sum();
         (all > 0).then(|| row.iter().map(|n| *n as f64 / all as f64).collect())
     }
@@ -139,6 +140,8 @@ mod tests {
         let moves = Moves::between(&[0, 0, 0, 1], &[0, 2, 2, 1]).unwrap();
         assert_eq!((moves.count(0, 2), moves.before(), moves.after()), (2, vec![3, 1], vec![1, 1, 2]));
         assert_eq!(moves.shares(0), Some(vec![1.0 / 3.0, 0.0, 2.0 / 3.0]));
+        // A segment that is gone, or never was.
+        assert_eq!((moves.count(0, 3), moves.count(2, 0), moves.shares(4)), (0, 0, None));
         assert!(moves.stability_index() > 0.25);
         assert_eq!(Moves::between(&[0, 1], &[0, 1]).unwrap().stability_index(), 0.0);
     }

@@ -96,7 +96,7 @@ impl KMeans {
 
     /// By so many rows at a time, drawn with replacement: mini-batch k-means (Sculley 2010). Each mean moves
     /// towards a row by one over the rows it has taken so far, over as many rows in all as six sweeps; then
-    /// one whole sweep ends it. The result is a little worse than that of whole sweeps.
+    /// each row goes to its nearest mean. It is not waited for rest. The result is a little worse than that of whole sweeps.
     ///
     /// # Errors
     ///
@@ -184,7 +184,9 @@ impl KMeans {
 
         let p = points.width;
         let sample = points.drawn((START * self.clusters).max(batch), rng);
-        let mut means = Points { data: &sample, width: p }.start(self.clusters, rng)?;
+        // A sample may miss the few that are unlike the others.
+        let start = Points { data: &sample, width: p }.start(self.clusters, rng);
+        let mut means = start.or_else(|_| points.start(self.clusters, rng))?;
         let mut taken = vec![0.0; self.clusters];
         for _ in 0..(PASSES * points.len()).div_ceil(batch) {
             cx.check()?;

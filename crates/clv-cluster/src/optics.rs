@@ -132,8 +132,9 @@ impl OpticsOrder {
         let mut of = vec![None; self.rows.len()];
         let mut sizes: Vec<usize> = Vec::new();
         for ((&row, &joins), &core) in self.rows.iter().zip(&self.reachability).zip(&self.core) {
-            if joins > reach {
-                if core > reach {
+            // Infinity joins nobody and is nobody's reach, even where no limit is set.
+            if !(joins.is_finite() && joins <= reach) {
+                if !(core.is_finite() && core <= reach) {
                     continue;
                 }
                 sizes.push(0);
@@ -192,6 +193,7 @@ mod tests {
         let (kept, near) =
             (order.clusters(2.0), optics.reach(2.0).unwrap().order(&rows, &Context::default()));
         assert!(kept.iter().all(Option::is_some));
+        assert!(order.clusters(f64::INFINITY).iter().all(|c| *c == Some(0)));
         let sum = |of: &[f64]| of.iter().filter(|r| r.is_finite()).sum::<f64>();
         assert!((sum(&order.reachability) - REACHABILITY).abs() < 1e-4, "{}", sum(&order.reachability));
         // The same heaps, though ties may number them otherwise.

@@ -74,6 +74,8 @@ fn sorted(rows: &FeatureMatrix, column: usize) -> Result<Vec<f64>> {
 
 fn psi(before: &[f64], after: &[f64]) -> f64 {
     let mut borders: Vec<f64> = (1..10).map(|i| quantile(before, f64::from(i) / 10.0)).collect();
+    // What fell below all there was is a bin of its own.
+    borders.insert(0, before[0].next_down());
     borders.dedup();
     let shares = |values: &[f64]| -> Vec<f64> {
         let below = borders.iter().map(|border| values.partition_point(|v| v <= border));

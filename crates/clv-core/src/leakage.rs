@@ -5,12 +5,11 @@
 //! [`suspects`] finds what is too good to be true, such as a table's column of which nobody knows when it
 //! was written.
 
-use crate::builder::LogBuilder;
 use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
 use crate::learn::Rows;
-use crate::log::{Transaction, TransactionLog};
+use crate::log::TransactionLog;
 use crate::metrics::{Pairs, probability, ranking};
 use crate::units::Money;
 
@@ -48,7 +47,7 @@ pub fn of_the_future(
     let known = columns(log)?;
     let mut leaks = vec![false; known.names().len()];
     for future in [Future::None, Future::ThrownAbout] {
-        let other = columns(&with(log, cut, future)?)?;
+        let other = columns(&with(log, cut, future))?;
         if other.rows() != known.rows() || other.names() != known.names() {
             let (given, expected) = (other.rows(), known.rows());
             return Err(Error::Length { column: "rows with another future", given, expected });
@@ -70,28 +69,22 @@ enum Future {
 }
 
 /// The same past, with the same customers under the same numbers, and another future.
-fn with(log: &TransactionLog, cut: Cut, future: Future) -> Result<TransactionLog> {
-    let mut other = LogBuilder::new();
-    for row in 0..log.len() {
-        let past = cut.is_past(log.time()[row]);
-        if !past && future == Future::None {
-            continue;
+fn with(log: &TransactionLog, cut: Cut, future: Future) -> TransactionLog {
+    let past: Vec<bool> = log.time().iter().map(|time| cut.is_past(*time)).collect();
+    let mut other = log.clone();
+    match future {
+        Future::None => other.retain(&past),
+        Future::ThrownAbout => {
+            for row in (0..other.len()).filter(|&row| !past[row]) {
+                other.time[row] = other.time[row].plus_days((row % 89) as f64 + 1.0);
+                if let Some(amount) = &mut other.amount {
+                    let more = amount[row].micros().saturating_mul(7).saturating_add(1);
+                    amount[row] = Money::from_micros(more);
+                }
+            }
         }
-        let (mut time, mut amount) = (log.time()[row], log.amount().map(|amount| amount[row]));
-        if !past {
-            time = time.plus_days((row % 89) as f64 + 1.0);
-            amount =
-                amount.map(|amount| Money::from_micros(amount.micros().saturating_mul(7).saturating_add(1)));
-        }
-        let name = log.customers().name(log.customer()[row]);
-        let (order, product, quantity) = (log.order(row), log.product(row), log.quantity(row));
-        other.push(Transaction { amount, order, product, quantity, ..Transaction::new(name, time) })?;
     }
-    let mut other = other.finish();
-    for name in log.customers().iter() {
-        other.add_prospect(name);
-    }
-    Ok(other)
+    other
 }
 
 /// A column that tells the target by itself.
@@ -118,7 +111,10 @@ pub fn suspects(rows: &Rows<'_>, most: f64) -> Result<Vec<Suspect>> {
     let mut found = Vec::new();
     for (place, column) in rows.features().names().iter().enumerate() {
         let values: Vec<f64> = (0..rows.len()).map(|row| rows.features().row(row)[place]).collect();
-        let pairs = Pairs::new(rows.target(), &values)?;
+        let mut pairs = Pairs::new(rows.target(), &values)?;
+        if let Some(weights) = rows.weights() {
+            pairs = pairs.weighted(weights)?;
+        }
         let order = if yes_or_no {
             probability::roc_auc(&pairs).map(|area| (2.0 * area - 1.0).abs())
         } else {
@@ -138,6 +134,7 @@ mod tests {
     use crate::summary::{Purchases, SpendBasis};
     use crate::units::{Grain, Moment, Span, TimeUnit};
     use crate::{Feature, Training};
+    use crate::{LogBuilder, Transaction};
 
     fn log() -> TransactionLog {
         let mut log = LogBuilder::new();

@@ -83,7 +83,10 @@ impl Range {
             Self::OneOf(values) => values[((share * values.len() as f64) as usize).min(values.len() - 1)],
             Self::Between(low, high) => between(*low, *high),
             Self::LogBetween(low, high) => log(*low, *high),
-            Self::Whole(low, high) => between(f64::from(*low), f64::from(*high)).round(),
+            // Each number has as much of the way.
+            Self::Whole(low, high) => {
+                between(f64::from(*low), f64::from(*high) + 1.0).floor().min(f64::from(*high))
+            }
             Self::LogWhole(low, high) => log(f64::from(*low), f64::from(*high)).round(),
         }
     }
@@ -228,6 +231,8 @@ pub struct Trial {
     pub family: String,
     /// Its settings.
     pub point: Point,
+    /// Of which search: what is looked for, on which origins of which log, with which seed.
+    pub search: String,
     /// Its loss on each origin on which it was tried, the newest first.
     pub losses: Vec<f64>,
     /// Why it could not be fitted, if so; it then has no loss on the origin where that was.
@@ -284,7 +289,7 @@ impl<'a> Search<'a> {
         Ok(self.objective.loss(&scores, &self.means[origin]))
     }
 
-    /// Tries. Trials in `known` are not tried again.
+    /// Tries. Trials in `known` are not tried again; those of another search are not looked at.
     ///
     /// # Errors
     ///
@@ -298,8 +303,10 @@ impl<'a> Search<'a> {
     ) -> Result<Vec<Trial>> {
         let mut all = Vec::new();
         for (place, family) in families.iter().enumerate() {
-            let mut trials: Vec<Trial> =
-                self.points(family, place, how, cx).map(|point| self.begun(family, point, known)).collect();
+            let mut trials: Vec<Trial> = self
+                .points(family, place, how, cx)
+                .map(|point| self.begun(family, point, known, cx))
+                .collect();
             let mut alive: Vec<usize> = (0..trials.len()).collect();
             for origin in 0..self.origins.len() {
                 self.try_all(family, &mut trials, &alive, origin, cx);
@@ -341,11 +348,30 @@ impl<'a> Search<'a> {
         unlike.into_iter()
     }
 
-    fn begun(&self, family: &Family, point: Point, known: &[Trial]) -> Trial {
-        let same = known.iter().find(|t| t.family == family.name && t.point == point);
+    /// What a loss hangs on beside the settings.
+    fn about(&self, cx: &Context<'_>) -> String {
+        let origin = |(origin, mean): (&Backtest, &Scores)| {
+            let split = origin.split();
+            format!(
+                "{} to {}: {} customers, {} of {}",
+                split.train.last_day(),
+                split.holdout.last_day(),
+                origin.actual_purchases().len(),
+                origin.actual_purchases().iter().sum::<f64>(),
+                mean.total_actual
+            )
+        };
+        let origins: Vec<String> = self.origins.iter().zip(&self.means).map(origin).collect();
+        format!("{:?}, seed {}, {}", self.objective, cx.seed_value(), origins.join("; "))
+    }
+
+    fn begun(&self, family: &Family, point: Point, known: &[Trial], cx: &Context<'_>) -> Trial {
+        let search = self.about(cx);
+        let same = known.iter().find(|t| t.family == family.name && t.point == point && t.search == search);
         same.cloned().unwrap_or_else(|| Trial {
             family: family.name.clone(),
             point,
+            search,
             losses: Vec::new(),
             failure: None,
         })
@@ -398,8 +424,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The best trial of each family, the best first; those that failed are left out. Trials on more origins
-/// go before those on fewer, as one origin may have been kind.
+/// The best trial of each family, the least loss first; those that failed are left out. Within a family
+/// trials on more origins go before those on fewer, as one origin may have been kind.
 pub fn best(trials: &[Trial]) -> Vec<&Trial> {
     let mut best: Vec<&Trial> = Vec::new();
     let better = |a: &Trial, b: &Trial| (b.losses.len(), a.loss()) < (a.losses.len(), b.loss());
@@ -414,17 +440,17 @@ pub fn best(trials: &[Trial]) -> Vec<&Trial> {
     best
 }
 
-/// Scores of value if there are amounts, of purchases otherwise.
+/// Scores of value if there are amounts, of purchases otherwise. Of all customers: what a model leaves
+/// undefined counts as nothing, or it would be rewarded for leaving out the hard ones.
 fn scores(origin: &Backtest, settings: &BoxedFit, cx: &Context<'_>) -> Result<Scores> {
-    let outcome = origin.run("", settings, cx)?;
-    match (outcome.value, origin.actual_value()) {
-        (Some(value), _) => Ok(value),
-        (None, None) => Ok(outcome.purchases),
-        (None, Some(_)) => {
-            let hint = "; join it with a spend model";
-            Err(Error::CannotSay { model: "a model of purchases alone", quantity: "value", hint })
-        }
-    }
+    let said = origin.forecast(settings, cx)?;
+    let Some(actual) = origin.actual_value() else {
+        return Scores::of(origin.actual_purchases(), &said.purchases);
+    };
+    let hint = "; join it with a spend model";
+    let alone = Error::CannotSay { model: "a model of purchases alone", quantity: "value", hint };
+    let value: Vec<f64> = said.value.ok_or(alone)?.into_iter().map(|v| v.unwrap_or(0.0)).collect();
+    Scores::of(actual, &value)
 }
 
 #[cfg(test)]

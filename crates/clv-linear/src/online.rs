@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// | Name | Default | Why |
 /// | :-- | :-- | :-- |
-/// | `forgetting` `λ` | 1 | every row counts alike, in whatever order they come; below 1 later rows count more |
+/// | `forgetting` `λ` | 1 | every row counts alike, in whatever order they come; below 1 later rows count more, but what no row moves is not forgotten beyond what was known at the start |
 /// | `penalty` `δ` | 1e-6 | keeps the line defined before there are as many rows as columns |
 ///
 /// With `λ < 1` the order of rows matters, as it is meant to: give them in order of time. Columns are
@@ -75,7 +75,13 @@ impl RecursiveLeastSquares {
         let k = columns + 1;
         let mut inverse = vec![0.0; k * k];
         (0..k).for_each(|j| inverse[j * k + j] = 1.0 / self.penalty);
-        RecursiveLine { forgetting: self.forgetting, line: vec![0.0; k], inverse, rows: 0 }
+        RecursiveLine {
+            forgetting: self.forgetting,
+            penalty: self.penalty,
+            line: vec![0.0; k],
+            inverse,
+            rows: 0,
+        }
     }
 }
 
@@ -83,6 +89,7 @@ impl RecursiveLeastSquares {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecursiveLine {
     forgetting: f64,
+    penalty: f64,
     /// Intercept first.
     line: Vec<f64>,
     /// Of `Σ λ^(n − i) w x x' + λ^n δ I`.
@@ -113,16 +120,28 @@ impl RecursiveLine {
         let along: Vec<f64> = (0..k).map(|i| (0..k).map(|j| self.inverse[i * k + j] * x(j)).sum()).collect();
         let spread: f64 = (0..k).map(|j| x(j) * along[j]).sum();
         let error = y - (0..k).map(|j| self.line[j] * x(j)).sum::<f64>();
-        // Sherman and Morrison's rank-one update.
-        let gain = weight / (self.forgetting + weight * spread);
+        // Where no row has said anything for long, forgetting would go on until the numbers end: it stops
+        // where as little is known as at the start.
+        let trace: f64 = (0..k).map(|j| self.inverse[j * k + j]).sum();
+        let forgetting =
+            if trace > self.forgetting * k as f64 / self.penalty { 1.0 } else { self.forgetting };
+        // Sherman and Morrison's rank-one update, aside until it is known to be finite.
+        let gain = weight / (forgetting + weight * spread);
+        let line: Vec<f64> = (0..k).map(|i| self.line[i] + gain * along[i] * error).collect();
+        let mut inverse = self.inverse.clone();
         for i in 0..k {
-            self.line[i] += gain * along[i] * error;
             for j in 0..=i {
-                let value = (self.inverse[i * k + j] - gain * along[i] * along[j]) / self.forgetting;
-                self.inverse[i * k + j] = value;
-                self.inverse[j * k + i] = value;
+                let value = (self.inverse[i * k + j] - gain * along[i] * along[j]) / forgetting;
+                inverse[i * k + j] = value;
+                inverse[j * k + i] = value;
             }
         }
+        if !(spread.is_finite() && line.iter().chain(&inverse).all(|v| v.is_finite())) {
+            let given = row.iter().fold(y.abs(), |largest, v| largest.max(v.abs()));
+            let (column, allowed) = ("the row".to_owned(), "numbers whose squares and products are finite");
+            return Err(Error::Cell { row: self.rows as usize, column, given, allowed });
+        }
+        (self.line, self.inverse) = (line, inverse);
         self.rows += 1;
         Ok(())
     }
@@ -221,7 +240,15 @@ mod tests {
         assert!(line.update(&[1.0], 1.0, 1.0).is_err());
         assert!(line.update(&[1.0, f64::NAN], 1.0, 1.0).unwrap_err().to_string().contains("column 1"));
         assert!(line.update(&[1.0, 1.0], 1.0, -1.0).unwrap_err().to_string().contains("weight"));
+        assert!(line.update(&[1e200, 1.0], 1.0, 1.0).unwrap_err().to_string().contains("finite"));
         assert_eq!(line, before);
+        // A column that is never moved again is forgotten up to a point.
+        let mut line = settings.forgetting(0.9).unwrap().start(2);
+        for row in 0..30_000_u32 {
+            let x = f64::from(row % 5);
+            line.update(&[x, 0.0], 1.0 + 2.0 * x, 1.0).unwrap();
+        }
+        assert!((line.at(&[3.0, 0.0], &mut Vec::new()).unwrap() - 7.0).abs() < 1e-3, "{line:?}");
         assert!(settings.forgetting(1.5).is_err() && settings.penalty(0.0).is_err());
     }
 }

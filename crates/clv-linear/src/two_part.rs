@@ -85,7 +85,7 @@ enum Whether {
 impl Whether {
     fn learn(rows: &Rows<'_>, penalty: f64, cx: &Context<'_>) -> Result<Learned<Self>, Error> {
         rows.expect_positive(false)?;
-        if rows.target().iter().all(|y| *y > 0.0) {
+        if (0..rows.len()).all(|r| rows.target()[r] > 0.0 || rows.weight(r) == 0.0) {
             return Ok(Learned::new(Self::Always));
         }
         let above: Vec<f64> = rows.target().iter().map(|y| f64::from(*y > 0.0)).collect();
@@ -103,7 +103,11 @@ impl Whether {
 
 /// The rows whose target is above 0.
 fn above(rows: &Rows<'_>) -> Result<Chosen, Error> {
-    let kept: Vec<usize> = (0..rows.len()).filter(|&r| rows.target()[r] > 0.0).collect();
+    let above = |r: &usize| rows.target()[*r] > 0.0 && rows.weight(*r) > 0.0;
+    let kept: Vec<usize> = (0..rows.len()).filter(above).collect();
+    if kept.is_empty() {
+        return Err(Error::NoEstimate { model: "a two-part model", why: "no target is above 0" });
+    }
     Chosen::of(rows, &kept)
 }
 

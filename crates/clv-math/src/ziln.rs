@@ -29,7 +29,13 @@ impl ZeroInflatedLognormal {
     /// The amount that is not exceeded with this probability; 0 up to `1 − p`.
     pub fn quantile(&self, level: f64) -> f64 {
         let within = (level - (1.0 - self.p)) / self.p;
-        if within <= 0.0 { 0.0 } else { (self.mu + self.sigma * normal_quantile(within)).exp() }
+        if within.is_nan() || within <= 0.0 {
+            0.0
+        } else if self.sigma == 0.0 {
+            self.mu.exp()
+        } else {
+            (self.mu + self.sigma * normal_quantile(within)).exp()
+        }
     }
 
     /// Probability of at most this amount.
@@ -39,7 +45,14 @@ impl ZeroInflatedLognormal {
 
     /// Probability of more than this amount.
     pub fn exceeds(&self, amount: f64) -> f64 {
-        if amount <= 0.0 { self.p } else { self.p * normal_cdf((self.mu - amount.ln()) / self.sigma) }
+        if amount <= 0.0 {
+            self.p
+        } else if self.sigma == 0.0 {
+            // All of it at one amount.
+            if amount.ln() < self.mu { self.p } else { 0.0 }
+        } else {
+            self.p * normal_cdf((self.mu - amount.ln()) / self.sigma)
+        }
     }
 }
 
@@ -56,6 +69,10 @@ mod tests {
             assert!((spend.cdf(amount) - level).abs() < 1e-12, "{level}");
         }
         assert_eq!((spend.quantile(0.29), spend.exceeds(0.0), spend.cdf(-1.0)), (0.0, 0.7, 0.0));
+        let one = ZeroInflatedLognormal { p: 0.4, mu: 0.0, sigma: 0.0 };
+        assert_eq!((one.cdf(0.0), one.cdf(0.5), one.cdf(1.0)), (0.6, 0.6, 1.0));
+        assert_eq!((one.quantile(0.5), one.quantile(0.7), one.quantile(1.0)), (0.0, 1.0, 1.0));
+        assert_eq!(ZeroInflatedLognormal { p: 0.0, ..one }.quantile(1.0), 0.0);
         // The mean is that of its quantiles.
         let cells = 200_000;
         let mean = (0..cells).map(|i| spend.quantile((f64::from(i) + 0.5) / f64::from(cells))).sum::<f64>()

@@ -115,9 +115,12 @@ pub fn eliminate<R: Regress>(
         let chosen = with_columns(rows, &columns)?;
         let forecast = out_of_fold(learner, &chosen, &fold, cx)?;
         let squares: Vec<f64> = forecast.iter().zip(rows.target()).map(|(f, y)| (y - f).powi(2)).collect();
-        let n = squares.len() as f64;
-        let mean = squares.iter().sum::<f64>() / n;
-        let error = (squares.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n / n).sqrt();
+        let over = |f: &dyn Fn(f64) -> f64| {
+            squares.iter().enumerate().map(|(row, s)| rows.weight(row) * f(*s)).sum::<f64>()
+        };
+        let n = over(&|_| 1.0);
+        let mean = over(&|s| s) / n;
+        let error = (over(&|s| (s - mean).powi(2)) / n / n).sqrt();
         rounds.push((names.clone(), mean, error));
         if names.len() == 1 {
             break;

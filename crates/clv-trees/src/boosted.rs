@@ -213,7 +213,8 @@ impl BoostedTrees {
         let of_logarithms = matches!(self.loss, Loss::Poisson | Loss::Gamma | Loss::Tweedie(_));
         let size = match from {
             Some(model) => model.size,
-            None if of_logarithms => mean(rows).max(f64::MIN_POSITIVE),
+            // Without a target above 0 there is nothing to be divided by.
+            None if of_logarithms => Some(mean(rows)).filter(|mean| *mean > 0.0).unwrap_or(1.0),
             None => 1.0,
         };
         let sized = |rows: &Rows<'_>| rows.target().iter().map(|y| y / size).collect::<Vec<_>>();
@@ -368,8 +369,9 @@ impl BoostedTreesModel {
         self.trees.0.num_boost_rounds()
     }
 
-    /// The model as it was after so many trees: smaller and faster, and the error it costs is to be
-    /// measured on rows it has not seen.
+    /// The model with only the first so many trees: smaller and faster, and the error it costs is to be
+    /// measured on rows it has not seen. What makes forecasts add up is kept from the whole model, so that
+    /// they add up less well.
     ///
     /// # Errors
     ///

@@ -63,11 +63,12 @@ impl Regress for BoostedZiln {
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<BoostedZilnModel>, Error> {
         rows.expect_positive(false)?;
-        let kept: Vec<usize> = (0..rows.len()).filter(|&r| rows.target()[r] > 0.0).collect();
+        let counts = |r: &usize| rows.weight(*r) > 0.0;
+        let kept: Vec<usize> = (0..rows.len()).filter(counts).filter(|&r| rows.target()[r] > 0.0).collect();
         if kept.is_empty() {
             return Err(Error::NoEstimate { model: BoostedZilnModel::KIND.name, why: "every target is 0" });
         }
-        let whether = if kept.len() == rows.len() {
+        let whether = if kept.len() == (0..rows.len()).filter(counts).count() {
             None
         } else {
             let above: Vec<f64> = rows.target().iter().map(|y| f64::from(*y > 0.0)).collect();

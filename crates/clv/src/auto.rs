@@ -156,8 +156,10 @@ impl Auto {
             }
         }
 
+        // The holdout is of whole grains, a day or so more than some horizons.
+        let settings = chosen.settings(outer.split().horizon(), with_amounts)?;
+        let judged = self.judge(&outer, (&settings, &chosen), &ranked, with_amounts, cx)?;
         let settings = chosen.settings(self.horizon, with_amounts)?;
-        let judged = self.judge(&outer, &settings, &ranked, with_amounts, cx)?;
         let fitted_on = Training::merge(log, cut)?;
         let training = Training::new(&fitted_on, cut, self.unit)?;
         let fitted = settings.fit(&training, cx)?;
@@ -174,10 +176,7 @@ impl Auto {
                 .map(|b| (b.split().train.last_day().to_string(), b.split().holdout.last_day().to_string()))
                 .collect(),
             trials: trials.iter().map(|t| t.losses.len()).sum(),
-            failures: trials
-                .iter()
-                .filter_map(|t| t.failure.as_ref().map(|f| format!("{}: {f}", t.family)))
-                .collect(),
+            failures: failures_of(&trials).chain(judged.failures).collect(),
             objective: self.objective,
             seed: cx.seed_value(),
             of_value: with_amounts,
@@ -252,7 +251,7 @@ impl Auto {
     fn judge(
         &self,
         outer: &Backtest,
-        settings: &BoxedFit,
+        (settings, chosen): (&BoxedFit, &Chosen),
         ranked: &[Trial],
         with_amounts: bool,
         cx: &Context<'_>,
@@ -269,10 +268,19 @@ impl Auto {
             let of = |weights: &[f64]| metric.of(actual, &forecast, weights);
             scores.push(Score { metric: metric.name().to_owned(), of: over(&of)? });
         }
-        let mut alternatives = Vec::new();
+        let (mut alternatives, mut failures) = (Vec::new(), Vec::new());
         for trial in ranked {
+            if matches!(chosen, Chosen::Single(single) if single == trial) {
+                continue;
+            }
             let other = settings_of(trial, outer.split().horizon(), with_amounts)?;
-            let Ok(other) = said(outer, &other, cx) else { continue };
+            let other = match said(outer, &other, cx) {
+                Ok(other) => other,
+                Err(error) => {
+                    failures.push(format!("{}: {error}", named(trial)));
+                    continue;
+                }
+            };
             let mut differences = Vec::new();
             for metric in Metric::ALL {
                 let of = |weights: &[f64]| {
@@ -284,7 +292,7 @@ impl Auto {
         }
         let table = ranking::decile_table(&Pairs::new(actual, &forecast)?, 10);
         let deciles = table.iter().map(|d| (d.mean_forecast, d.mean_actual)).collect();
-        Ok(Judged { scores, alternatives, deciles })
+        Ok(Judged { scores, alternatives, deciles, failures })
     }
 }
 
@@ -292,6 +300,7 @@ struct Judged {
     scores: Vec<Score>,
     alternatives: Vec<Alternative>,
     deciles: Vec<(f64, f64)>,
+    failures: Vec<String>,
 }
 
 /// Stacks worth a try: the best of each kind of model, and the two best of unlike kinds, with learned and
@@ -320,6 +329,10 @@ fn stacks(ranked: &[Trial]) -> Vec<Chosen> {
         }
     }
     stacks
+}
+
+fn failures_of(trials: &[Trial]) -> impl Iterator<Item = String> {
+    trials.iter().filter_map(|t| t.failure.as_ref().map(|f| format!("{}: {f}", t.family)))
 }
 
 fn unbraked<'a>(cx: &Context<'_>) -> Context<'a> {
@@ -382,10 +395,16 @@ impl fmt::Display for Chosen {
     }
 }
 
+/// Four digits that count.
+fn rounded(value: f64) -> f64 {
+    let scale = 10_f64.powf(3.0 - value.abs().max(f64::MIN_POSITIVE).log10().floor());
+    if scale.is_finite() { (value * scale).round() / scale } else { value }
+}
+
 /// A trial's family with its settings.
 fn named(trial: &Trial) -> String {
     let settings: Vec<String> =
-        trial.point.iter().map(|(name, value)| format!("{name} {}", (value * 1e4).round() / 1e4)).collect();
+        trial.point.iter().map(|(name, value)| format!("{name} {}", rounded(value))).collect();
     if settings.is_empty() {
         trial.family.clone()
     } else {

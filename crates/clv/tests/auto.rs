@@ -61,7 +61,7 @@ fn what_is_found_is_sound_the_same_on_two_threads_and_kept() {
     assert_eq!((card.deciles.len(), card.data.rows, card.searched.len()), (10, log.len(), 3));
     assert!(card.failures.is_empty(), "{:?}", card.failures);
     let page = card.to_string();
-    assert!(page.contains("normalised Gini") && page.contains("| pareto-nbd |"), "{page}");
+    assert!(page.contains("normalised Gini") && page.contains("| bg-nbd |"), "{page}");
     let read: Card = serde_json::from_str(&serde_json::to_string(card).unwrap()).unwrap();
     assert_eq!(&read, card);
 
@@ -136,4 +136,20 @@ fn an_even_stack_is_the_mean_of_its_members() {
     for row in 0..both.len() {
         assert!((both[row] - (each[0][row] + each[1][row]) / 2.0).abs() < 1e-12);
     }
+}
+
+#[test]
+fn a_horizon_of_months_is_judged_and_another_search_is_not_taken_for_this_one() {
+    let log = log();
+    // Not a whole number of days.
+    let auto = Auto::new(Span::new(3.0, TimeUnit::Month).unwrap()).trials(0).draws(20);
+    let cx = Context::default();
+    let balanced = auto.run(&log, end(), &[], &cx).unwrap();
+    let gini = auto.objective(clv::tune::Objective::Gini);
+    let fresh = gini.run(&log, end(), &[], &cx).unwrap();
+    let resumed = gini.run(&log, end(), &balanced.trials, &cx).unwrap();
+    assert_eq!((&resumed.trials, &resumed.card), (&fresh.trials, &fresh.card));
+    assert_ne!(fresh.trials[0].losses, balanced.trials[0].losses);
+    // The model that was chosen is no alternative to itself.
+    assert!(fresh.card.alternatives.iter().all(|a| a.model != fresh.card.model));
 }

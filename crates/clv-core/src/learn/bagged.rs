@@ -62,13 +62,15 @@ impl<R: Regress> Regress for Bagged<R> {
 
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<Self::Model>> {
         let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
-        let order = super::canonical_order(rows);
+        // Rows that count, in an order of their own.
+        let mut order = super::canonical_order(rows);
+        order.retain(|&row| rows.weight(row) > 0.0);
         let (mut members, mut warnings) = (Vec::new(), Vec::new());
         for _ in 0..self.members {
             cx.check()?;
             let mut drawn = vec![0.0; rows.len()];
-            for _ in 0..rows.len() {
-                drawn[order[rng.random_range(0..rows.len())]] += 1.0;
+            for _ in 0..order.len() {
+                drawn[order[rng.random_range(0..order.len())]] += 1.0;
             }
             drawn.iter_mut().enumerate().for_each(|(row, times)| *times *= rows.weight(row));
             let learned = self.learner.regress(&rows.weighted(&drawn)?, cx)?;

@@ -88,7 +88,8 @@ impl<F: Regression, S: Regression> ScaledBands<F, S> {
         let fold = folds(rows, 5, cx.seed_value())?;
         let forecast = super::out_of_fold(learner, rows, &fold, cx)?;
         let sizes: Vec<f64> = forecast.iter().zip(rows.target()).map(|(f, y)| (y - f).abs()).collect();
-        let mean = sizes.iter().sum::<f64>() / sizes.len() as f64;
+        let total: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
+        let mean = sizes.iter().enumerate().map(|(row, size)| rows.weight(row) * size).sum::<f64>() / total;
         Ok(Self {
             forecast: learner.regress(rows, cx)?.model,
             spread: spread.regress(&rows.with_target(&sizes)?, cx)?.model,
@@ -180,22 +181,42 @@ impl<B: Bands> Conformal<B> {
         cx: &Context<'_>,
         learn: impl FnOnce(&Rows<'_>) -> Result<B>,
     ) -> Result<Self> {
+        // Drawn from an order of the rows' own, so that theirs does not matter.
+        let order = super::canonical_order(rows);
         let (train, rest) = super::holdout(rows.len(), 1.0 - share, cx.seed_value())?;
+        let [train, rest] = [train, rest].map(|part| part.into_iter().map(|i| order[i]).collect::<Vec<_>>());
         let bands = learn(&Chosen::of(rows, &train)?.rows()?)?;
         let rest = Chosen::of(rows, &rest)?;
         let rows = rest.rows()?;
         Self::of(bands, &rows)
     }
 
-    /// Bands as they are, with rows that they were not learned from: of a later time, say.
+    /// Bands as they are, with rows that they were not learned from: of a later time, say. Rows of weight
+    /// 0 are left out.
     ///
     /// # Errors
     ///
-    /// As [`Bands::score`].
+    /// [`Error::Cell`] for a target below 0, which no band holds, or a weight other than 0 and 1;
+    /// [`Error::NoEstimate`] if a band says no number; as [`Bands::score`].
     pub fn of(bands: B, rows: &Rows<'_>) -> Result<Self> {
+        rows.expect_positive(false)?;
         let mut scratch = Vec::new();
-        let score = |row: usize| bands.score(rows.features().row(row), rows.target()[row], &mut scratch);
-        let mut scores = (0..rows.len()).map(score).collect::<Result<Vec<f64>>>()?;
+        let mut scores = Vec::with_capacity(rows.len());
+        for row in 0..rows.len() {
+            match rows.weight(row) {
+                0.0 => continue,
+                1.0 => {}
+                given => {
+                    let (column, allowed) = ("weight".to_owned(), "0 or 1 where intervals are measured");
+                    return Err(Error::Cell { row, column, given, allowed });
+                }
+            }
+            let score = bands.score(rows.features().row(row), rows.target()[row], &mut scratch)?;
+            if score.is_nan() {
+                return Err(Error::NoEstimate { model: "an interval", why: "a band is not a number" });
+            }
+            scores.push(score);
+        }
         scores.sort_by(f64::total_cmp);
         Ok(Self { bands, scores })
     }

@@ -8,7 +8,8 @@ use super::{Regress, Regression, Rows};
 use crate::error::{Error, Result};
 use crate::model::Context;
 
-/// Deals rows into folds of nearly equal size by chance: the fold of each row. The same rows and seed
+/// Deals rows into folds of nearly equal size by chance, each with its share of yes and no where targets are
+/// that: the fold of each row. The same rows and seed
 /// give the same folds whatever the rows' order (equal rows apart), because they are sorted first.
 ///
 /// # Errors
@@ -34,6 +35,10 @@ pub fn folds(rows: &Rows<'_>, count: usize, seed: u64) -> Result<Vec<usize>> {
     }
     let mut order = canonical_order(rows);
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    if rows.expect_yes_or_no().is_ok() {
+        // Dealt one after the other, so that rare cases are not all in one fold.
+        order.sort_by(|&a, &b| rows.target()[a].total_cmp(&rows.target()[b]));
+    }
     let mut fold = vec![0; rows.len()];
     for (place, row) in order.into_iter().enumerate() {
         fold[row] = place % count;
