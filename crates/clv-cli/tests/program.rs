@@ -137,6 +137,8 @@ fn people_get_tables_and_shells_completions() {
     assert!(std::fs::read_to_string(folder.join("best.csv")).unwrap().contains("value"));
     refused(folder, "auto tx.csv --horizon 20 --objective accuracy --output b.json", 2, "balanced");
     refused(folder, "auto tx.csv --horizon 20 --output b.txt", 2, ".json");
+    refused(folder, "auto tx.csv --horizon 20 --output nowhere/b.json", 1, "no such folder");
+    refused(folder, "auto tx.csv --horizon 900 --output b.json", 1, "a shorter one");
     assert!(done(folder, "stages tx.csv").contains("churned"));
     assert!(done(folder, "completions bash").contains("evaluate"));
     // A learner is fitted, saved and asked for its own horizon only.

@@ -122,6 +122,12 @@ impl Auto {
         known: &[Trial],
         cx: &Context<'_>,
     ) -> Result<Found, Error> {
+        let origin = cut.minus(self.horizon);
+        let before = log.time().iter().filter(|time| origin.is_past(**time)).count();
+        if before == 0 {
+            let needs = "purchases before the newest holdout, which is as long as the horizon: a shorter one, or a longer log";
+            return Err(Error::TooLittleData { model: "auto", needs, found: 0 });
+        }
         let outer = Backtest::new(log, Split::new(cut.minus(self.horizon), cut)?, self.unit)?;
         let inner = self.inner(log, outer.split().train)?;
         let with_amounts = outer.actual_value().is_some();
@@ -171,6 +177,8 @@ impl Auto {
             unit: self.unit.to_string(),
             trained_until: outer.split().train.last_day().to_string(),
             judged_until: cut.last_day().to_string(),
+            total_forecast: judged.totals.0,
+            total_actual: judged.totals.1,
             searched: inner
                 .iter()
                 .map(|b| (b.split().train.last_day().to_string(), b.split().holdout.last_day().to_string()))
@@ -186,10 +194,35 @@ impl Auto {
             deciles: judged.deciles,
             features: fitted.model.needs().iter().map(Feature::name).collect(),
             reference: Reference::of(&features),
-            warnings: fitted.report.warnings.iter().map(Warning::to_string).collect(),
+            warnings: self
+                .doubts(&chosen, &inner, training.summary().len())
+                .into_iter()
+                .chain(fitted.report.warnings.iter().map(Warning::to_string))
+                .collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         Ok(Found { model: fitted.model, card, trials })
+    }
+
+    /// What a reader of the card should doubt.
+    fn doubts(&self, chosen: &Chosen, inner: &[Backtest], customers: usize) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if let Chosen::Single(trial) = chosen
+            && matches!(trial.family.as_str(), "zero" | "mean" | "last-period" | "rfm-cell-mean")
+        {
+            doubts.push("a naive forecast won: no model told more of this log at this horizon".to_owned());
+        }
+        if customers < FEW {
+            doubts.push(format!("{customers} customers are few: another choice may be as good by chance"));
+        }
+        let shortest = inner.iter().map(|b| b.split().horizon().in_days()).fold(f64::INFINITY, f64::min);
+        if shortest < self.horizon.in_days() - 1.0 {
+            doubts.push(format!(
+                "the past is short: the search judged windows of {shortest} days for a horizon of {} days",
+                self.horizon.in_days()
+            ));
+        }
+        doubts
     }
 
     /// The origins to search on, the newest first: holdouts before the newest one, as long as the horizon
@@ -197,11 +230,12 @@ impl Auto {
     /// to each other as they will for the model that is handed over, and a little earlier and later: a
     /// search among long pasts and short holdouts would choose what is good at another question.
     fn inner(&self, log: &TransactionLog, end: Cut) -> Result<Vec<Backtest>, Error> {
-        let needs = "a past of some weeks before the horizon that the model is judged on";
+        let needs =
+            "a past of three weeks, and of a third of the horizon, before the holdout it is judged on";
         let too_little = || Error::TooLittleData { model: "auto", needs, found: log.len() };
         let (first, _) = log.span().ok_or_else(too_little)?;
         let (past, horizon) = (end.last().days_since(first), self.horizon.in_days());
-        if past < 21.0 {
+        if past < 21.0 || past < horizon / 3.0 {
             return Err(too_little());
         }
         if past >= 3.0 * horizon {
@@ -292,7 +326,8 @@ impl Auto {
         }
         let table = ranking::decile_table(&Pairs::new(actual, &forecast)?, 10);
         let deciles = table.iter().map(|d| (d.mean_forecast, d.mean_actual)).collect();
-        Ok(Judged { scores, alternatives, deciles, failures })
+        let totals = (forecast.iter().sum(), actual.iter().sum());
+        Ok(Judged { scores, alternatives, deciles, failures, totals })
     }
 }
 
@@ -301,7 +336,11 @@ struct Judged {
     alternatives: Vec<Alternative>,
     deciles: Vec<(f64, f64)>,
     failures: Vec<String>,
+    totals: (f64, f64),
 }
+
+/// Below so many customers a card warns.
+const FEW: usize = 200;
 
 /// Stacks worth a try: the best of each kind of model, and the two best of unlike kinds, with learned and
 /// with even weights. Models of one kind err alike, and add little to each other.
@@ -695,6 +734,10 @@ pub struct Card {
     /// By how much the best of the stacks lowered the loss in the search. It is taken if that is more than
     /// a standard error.
     pub stack_gain: Option<Gain>,
+    /// What was forecast of the newest holdout in total.
+    pub total_forecast: f64,
+    /// What came.
+    pub total_actual: f64,
     /// Scores on the newest holdout, which no search has seen.
     pub scores: Vec<Score>,
     /// The best of each other family, likewise, by its loss in the search.
@@ -728,22 +771,30 @@ impl fmt::Display for Card {
         )?;
         writeln!(
             f,
-            "Chosen by {} fits (objective {:?}, seed {}) on holdouts that ended {}.",
+            "Chosen by {} fits (objective {:?}, seed {}) on the holdouts {}.",
             self.trials,
             self.objective,
             self.seed,
-            self.searched.iter().map(|(_, end)| end.as_str()).collect::<Vec<_>>().join(", ")
+            self.searched
+                .iter()
+                .map(|(train, end)| format!("after {train} until {end}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         )?;
         if let Some(Gain { estimate, error }) = self.stack_gain {
+            let way = if estimate > 0.0 { "lowered" } else { "raised" };
+            let taken = if estimate > error { "was taken" } else { "was not taken" };
             writeln!(
                 f,
-                "The best stack lowered the loss there by {estimate:.4} (standard error {error:.4})."
+                "Of several of these together the best {way} the loss there by {:.4} (standard error {error:.4}), and {taken}.",
+                estimate.abs()
             )?;
         }
+        writeln!(f, "What is handed over was then fitted again on everything until {}.", self.judged_until)?;
         writeln!(
             f,
-            "\n## Scores\n\nTrained until {}, judged until {}; the search saw nothing of this.\n",
-            self.trained_until, self.judged_until
+            "\n## Scores\n\nTrained until {}, judged until {}; the search saw nothing of this. In total {:.2} were forecast and {:.2} came.\n",
+            self.trained_until, self.judged_until, self.total_forecast, self.total_actual
         )?;
         writeln!(f, "| | estimate | 95% interval |\n|---|--:|--:|")?;
         for Score { metric, of } in &self.scores {

@@ -80,6 +80,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             return Err(Failure::usage(format_args!("{}: it is written as .json", path.display())));
         }
         input::expect_other(path, &args.transactions.inputs())?;
+        // Found out now, and not after the search.
+        if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+            return Err(Failure::data(format_args!("{}: there is no such folder", path.display())));
+        }
     }
     let known = args.resume.as_deref().map_or(Ok(Vec::new()), trials)?;
     let log = input::log(&args.transactions, args.until)?;
@@ -103,7 +107,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     clv::saved::save(&found.model, &args.output)?;
     note(format_args!("{}: model written", args.output.display()));
     if let Some(path) = &args.resume {
-        let text = serde_json::to_string_pretty(&found.trials).map_err(Failure::data)?;
+        // Of another log or question, and still somebody's work.
+        let search = found.trials.first().map(|trial| trial.search.as_str());
+        let others = known.iter().filter(|trial| Some(trial.search.as_str()) != search);
+        let others: Vec<&Trial> = others.collect();
+        if !others.is_empty() {
+            note(format_args!(
+                "{}: {} trials are of another search, and stay as they are",
+                path.display(),
+                others.len()
+            ));
+        }
+        let all: Vec<&Trial> = others.into_iter().chain(&found.trials).collect();
+        let text = serde_json::to_string_pretty(&all).map_err(Failure::data)?;
         clv::saved::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
         note(format_args!("{}: {} trials written", path.display(), found.trials.len()));
     }

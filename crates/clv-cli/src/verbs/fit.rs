@@ -15,8 +15,9 @@ use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, gamma-gamma, linear, boosted-trees, zero, mean,
-    /// last-period, rfm-cell-mean.
+    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
+    /// boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack, zero, mean, last-period,
+    /// rfm-cell-mean.
     model: String,
     #[command(flatten)]
     transactions: Transactions,
