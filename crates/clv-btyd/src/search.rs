@@ -202,9 +202,7 @@ impl<'a> Search<'a> {
             let name = |v: usize| self.parameters[self.free[inside[v]]].name;
             let parameters = flat.variables().into_iter().map(name).collect();
             let warning = Warning::FlatDirection { parameters };
-            if !report.warnings.contains(&warning) {
-                report.warnings.push(warning);
-            }
+            Warning::add_new(&mut report.warnings, [warning]);
         }
         let errors = curvature.standard_errors();
         for (i, parameter) in self.parameters.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! DBSCAN, through linfa.
 
 use clv_core::transform::Step;
-use clv_core::{Context, Error, FeatureMatrix};
+use clv_core::{Context, Error, FeatureMatrix, setting};
 use linfa::traits::Transformer;
 use ndarray_linfa::Array2;
 use serde::{Deserialize, Serialize};
@@ -54,9 +54,7 @@ impl Dbscan {
     ///
     /// [`Error::Setting`] unless the reach is above 0 and finite, and the number at least 2.
     pub fn new(reach: f64, neighbours: usize) -> Result<Self, Error> {
-        if !(reach.is_finite() && reach > 0.0) {
-            return Err(Error::Setting { name: "reach", given: reach, allowed: "above 0, finite" });
-        }
+        setting::above_zero("reach", reach)?;
         if neighbours < 2 {
             let given = neighbours as f64;
             return Err(Error::Setting { name: "neighbours", given, allowed: "at least 2" });

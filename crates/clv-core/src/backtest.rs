@@ -240,12 +240,7 @@ impl Backtest {
     ) -> Result<Forecasted> {
         let training = self.training()?;
         let Fitted { model, report } = settings.fit(&training, cx)?;
-        let features = training.features(model.needs())?;
-        let mut who = training.summary().customers();
-        if features.rows() > 0 {
-            who = who.with_features(&features)?;
-        }
-        let forecast = model.predict(&who, &Ask::over(self.split.horizon()))?;
+        let forecast = training.forecast(&model, &Ask::over(self.split.horizon()))?;
         let purchases = forecast.purchases.ok_or(Error::CannotSay {
             model: model.kind().name,
             quantity: "purchases",

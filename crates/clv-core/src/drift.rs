@@ -60,7 +60,7 @@ pub fn between(reference: &FeatureMatrix, now: &FeatureMatrix) -> Result<Vec<Col
 }
 
 fn sorted(rows: &FeatureMatrix, column: usize) -> Result<Vec<f64>> {
-    let mut values: Vec<f64> = (0..rows.rows()).map(|row| rows.row(row)[column]).collect();
+    let mut values: Vec<f64> = rows.column(column).collect();
     if values.is_empty() {
         return Err(Error::TooLittleData { model: "a comparison", needs: "rows on both sides", found: 0 });
     }
@@ -123,7 +123,7 @@ pub fn adversary(
     let area = |scores: &[f64]| Pairs::new(&target, scores).map(|pairs| roc_auc(&pairs).unwrap_or(0.5));
     let mut columns = Vec::with_capacity(all.names().len());
     for (place, name) in all.names().iter().enumerate() {
-        let values: Vec<f64> = (0..all.rows()).map(|row| all.row(row)[place]).collect();
+        let values: Vec<f64> = all.column(place).collect();
         columns.push((name.clone(), area(&values)?));
     }
     columns.sort_by(|a, b| (b.1 - 0.5).abs().total_cmp(&(a.1 - 0.5).abs()));

@@ -110,7 +110,7 @@ pub fn suspects(rows: &Rows<'_>, most: f64) -> Result<Vec<Suspect>> {
     let yes_or_no = rows.expect_yes_or_no().is_ok();
     let mut found = Vec::new();
     for (place, column) in rows.features().names().iter().enumerate() {
-        let values: Vec<f64> = (0..rows.len()).map(|row| rows.features().row(row)[place]).collect();
+        let values: Vec<f64> = rows.features().column(place).collect();
         let mut pairs = Pairs::new(rows.target(), &values)?;
         if let Some(weights) = rows.weights() {
             pairs = pairs.weighted(weights)?;

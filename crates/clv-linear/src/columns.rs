@@ -59,7 +59,7 @@ impl Standardised {
 /// Weighted mean and standard deviation of each column.
 fn moments(rows: &Rows<'_>) -> (Vec<f64>, Vec<f64>) {
     let p = rows.features().names().len();
-    let total: f64 = (0..rows.len()).map(|r| rows.weight(r)).sum();
+    let total = rows.total_weight();
     let over = |f: &dyn Fn(usize) -> f64| (0..rows.len()).map(|r| rows.weight(r) * f(r)).sum::<f64>() / total;
     let mean: Vec<f64> = (0..p).map(|c| over(&|r| rows.features().row(r)[c])).collect();
     let spread = (0..p).map(|c| over(&|r| (rows.features().row(r)[c] - mean[c]).powi(2)).sqrt()).collect();
@@ -74,7 +74,7 @@ fn constant(mean: f64, spread: f64) -> bool {
 /// The correlation matrix; a constant column correlates with nothing, itself included.
 fn correlations(rows: &Rows<'_>, mean: &[f64], spread: &[f64]) -> Vec<f64> {
     let p = mean.len();
-    let total: f64 = (0..rows.len()).map(|r| rows.weight(r)).sum();
+    let total = rows.total_weight();
     let mut matrix = vec![0.0; p * p];
     for r in 0..rows.len() {
         let (row, weight) = (rows.features().row(r), rows.weight(r));

@@ -189,8 +189,8 @@ impl Regress for Glm {
     fn regress(&self, rows: &Rows<'_>, cx: &Context<'_>) -> Result<Learned<GlmModel>, Error> {
         self.expect_target(rows)?;
         let columns = Standardised::of(rows, self.penalty == 0.0)?;
-        let total: f64 = (0..rows.len()).map(|r| rows.weight(r)).sum();
-        let mean = rows.target().iter().enumerate().map(|(r, y)| rows.weight(r) * y).sum::<f64>() / total;
+        let total = rows.total_weight();
+        let mean = rows.mean();
         let start = self.family.link(mean);
         if !start.is_finite() {
             let why = "every target is the same, and at the edge of what the family allows";

@@ -6,7 +6,7 @@
 
 use clv_core::learn::{Learned, Regress, Regression, Rows};
 use clv_core::model::Kind;
-use clv_core::{Context, Error, Warning};
+use clv_core::{Context, Error, Warning, setting};
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use ndarray_linfa::{Array1, Array2};
@@ -60,9 +60,7 @@ impl ElasticNet {
     ///
     /// [`Error::Setting`] unless the penalty is above 0 and finite, and the share between 0 and 1.
     pub fn new(penalty: f64, l1_ratio: f64) -> Result<Self, Error> {
-        if !(penalty.is_finite() && penalty > 0.0) {
-            return Err(Error::Setting { name: "penalty", given: penalty, allowed: "above 0, finite" });
-        }
+        setting::above_zero("penalty", penalty)?;
         if !(0.0..=1.0).contains(&l1_ratio) {
             return Err(Error::Setting { name: "l1_ratio", given: l1_ratio, allowed: "0 to 1" });
         }
@@ -207,8 +205,8 @@ fn solve(
     with: impl FnOnce(Array2<f64>, Array1<f64>) -> Solved,
 ) -> Result<Learned<Line>, Error> {
     let (n, p) = (rows.len(), columns.kept.len());
-    let total: f64 = (0..n).map(|r| rows.weight(r)).sum();
-    let mean = rows.target().iter().enumerate().map(|(r, y)| rows.weight(r) * y).sum::<f64>() / total;
+    let total = rows.total_weight();
+    let mean = rows.mean();
     let mut warnings = columns.warning(rows);
     let slopes = if p == 0 || n <= p {
         // Fewer rows than columns: any line would do, so the flat one is taken, and told of.

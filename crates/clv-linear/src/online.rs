@@ -63,11 +63,7 @@ impl RecursiveLeastSquares {
     ///
     /// [`Error::Setting`] unless it is above 0 and finite.
     pub fn penalty(self, penalty: f64) -> Result<Self, Error> {
-        if penalty > 0.0 && penalty.is_finite() {
-            Ok(Self { penalty, ..self })
-        } else {
-            Err(Error::Setting { name: "penalty", given: penalty, allowed: "above 0, finite" })
-        }
+        Ok(Self { penalty: setting::above_zero("penalty", penalty)?, ..self })
     }
 
     /// A line that has learned nothing yet and forecasts 0.

@@ -90,7 +90,7 @@ impl Programme {
     fn of(rows: &Rows<'_>, columns: &Standardised, size: f64, level: f64) -> Self {
         let (p, width) = (columns.kept.len(), columns.kept.len() + 1);
         let (mut x, mut y, mut w) = (Vec::new(), Vec::new(), Vec::new());
-        let mean = (0..rows.len()).map(|r| rows.weight(r)).sum::<f64>() / rows.len() as f64;
+        let mean = rows.total_weight() / rows.len() as f64;
         for row in (0..rows.len()).filter(|&r| rows.weight(r) > 0.0) {
             x.push(1.0);
             x.extend(&columns.data[row * p..(row + 1) * p]);

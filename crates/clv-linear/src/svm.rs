@@ -94,7 +94,7 @@ impl Svm {
     ///
     /// [`Error::Setting`] unless it is above 0 and finite.
     pub fn cost(self, cost: f64) -> Result<Self, Error> {
-        Ok(Self { cost: positive("cost", cost)?, ..self })
+        Ok(Self { cost: setting::above_zero("cost", cost)?, ..self })
     }
 
     /// How alike two rows are.
@@ -104,7 +104,7 @@ impl Svm {
     /// [`Error::Setting`] unless `γ` is above 0 and finite.
     pub fn kernel(self, kernel: Kernel) -> Result<Self, Error> {
         if let Kernel::Gaussian { gamma: Some(gamma) } = kernel {
-            positive("gamma", gamma)?;
+            setting::above_zero("gamma", gamma)?;
         }
         Ok(Self { kernel, ..self })
     }
@@ -121,14 +121,6 @@ impl Svm {
     /// How many rows are learned from at most.
     pub fn rows(self, rows: usize) -> Self {
         Self { rows, ..self }
-    }
-}
-
-fn positive(name: &'static str, given: f64) -> Result<f64, Error> {
-    if given > 0.0 && given.is_finite() {
-        Ok(given)
-    } else {
-        Err(Error::Setting { name, given, allowed: "above 0, finite" })
     }
 }
 

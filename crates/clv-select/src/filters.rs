@@ -100,9 +100,9 @@ pub fn mutual_information(rows: &Rows<'_>) -> Result<Vec<f64>, Error> {
     rows.expect_complete()?;
     let target = binned(rows.target());
     let count = |bins: &[usize]| bins.iter().max().map_or(0, |b| b + 1);
-    let total: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
+    let total = rows.total_weight();
     let of = |column: usize| {
-        let values: Vec<f64> = (0..rows.len()).map(|row| rows.features().row(row)[column]).collect();
+        let values: Vec<f64> = rows.features().column(column).collect();
         let bins = binned(&values);
         let (a, b) = (count(&bins), count(&target));
         let mut joint = vec![0.0; a * b];

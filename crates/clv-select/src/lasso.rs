@@ -76,7 +76,7 @@ impl L1Path {
 
 /// The largest covariance of a standardised column with the target: above it the lasso is flat.
 fn strongest(rows: &Rows<'_>) -> f64 {
-    let total: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
+    let total = rows.total_weight();
     let mean =
         |of: &dyn Fn(usize) -> f64| (0..rows.len()).map(|r| rows.weight(r) * of(r)).sum::<f64>() / total;
     let y = mean(&|r| rows.target()[r]);

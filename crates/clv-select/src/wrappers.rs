@@ -58,7 +58,7 @@ pub fn permutation_importance<M: Regression>(
     if names.len() != width {
         return Err(Error::Length { column: "a row's columns", given: names.len(), expected: width });
     }
-    let total: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
+    let total = rows.total_weight();
     let mut scratch = Vec::new();
     let mut mean = |of: &mut dyn FnMut(usize, &mut [f64])| -> Result<f64, Error> {
         let (mut sum, mut values) = (0.0, vec![0.0; width]);

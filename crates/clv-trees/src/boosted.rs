@@ -214,7 +214,7 @@ impl BoostedTrees {
         let size = match from {
             Some(model) => model.size,
             // Without a target above 0 there is nothing to be divided by.
-            None if of_logarithms => Some(mean(rows)).filter(|mean| *mean > 0.0).unwrap_or(1.0),
+            None if of_logarithms => Some(rows.mean()).filter(|mean| *mean > 0.0).unwrap_or(1.0),
             None => 1.0,
         };
         let sized = |rows: &Rows<'_>| rows.target().iter().map(|y| y / size).collect::<Vec<_>>();
@@ -315,11 +315,6 @@ impl Regress for BoostedTrees {
 fn column_of(rows: &Rows<'_>, name: &str) -> Result<usize, Error> {
     let missing = || Error::MissingColumn { model: "boosted trees", column: name.to_owned() };
     rows.features().position(name).ok_or_else(missing)
-}
-
-fn mean(rows: &Rows<'_>) -> f64 {
-    let weights: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
-    rows.target().iter().enumerate().map(|(row, y)| rows.weight(row) * y).sum::<f64>() / weights
 }
 
 /// What makes the forecasts of the rows learned from add up to their target.

@@ -131,7 +131,7 @@ impl Auto {
         let outer = Backtest::new(log, Split::new(cut.minus(self.horizon), cut)?, self.unit)?;
         let inner = self.inner(log, outer.split().train)?;
         let with_amounts = outer.actual_value().is_some();
-        let families = families(with_amounts, self.horizon)?;
+        let families = families(with_amounts)?;
         let search = Search::new(&inner, self.objective)?;
 
         // Defaults first: they are what a search must beat.
@@ -456,7 +456,7 @@ fn settings_of(trial: &Trial, horizon: Span, with_amounts: bool) -> Result<Boxed
     if let Some(name) = shelf::VALUE_MODELS.iter().find(|name| **name == trial.family) {
         return on_shelf(name, with_amounts)?.settings(&trial.point, horizon);
     }
-    let families = families(with_amounts, horizon)?;
+    let families = families(with_amounts)?;
     families.iter().find(|f| f.name() == trial.family).ok_or_else(missing)?.settings(&trial.point, horizon)
 }
 
@@ -497,7 +497,7 @@ fn grown() -> Vec<(&'static str, Range)> {
 }
 
 /// What is tuned.
-fn families(with_amounts: bool, _: Span) -> Result<Vec<Family>, Error> {
+fn families(with_amounts: bool) -> Result<Vec<Family>, Error> {
     let broad = || ("broad", Range::OneOf(vec![0.0, 1.0]));
     let origins = || ("origins", Range::Whole(1, 3));
     let with_power = |mut space: Vec<(&'static str, Range)>| {
@@ -680,7 +680,7 @@ pub struct Reference {
 impl Reference {
     fn of(features: &FeatureMatrix) -> Self {
         let column = |c: usize| {
-            let mut values: Vec<f64> = (0..features.rows()).map(|row| features.row(row)[c]).collect();
+            let mut values: Vec<f64> = features.column(c).collect();
             values.sort_by(f64::total_cmp);
             let at = |share: usize| values[(values.len() - 1) * share / 20];
             (features.names()[c].clone(), (0..=20).map(at).collect())

@@ -188,6 +188,11 @@ impl FeatureMatrix {
         &self.data[row * self.names.len()..(row + 1) * self.names.len()]
     }
 
+    /// The values of a column, by its position.
+    pub fn column(&self, position: usize) -> impl ExactSizeIterator<Item = f64> {
+        (0..self.rows()).map(move |row| self.row(row)[position])
+    }
+
     /// The data, row by row.
     pub fn as_slice(&self) -> &[f64] {
         &self.data

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Learned, Regress, Regression, Rows};
 use crate::error::{Error, Result};
-use crate::model::{Context, Kind};
+use crate::model::{Context, Kind, Warning};
 
 /// Bagging (Breiman 1996): learns from as many bootstrap samples as there are members, and forecasts the
 /// mean. It steadies what jumps with its rows, such as a deep tree; a line gains nothing.
@@ -74,8 +74,7 @@ impl<R: Regress> Regress for Bagged<R> {
             }
             drawn.iter_mut().enumerate().for_each(|(row, times)| *times *= rows.weight(row));
             let learned = self.learner.regress(&rows.weighted(&drawn)?, cx)?;
-            warnings
-                .extend(learned.warnings.into_iter().filter(|w| !warnings.contains(w)).collect::<Vec<_>>());
+            Warning::add_new(&mut warnings, learned.warnings);
             members.push(learned.model);
         }
         Ok(Learned { model: BaggedModel { members }, warnings })

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Learned, Regress, Regression, Rows};
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
-use crate::model::Context;
+use crate::model::{Context, Warning};
 
 /// Learns classes with any learner of yes or no: one model a class, against all others (scikit-learn's
 /// `OneVsRestClassifier`). What the models say is brought to a sum of 1.
@@ -69,8 +69,7 @@ impl<R: Regress> OneVsRest<R> {
             }
             let Learned { model, warnings } = self.learner.regress(&rows, cx)?;
             learned.model.models.push(Some(model));
-            let new = warnings.into_iter().filter(|w| !learned.warnings.contains(w)).collect::<Vec<_>>();
-            learned.warnings.extend(new);
+            Warning::add_new(&mut learned.warnings, warnings);
         }
         Ok(learned)
     }

@@ -88,7 +88,7 @@ impl<F: Regression, S: Regression> ScaledBands<F, S> {
         let fold = folds(rows, 5, cx.seed_value())?;
         let forecast = super::out_of_fold(learner, rows, &fold, cx)?;
         let sizes: Vec<f64> = forecast.iter().zip(rows.target()).map(|(f, y)| (y - f).abs()).collect();
-        let total: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
+        let total = rows.total_weight();
         let mean = sizes.iter().enumerate().map(|(row, size)| rows.weight(row) * size).sum::<f64>() / total;
         Ok(Self {
             forecast: learner.regress(rows, cx)?.model,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{LearnedTotals, Regress, Rows};
+use super::over_horizon::regress_totals;
+use super::{Learned, LearnedTotals, Regress, Rows};
 use crate::backtest::BoxedFit;
 use crate::error::{Error, Result};
 use crate::features::{Feature, FeatureMatrix};
@@ -143,29 +144,16 @@ impl<R: Regress> Fit for Informed<R> {
         let rows = Rows::new(&columns, &bought)?;
         let mut report = FitReport::new(KIND.name, unit, data.summary().len());
         report.rows = rows.len();
-        let purchases = self.learner.regress(&rows, cx)?;
-        let mut warnings = purchases.warnings;
-        let value = match &spent {
-            None => None,
-            Some(target) => {
-                let value = self.learner.regress(&rows.with_target(target)?, cx)?;
-                warnings.extend(value.warnings);
-                Some(value.model)
-            }
-        };
-        let scale = self.horizon.in_days() / window.in_days();
-        if scale > 1.0 {
-            warnings.push(Warning::ShortWindow { window, horizon: self.horizon });
+        let Learned { model: (purchases, value), warnings } =
+            regress_totals(&self.learner, &rows, spent.as_deref(), cx)?;
+        report.warnings = warnings;
+        if self.horizon.in_days() > window.in_days() {
+            report.warnings.push(Warning::ShortWindow { window, horizon: self.horizon });
         }
         // The learner's rows are a window's; what comes of the horizon is `beyond`'s business.
-        let learned = LearnedTotals::of(plan, transforms, 1.0, purchases.model, value);
+        let learned = LearnedTotals::of(plan, transforms, 1.0, purchases, value);
         let fitted = (self.base)(window)?.fit(data, cx)?;
-        warnings.extend(fitted.report.warnings);
-        for warning in warnings {
-            if !report.warnings.contains(&warning) {
-                report.warnings.push(warning);
-            }
-        }
+        Warning::add_new(&mut report.warnings, fitted.report.warnings);
         let model = InformedModel::of(unit, self.horizon, window, fitted.model, Box::new(learned));
         Ok(Fitted { model, report })
     }

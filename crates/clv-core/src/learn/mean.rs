@@ -31,9 +31,7 @@ impl Regress for Mean {
     type Model = MeanModel;
 
     fn regress(&self, rows: &Rows<'_>, _: &Context<'_>) -> Result<Learned<MeanModel>> {
-        let weights: f64 = (0..rows.len()).map(|row| rows.weight(row)).sum();
-        let sum: f64 = rows.target().iter().enumerate().map(|(row, y)| rows.weight(row) * y).sum();
-        Ok(Learned::new(MeanModel { mean: sum / weights, width: rows.features().names().len() }))
+        Ok(Learned::new(MeanModel { mean: rows.mean(), width: rows.features().names().len() }))
     }
 }
 

@@ -155,6 +155,17 @@ impl<'a> Rows<'a> {
         self.weights.map_or(1.0, |w| w[row])
     }
 
+    /// The rows' weights, added up.
+    pub fn total_weight(&self) -> f64 {
+        (0..self.len()).map(|row| self.weight(row)).sum()
+    }
+
+    /// The weighted mean of the target.
+    pub fn mean(&self) -> f64 {
+        let sum: f64 = self.target.iter().enumerate().map(|(row, y)| self.weight(row) * y).sum();
+        sum / self.total_weight()
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.target.len()

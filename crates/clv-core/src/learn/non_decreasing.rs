@@ -1,9 +1,10 @@
 //! Several horizons at once, none of which says less than a shorter one.
 
-use super::{LearnedTotals, Regress, Rows};
+use super::over_horizon::regress_totals;
+use super::{Learned, LearnedTotals, Regress, Rows};
 use crate::error::{Error, Result};
 use crate::features::Feature;
-use crate::model::{Context, FitReport, Fitted, Plan, StackModel, Training};
+use crate::model::{Context, FitReport, Fitted, Plan, StackModel, Training, Warning};
 use crate::transform::{Step, Transforms};
 use crate::units::Span;
 
@@ -86,18 +87,10 @@ impl<R: Regress + Clone + 'static> NonDecreasing<R> {
             let until = origin.plus(*horizon);
             let (bought, spent) = data.outcomes_between(&labelled.summary, &from, &until);
             let rows = Rows::new(&columns, &bought)?;
-            let purchases = self.learner.regress(&rows, cx)?;
-            let mut new = purchases.warnings;
-            let value = match &spent {
-                None => None,
-                Some(spent) => {
-                    let value = self.learner.regress(&rows.with_target(spent)?, cx)?;
-                    new.extend(value.warnings);
-                    Some(value.model)
-                }
-            };
-            warnings.extend(new.into_iter().filter(|w| !warnings.contains(w)).collect::<Vec<_>>());
-            parts.push((purchases.model, value));
+            let Learned { model: (purchases, value), warnings: new } =
+                regress_totals(&self.learner, &rows, spent.as_deref(), cx)?;
+            Warning::add_new(&mut warnings, new);
+            parts.push((purchases, value));
             from = until;
         }
         let model_of = |(place, horizon): (usize, &Span)| {

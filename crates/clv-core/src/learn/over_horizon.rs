@@ -1,11 +1,11 @@
 //! From a learner of rows to a model of customers.
 
-use super::{Regress, Regression, Rows};
+use super::{Learned, Regress, Regression, Rows};
 use crate::error::{Error, Result};
 use crate::features::Feature;
 use crate::model::{
     Answers, Ask, Context, Customers, Fit, FitReport, Fitted, ForecastMut, Horizons, Kind, Plan, Predict,
-    Scratch, Totals, Training, predict_totals,
+    Scratch, Totals, Training, Warning, predict_totals,
 };
 use crate::saved::{Registry, SaveWriter};
 use crate::transform::{Step, Transforms};
@@ -84,25 +84,32 @@ impl<R: Regress> Fit for OverHorizon<R> {
         let rows = Rows::new(&columns, &labelled.purchases)?;
         let mut report = FitReport::new(R::Model::KIND.name, summary.unit, summary.len());
         report.rows = rows.len();
-        let purchases = self.learner.regress(&rows, cx)?;
-        cx.check()?;
-        let mut warnings = purchases.warnings;
-        let value = match &labelled.value {
-            None => None,
-            Some(target) => {
-                let value = self.learner.regress(&rows.with_target(target)?, cx)?;
-                // The same columns are often told of twice.
-                warnings
-                    .extend(value.warnings.into_iter().filter(|w| !warnings.contains(w)).collect::<Vec<_>>());
-                Some(value.model)
-            }
-        };
+        let Learned { model: (purchases, value), warnings } =
+            regress_totals(&self.learner, &rows, labelled.value.as_deref(), cx)?;
         report.warnings = warnings;
         report.warnings.extend(labelled.short_window(self.horizon));
-        let model =
-            LearnedTotals { plan, transforms, scale: labelled.scale, purchases: purchases.model, value };
+        let model = LearnedTotals { plan, transforms, scale: labelled.scale, purchases, value };
         Ok(Fitted { model, report })
     }
+}
+
+/// What was learned of purchases, and of money.
+type Both<M> = (M, Option<M>);
+
+/// Learns the rows' target, which is purchases, and of the same rows money, if there were amounts.
+pub(super) fn regress_totals<R: Regress>(
+    learner: &R,
+    rows: &Rows<'_>,
+    spent: Option<&[f64]>,
+    cx: &Context<'_>,
+) -> Result<Learned<Both<R::Model>>> {
+    let purchases = learner.regress(rows, cx)?;
+    cx.check()?;
+    let mut warnings = purchases.warnings;
+    let Some(spent) = spent else { return Ok(Learned { model: (purchases.model, None), warnings }) };
+    let value = learner.regress(&rows.with_target(spent)?, cx)?;
+    Warning::add_new(&mut warnings, value.warnings);
+    Ok(Learned { model: (purchases.model, Some(value.model)), warnings })
 }
 
 /// What a learner learned of purchases and money within a horizon.

@@ -152,6 +152,17 @@ pub enum Warning {
     },
 }
 
+impl Warning {
+    /// Adds warnings that are not there yet: parts of one fit often tell of the same thing.
+    pub fn add_new(to: &mut Vec<Self>, more: impl IntoIterator<Item = Self>) {
+        for warning in more {
+            if !to.contains(&warning) {
+                to.push(warning);
+            }
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

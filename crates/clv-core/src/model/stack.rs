@@ -81,9 +81,7 @@ impl Fit for Stack {
         let mut members = Vec::new();
         for name in &self.members {
             let fitted = (self.settings)(name, self.horizon)?.fit(data, cx)?;
-            let new = fitted.report.warnings.into_iter().filter(|w| !report.warnings.contains(w));
-            let new: Vec<Warning> = new.collect();
-            report.warnings.extend(new);
+            Warning::add_new(&mut report.warnings, fitted.report.warnings);
             members.push(fitted.model);
         }
         let says_value = members.iter().all(|member| member.answers().value);
@@ -129,12 +127,7 @@ impl Stack {
         let (mut purchases, mut values) = (Vec::new(), Vec::new());
         for name in &self.members {
             let model = (self.settings)(name, window)?.fit(&earlier, cx)?.model;
-            let features = earlier.features(model.needs())?;
-            let mut who = earlier.summary().customers();
-            if features.rows() > 0 {
-                who = who.with_features(&features)?;
-            }
-            let forecast = model.predict(&who, &Ask::over(window))?;
+            let forecast = earlier.forecast(&model, &Ask::over(window))?;
             let hint = "; choose other members";
             let missing = || Error::CannotSay { model: KIND.name, quantity: "purchases", hint };
             purchases.push(forecast.purchases.ok_or_else(missing)?);

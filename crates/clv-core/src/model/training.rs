@@ -5,7 +5,7 @@ use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::features::{Feature, FeatureMatrix};
 use crate::log::TransactionLog;
-use crate::model::Warning;
+use crate::model::{Ask, Forecast, Predict, Warning};
 use crate::summary::{Purchases, SpendBasis, Summary};
 use crate::units::{Span, TimeUnit};
 
@@ -83,6 +83,20 @@ impl<'a> Training<'a> {
             Some(purchases) => FeatureMatrix::compute(plan, purchases, &self.summary),
             None => Err(Error::TooLittleData { model: "a feature plan", needs: "the log itself", found: 0 }),
         }
+    }
+
+    /// What a model forecasts of the customers of the summary, with the columns that it needs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Training::features`] and [`Predict::predict`].
+    pub fn forecast(&self, model: &dyn Predict, ask: &Ask) -> Result<Forecast> {
+        let features = self.features(model.needs())?;
+        let mut who = self.summary.customers();
+        if features.rows() > 0 {
+            who = who.with_features(&features)?;
+        }
+        model.predict(&who, ask)
     }
 
     /// Distinct histories with their counts.

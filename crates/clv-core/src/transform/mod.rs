@@ -112,7 +112,7 @@ impl Transforms {
         rows.expect_finite()?;
         let mut columns = Vec::with_capacity(rows.names().len());
         for column in 0..rows.names().len() {
-            let mut values: Vec<f64> = (0..rows.rows()).map(|row| rows.row(row)[column]).collect();
+            let mut values: Vec<f64> = rows.column(column).collect();
             let mut maps = Vec::new();
             for step in steps {
                 for map in fitted(*step, &values)? {
