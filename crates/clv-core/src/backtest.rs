@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cut::{Cut, Split};
 use crate::error::{Error, Result};
+use crate::features::Source;
 use crate::log::TransactionLog;
 use crate::metrics::{Pairs, errors, ranking};
 use crate::model::{Ask, Context, Fit, FitReport, Fitted, Predict, Progress, Training};
@@ -15,10 +16,11 @@ pub type BoxedFit = Box<dyn Fit<Model = Box<dyn Predict>>>;
 
 /// A split log, with what the holdout brought.
 #[derive(Debug)]
-pub struct Backtest {
+pub struct Backtest<'a> {
     split: Split,
     unit: TimeUnit,
     purchases: Arc<Purchases>,
+    beyond: Option<&'a dyn Source>,
     actual_purchases: Vec<f64>,
     actual_value: Option<Vec<f64>>,
 }
@@ -112,7 +114,7 @@ pub struct Forecasted {
     pub p_alive: Option<Vec<f64>>,
 }
 
-impl Backtest {
+impl<'a> Backtest<'a> {
     /// Splits a log.
     ///
     /// # Errors
@@ -169,7 +171,12 @@ impl Backtest {
         let outcomes = rows.iter().map(|&c| purchases.between(c, &split.train, &split.holdout));
         let (counts, values): (Vec<f64>, Vec<f64>) = outcomes.map(|(n, v)| (f64::from(n), v)).unzip();
         let actual_value = training.summary().spend.is_some().then_some(values);
-        Ok(Self { split, unit, actual_purchases: counts, actual_value, purchases })
+        Ok(Self { split, unit, actual_purchases: counts, actual_value, purchases, beyond: None })
+    }
+
+    /// With what a source knows beyond the purchases, for settings that ask for it.
+    pub fn knowing(self, source: &'a dyn Source) -> Self {
+        Self { beyond: Some(source), ..self }
     }
 
     /// The training period: all that a model may see.
@@ -178,7 +185,16 @@ impl Backtest {
     ///
     /// As [`Training::new`].
     pub fn training(&self) -> Result<Training<'_>> {
-        Training::new(&self.purchases, self.split.train, self.unit)
+        let training = Training::new(&self.purchases, self.split.train, self.unit)?;
+        Ok(match self.beyond {
+            Some(source) => training.knowing(source),
+            None => training,
+        })
+    }
+
+    /// What is known beyond the purchases, if anything.
+    pub fn source(&self) -> Option<&'a dyn Source> {
+        self.beyond
     }
 
     /// The split.

@@ -143,6 +143,11 @@ impl EventLog {
         }
     }
 
+    /// Whose an event is: a number into [`EventLog::customers`].
+    pub(crate) fn customer_number(&self, row: usize) -> u32 {
+        self.customer[row]
+    }
+
     /// All events in their order.
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
         (0..self.len()).map(|row| self.event(row))

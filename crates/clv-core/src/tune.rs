@@ -255,7 +255,7 @@ impl Trial {
 /// ([`Context::threads`]). Told to stop, it returns what is done; given that again, it goes on from there.
 #[derive(Debug)]
 pub struct Search<'a> {
-    origins: &'a [Backtest],
+    origins: &'a [Backtest<'a>],
     objective: Objective,
     means: Vec<Scores>,
 }
@@ -267,11 +267,11 @@ impl<'a> Search<'a> {
     /// # Errors
     ///
     /// [`Error::TooLittleData`] without origins.
-    pub fn new(origins: &'a [Backtest], objective: Objective) -> Result<Self> {
+    pub fn new(origins: &'a [Backtest<'a>], objective: Objective) -> Result<Self> {
         if origins.is_empty() {
             return Err(Error::TooLittleData { model: "a search", needs: "at least one origin", found: 0 });
         }
-        let mean = |origin: &Backtest| {
+        let mean = |origin: &Backtest<'_>| {
             let mean: BoxedFit = Box::new(Erased(MeanOfAll { horizon: origin.split().horizon() }));
             scores(origin, &mean, &Context::default())
         };
@@ -350,10 +350,15 @@ impl<'a> Search<'a> {
 
     /// What a loss hangs on beside the settings.
     fn about(&self, cx: &Context<'_>) -> String {
-        let origin = |(origin, mean): (&Backtest, &Scores)| {
+        let origin = |(origin, mean): (&Backtest<'_>, &Scores)| {
             let split = origin.split();
+            let beyond = origin.source().map_or(Vec::new(), |source| source.names(split.train));
+            let beyond = match beyond.is_empty() {
+                true => String::new(),
+                false => format!(" and columns {:08x}", crc32fast::hash(beyond.join("\n").as_bytes())),
+            };
             format!(
-                "{} to {}: {} customers, {} of {}",
+                "{} to {}: {} customers, {} of {}{beyond}",
                 split.train.last_day(),
                 split.holdout.last_day(),
                 origin.actual_purchases().len(),
@@ -442,7 +447,7 @@ pub fn best(trials: &[Trial]) -> Vec<&Trial> {
 
 /// Scores of value if there are amounts, of purchases otherwise. Of all customers: what a model leaves
 /// undefined counts as nothing, or it would be rewarded for leaving out the hard ones.
-fn scores(origin: &Backtest, settings: &BoxedFit, cx: &Context<'_>) -> Result<Scores> {
+fn scores(origin: &Backtest<'_>, settings: &BoxedFit, cx: &Context<'_>) -> Result<Scores> {
     let said = origin.forecast(settings, cx)?;
     let Some(actual) = origin.actual_value() else {
         return Scores::of(origin.actual_purchases(), &said.purchases);
@@ -462,7 +467,7 @@ mod tests {
     use crate::{LogBuilder, Transaction};
 
     /// A year of customers who buy every so many days, half of whom stop in summer.
-    fn origins() -> Vec<Backtest> {
+    fn origins() -> Vec<Backtest<'static>> {
         let mut log = LogBuilder::new();
         let start = Moment::parse_date("2024-01-01").unwrap();
         for customer in 0..60_u32 {

@@ -1,20 +1,22 @@
 //! What is known of customers beyond how often they bought, when, and for how much: the products, what they
-//! did without buying, and what they are.
+//! did without buying, what they are, and who belongs to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attributes::{Attributes, Values};
+use crate::attributes::{Attribute, Attributes, Values};
 use crate::cut::Cut;
 use crate::error::{Error, Result};
-use crate::events::{Event, EventKind, EventLog};
-use crate::features::FeatureMatrix;
+use crate::events::{EventKind, EventLog};
+use crate::features::taste::{cosine, keywords};
+use crate::features::{FeatureMatrix, Links, Source, Taste};
 use crate::log::TransactionLog;
 use crate::units::{Moment, Span};
 
-/// Columns of what else is known, as of a cut. NaN stands for what is not known of a customer
-/// ([`Rows::with_missing`](crate::learn::Rows::with_missing)); a customer who never searched has searched 0 times.
+/// Columns of what else is known, as of any cut. NaN stands for what is not known of a customer
+/// ([`Rows::with_missing`](crate::learn::Rows::with_missing), [`Step::Fill`](crate::transform::Step::Fill)); a
+/// customer who never searched has searched 0 times.
 ///
-/// Of a log with products ([`Beyond::products`]):
+/// Of the log's rows ([`Beyond::products`]):
 ///
 /// | column | of the rows up to the cut |
 /// | :-- | :-- |
@@ -23,7 +25,19 @@ use crate::units::{Moment, Span};
 /// | `top_product_share` | share of the rows of the product bought most often |
 /// | `rebought_share` | share of the rows whose product was bought in an earlier order |
 /// | `units_per_line`, `unit_price` | mean quantity, and money over quantity; NaN without |
+/// | `price_paid` | mean, over the rows, of their unit price over the mean unit price of that product: below 1 for who buys at a discount |
 /// | `product_popularity` | mean, over the rows, of the share of all customers who have bought that product by then |
+/// | `returned_share` | share of the rows with a negative amount, where the log keeps them |
+/// | `night_share` … `evening_share` | share of the rows from 0, 6, 12 and 18 o'clock on |
+/// | `quarter_1_share` … `quarter_4_share` | share of the rows in each quarter of the year |
+///
+/// Of holidays ([`Beyond::holidays`]): `before_holiday_share`, the share of the rows on a holiday or within the span
+/// before one, and `days_to_holiday` from the cut to the next, the same for everybody; NaN after the last.
+///
+/// Of a catalogue ([`Beyond::catalogue`]), for each attribute `A` of products: a number's mean over the rows,
+/// `bought_A`; of words `bought_A_count`, how many distinct, `bought_A_top_share`, and `bought_A=word`, the share of each.
+///
+/// Of taste ([`Beyond::taste`]): `taste_1` …, where the customer stands, and `taste_typical`, the cosine of the angle to the mean of all.
 ///
 /// Of events ([`Beyond::events`]), for each kind `K` that occurs up to the cut:
 ///
@@ -35,12 +49,19 @@ use crate::units::{Moment, Span};
 /// | `K_mean` | mean value: dwell time, pieces, rating, score; NaN if there was none |
 /// | `next_is_purchase` | Markov: of all customers' steps up to the cut from the kind of action that was this customer's last, the share that led to a purchase; NaN if nobody has gone on from there |
 ///
-/// Of attributes ([`Beyond::attributes`]): numbers as they are; words as the number of the word in the
-/// attribute's [`words`](crate::attributes::Attribute::words), for a learner that takes categories. Attributes have no time:
-/// state only what was known at the cut.
+/// and of words searched `searched_word#1` …, how many fall on each number by their hash ([`Beyond::keywords`]), or
+/// `interest_1` …, where the searches stand ([`Beyond::interests`]).
+///
+/// Of attributes ([`Beyond::attributes`]): numbers as they are; words as a column each, `region=north`. Attributes have
+/// no time: state only what was known at the earliest cut. Of attributes with more than twenty words, of customers or
+/// products, `region#1` … `region#16` by the words' hash.
+///
+/// Of links ([`Beyond::links`]), as far as they were known: `links`, `linked_orders`, `linked_spend` and
+/// `linked_silence`, days since any of those linked last bought.
 ///
 /// ```
-/// use clv_core::{Cut, Grain, LogBuilder, Moment, Transaction, features::Beyond};
+/// use clv_core::features::{Beyond, Source};
+/// use clv_core::{Cut, Grain, LogBuilder, Moment, Transaction};
 ///
 /// let mut log = LogBuilder::new();
 /// for (day, product) in [("2024-01-05", "tea"), ("2024-01-09", "tea"), ("2024-01-09", "cup"), ("2024-02-01", "pot")] {
@@ -48,24 +69,60 @@ use crate::units::{Moment, Span};
 /// }
 /// let log = log.finish();
 /// let cut = Cut::end_of(Moment::parse_date("2024-01-31")?, Grain::Day);
-/// let known = Beyond::new(cut).products(&log).columns(&["ada"])?;
-/// assert_eq!(known.names()[..3], ["products", "lines_per_order", "top_product_share"]);
-/// assert_eq!(known.row(0)[..3], [2.0, 1.5, 2.0 / 3.0]);      // the pot came later
+/// let beyond = Beyond::of(&log).products();
+/// let ada = log.customers().find("ada").unwrap();
+/// let known = beyond.columns(&["products".into(), "top_product_share".into()], cut, &[ada])?;
+/// assert_eq!(known.row(0), [2.0, 2.0 / 3.0]);      // the pot came later
 /// # Ok::<(), clv_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Beyond<'a> {
-    cut: Cut,
+    log: &'a TransactionLog,
+    /// Each customer's rows, in order of time.
+    rows: Vec<Vec<u32>>,
     spans: Vec<Span>,
-    log: Option<&'a TransactionLog>,
-    events: Option<&'a EventLog>,
+    products: bool,
+    holidays: Option<(Vec<Moment>, Span)>,
+    catalogue: Option<&'a Attributes>,
+    taste: Option<&'a Taste>,
+    events: Option<Happened<'a>>,
+    keywords: usize,
+    interests: Option<&'a Taste>,
     attributes: Option<&'a Attributes>,
+    links: Option<&'a Links>,
 }
 
+/// Events, with each one's rows in order of time: of the log's customers, then of those who have not bought.
+#[derive(Clone, Debug)]
+struct Happened<'a> {
+    events: &'a EventLog,
+    rows: Vec<Vec<u32>>,
+}
+
+/// Of attributes with more words than this, hashes.
+const WORDS: usize = 20;
+const HASHES: usize = 16;
+
 impl<'a> Beyond<'a> {
-    /// As of a cut.
-    pub fn new(cut: Cut) -> Self {
-        Self { cut, spans: Vec::new(), log: None, events: None, attributes: None }
+    /// Of the customers of a log; nothing yet.
+    pub fn of(log: &'a TransactionLog) -> Self {
+        let mut rows = vec![Vec::new(); log.customers().len()];
+        (0..log.len()).for_each(|row| rows[log.customer()[row] as usize].push(row as u32));
+        rows.iter_mut().for_each(|own| own.sort_by_key(|&row| log.time()[row as usize]));
+        Self {
+            log,
+            rows,
+            spans: Vec::new(),
+            products: false,
+            holidays: None,
+            catalogue: None,
+            taste: None,
+            events: None,
+            keywords: 0,
+            interests: None,
+            attributes: None,
+            links: None,
+        }
     }
 
     /// Counts events within these spans before the cut, too.
@@ -73,15 +130,53 @@ impl<'a> Beyond<'a> {
         Self { spans: spans.to_vec(), ..self }
     }
 
-    /// With the products of a log.
-    pub fn products(self, log: &'a TransactionLog) -> Self {
-        Self { log: Some(log), ..self }
+    /// With what the log's rows tell: products, prices, hours, seasons.
+    pub fn products(self) -> Self {
+        Self { products: true, ..self }
     }
 
-    /// With what customers did without buying. With [`Beyond::products`] as well, purchases are steps of
-    /// theirs too.
+    /// With holidays, and for how long before them people buy for them.
+    pub fn holidays(self, days: &[Moment], before: Span) -> Self {
+        let mut days = days.to_vec();
+        days.sort_unstable();
+        Self { holidays: Some((days, before)), ..self }
+    }
+
+    /// With what products are: attributes whose "customers" are the log's products.
+    pub fn catalogue(self, products: &'a Attributes) -> Self {
+        Self { catalogue: Some(products), ..self }
+    }
+
+    /// With where customers stand by what they bought.
+    pub fn taste(self, taste: &'a Taste) -> Self {
+        Self { taste: Some(taste), ..self }
+    }
+
+    /// With what customers did without buying. Purchases are steps of theirs too.
     pub fn events(self, events: &'a EventLog) -> Self {
-        Self { events: Some(events), ..self }
+        let mut numbers = Vec::with_capacity(events.customers().len());
+        let mut rows = vec![Vec::new(); self.log.customers().len()];
+        for name in events.customers().iter() {
+            numbers.push(self.log.customers().find(name).map_or(rows.len(), |c| c as usize));
+            if numbers[numbers.len() - 1] == rows.len() {
+                rows.push(Vec::new());
+            }
+        }
+        for row in 0..events.len() {
+            rows[numbers[events.customer_number(row) as usize]].push(row as u32);
+        }
+        rows.iter_mut().for_each(|own: &mut Vec<u32>| own.sort_by_key(|&row| events.event(row as usize).time));
+        Self { events: Some(Happened { events, rows }), ..self }
+    }
+
+    /// With the words of searches, by their hash, in so many columns.
+    pub fn keywords(self, columns: usize) -> Self {
+        Self { keywords: columns, ..self }
+    }
+
+    /// With where customers stand by what they searched for.
+    pub fn interests(self, taste: &'a Taste) -> Self {
+        Self { interests: Some(taste), ..self }
     }
 
     /// With what customers are.
@@ -89,147 +184,280 @@ impl<'a> Beyond<'a> {
         Self { attributes: Some(attributes), ..self }
     }
 
-    /// The columns, a row for each of these customers. What is computed of one customer is the same alone
-    /// and among others.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLittleData`] if nothing is known: no log, no events, no attributes.
-    pub fn columns(&self, customers: &[&str]) -> Result<FeatureMatrix> {
-        let mut parts: Vec<Part> = Vec::new();
-        if let Some(log) = self.log {
-            parts.push(self.of_products(log, customers));
-        }
-        if let Some(events) = self.events {
-            parts.push(self.of_events(events, customers));
-        }
-        if let Some(attributes) = self.attributes {
-            parts.push(of_attributes(attributes, customers));
-        }
-        let names: Vec<String> = parts.iter().flat_map(|part| part.names.iter().cloned()).collect();
-        if names.is_empty() {
-            let needs = "products, events or attributes";
-            return Err(Error::TooLittleData { model: "a feature plan", needs, found: 0 });
-        }
-        let row = |r: usize| parts.iter().flat_map(move |part| part.rows[r].iter().copied());
-        FeatureMatrix::new(names, (0..customers.len()).flat_map(row).collect())
+    /// With who belongs to whom.
+    pub fn links(self, links: &'a Links) -> Self {
+        Self { links: Some(links), ..self }
     }
 
-    fn of_products(&self, log: &TransactionLog, customers: &[&str]) -> Part {
-        let mut of: Vec<Vec<usize>> = vec![Vec::new(); log.customers().len()];
-        let mut buyers: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-        for row in (0..log.len()).filter(|&row| self.cut.is_past(log.time()[row])) {
-            of[log.customer()[row] as usize].push(row);
-            if let Some(product) = log.product(row) {
-                buyers.entry(product).or_default().insert(log.customer()[row]);
+    /// All that is known as of a cut; of kinds of events those that occur up to it, and those that are named.
+    fn parts(&self, cut: Cut, customers: &[u32], named: &[String]) -> Result<Vec<Part>> {
+        let mut parts = Vec::new();
+        if self.products {
+            parts.push(self.of_products(cut, customers));
+        }
+        if let Some((days, before)) = &self.holidays {
+            parts.push(self.of_holidays(cut, customers, days, *before));
+        }
+        if let Some(catalogue) = self.catalogue {
+            parts.push(self.of_catalogue(cut, customers, catalogue, named));
+        }
+        if let Some(taste) = self.taste {
+            parts.push(self.of_taste(cut, customers, taste)?);
+        }
+        if let Some(happened) = &self.events {
+            parts.push(self.of_events(cut, customers, happened, named));
+            if self.keywords > 0 {
+                parts.push(self.of_keywords(cut, customers, happened));
+            }
+            if let Some(taste) = self.interests {
+                parts.push(self.of_interests(cut, customers, happened, taste)?);
             }
         }
-        let known = of.iter().filter(|rows| !rows.is_empty()).count() as f64;
-        let popularity = |row: usize| {
-            let product = log.product(row)?;
-            Some(buyers.get(product).map_or(0, BTreeSet::len) as f64 / known)
-        };
-        let names = [
+        if let Some(attributes) = self.attributes {
+            parts.push(self.of_attributes(customers, attributes, named));
+        }
+        if let Some(links) = self.links {
+            parts.push(self.of_links(cut, customers, links));
+        }
+        Ok(parts)
+    }
+
+    /// A customer's rows up to a cut.
+    fn past(&self, customer: usize, cut: Cut) -> &[u32] {
+        let rows = self.rows.get(customer).map_or(&[][..], Vec::as_slice);
+        &rows[..rows.partition_point(|&row| cut.is_past(self.log.time()[row as usize]))]
+    }
+
+    fn product(&self, row: u32) -> Option<u32> {
+        self.log.product.get(row as usize).copied().flatten()
+    }
+
+    /// Money over quantity.
+    fn unit_price(&self, row: u32) -> Option<f64> {
+        let quantity = self.log.quantity(row as usize).filter(|q| *q > 0.0)?;
+        Some(self.log.amount()?[row as usize].to_f64() / quantity)
+    }
+
+    fn of_products(&self, cut: Cut, customers: &[u32]) -> Part {
+        let log = self.log;
+        let mut buyers = vec![0.0_f64; log.products.len()];
+        let mut prices = vec![(0.0_f64, 0.0_f64); log.products.len()];
+        let mut known = 0.0;
+        for customer in 0..self.rows.len() {
+            let past = self.past(customer, cut);
+            known += f64::from(!past.is_empty());
+            let own: BTreeSet<u32> = past.iter().filter_map(|&row| self.product(row)).collect();
+            own.iter().for_each(|&product| buyers[product as usize] += 1.0);
+            for &row in past {
+                if let (Some(product), Some(price)) = (self.product(row), self.unit_price(row)) {
+                    let sum = &mut prices[product as usize];
+                    *sum = (sum.0 + price, sum.1 + 1.0);
+                }
+            }
+        }
+        let mut names: Vec<String> = [
             "products",
             "lines_per_order",
             "top_product_share",
             "rebought_share",
             "units_per_line",
             "unit_price",
+            "price_paid",
             "product_popularity",
-        ];
-        let rows = customers.iter().map(|name| {
-            let mut rows = log.customers().find(name).map_or(Vec::new(), |c| of[c as usize].clone());
-            rows.sort_by_key(|&row| log.time()[row]);
+            "returned_share",
+        ]
+        .map(String::from)
+        .to_vec();
+        names.extend(["night", "morning", "afternoon", "evening"].map(|part| format!("{part}_share")));
+        names.extend([1, 2, 3, 4].map(|quarter| format!("quarter_{quarter}_share")));
+        let rows = customers.iter().map(|&customer| {
+            let rows = self.past(customer as usize, cut);
             let count = rows.len() as f64;
             // An order by its name, or the day.
-            let order = |row: usize| match log.order(row) {
-                Some(order) => (order.to_owned(), Moment::from_micros(0)),
-                None => (String::new(), self.cut.grain().floor(log.time()[row])),
+            let order = |row: u32| {
+                let named = log.order.get(row as usize).copied().flatten();
+                let day = cut.grain().floor(log.time()[row as usize]);
+                (named, if named.is_some() { Moment::from_micros(0) } else { day })
             };
             let orders: BTreeSet<_> = rows.iter().map(|&row| order(row)).collect();
-            let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+            let mut times: BTreeMap<u32, usize> = BTreeMap::new();
             let (mut named, mut again) = (0.0, 0.0);
             for group in rows.chunk_by(|&a, &b| order(a) == order(b)) {
-                for &row in group {
-                    let Some(product) = log.product(row) else { continue };
+                for product in group.iter().filter_map(|&row| self.product(row)) {
                     named += 1.0;
-                    again += f64::from(times.contains_key(product));
+                    again += f64::from(times.contains_key(&product));
                 }
-                group
-                    .iter()
-                    .filter_map(|&row| log.product(row))
-                    .for_each(|p| *times.entry(p).or_default() += 1);
+                let products = group.iter().filter_map(|&row| self.product(row));
+                products.for_each(|p| *times.entry(p).or_default() += 1);
             }
-            let units: Vec<(f64, usize)> =
-                rows.iter().filter_map(|&row| Some((log.quantity(row)?, row))).collect();
-            let spent = |rows: &[(f64, usize)]| {
-                log.amount().map(|amount| rows.iter().map(|&(_, row)| amount[row].to_f64()).sum::<f64>())
-            };
+            let units: Vec<(f64, u32)> =
+                rows.iter().filter_map(|&row| Some((log.quantity(row as usize)?, row))).collect();
             let pieces: f64 = units.iter().map(|(quantity, _)| quantity).sum();
-            let price = spent(&units).filter(|_| pieces > 0.0).map_or(f64::NAN, |money| money / pieces);
-            let seen: Vec<f64> = rows.iter().filter_map(|&row| popularity(row)).collect();
-            let top = times.values().max().map_or(0.0, |n| *n as f64);
-            vec![
+            let spent = log
+                .amount()
+                .map(|amount| units.iter().map(|&(_, row)| amount[row as usize].to_f64()).sum::<f64>());
+            let price = spent.filter(|_| pieces > 0.0).map_or(f64::NAN, |money| money / pieces);
+            let paid = rows.iter().filter_map(|&row| {
+                let (sum, n) = prices[self.product(row)? as usize];
+                let usual = Some(sum / n).filter(|usual| *usual > 0.0)?;
+                Some(self.unit_price(row)? / usual)
+            });
+            let popularity =
+                rows.iter().filter_map(|&row| Some(buyers[self.product(row)? as usize] / known));
+            let negative = |row: &&u32| log.amount().is_some_and(|a| a[**row as usize].micros() < 0);
+            let mut found = vec![
                 times.len() as f64,
                 share(count, orders.len() as f64),
-                share(top, named),
+                share(times.values().max().map_or(0.0, |n| *n as f64), named),
                 share(again, named),
                 share(pieces, units.len() as f64),
                 price,
-                share(seen.iter().sum(), seen.len() as f64),
-            ]
+                mean(paid),
+                mean(popularity),
+                share(rows.iter().filter(negative).count() as f64, count),
+            ];
+            let (mut hours, mut quarters) = ([0.0; 4], [0.0; 4]);
+            for &row in rows {
+                let when = log.time()[row as usize];
+                hours[(when.micros().rem_euclid(DAY) * 4 / DAY) as usize] += 1.0;
+                quarters[(when.date().month() as usize - 1) / 3] += 1.0;
+            }
+            found.extend(hours.iter().chain(&quarters).map(|part| share(*part, count)));
+            found
         });
-        Part { names: names.map(String::from).to_vec(), rows: rows.collect() }
+        Part { names, rows: rows.collect() }
     }
 
-    fn of_events(&self, events: &EventLog, customers: &[&str]) -> Part {
-        let mut of: BTreeMap<&str, Vec<Event<'_>>> = BTreeMap::new();
-        let mut kinds: Vec<EventKind> = Vec::new();
-        for event in events.as_of(&self.cut) {
-            of.entry(event.customer).or_default().push(event);
-            if !kinds.contains(&event.kind) {
-                kinds.push(event.kind);
+    fn of_holidays(&self, cut: Cut, customers: &[u32], days: &[Moment], before: Span) -> Part {
+        let next = |when: Moment| {
+            let day = Moment::from_micros(when.micros() - when.micros().rem_euclid(DAY));
+            days.get(days.partition_point(|holiday| *holiday < day)).map(|holiday| holiday.days_since(day))
+        };
+        let near = |row: &&u32| {
+            next(self.log.time()[**row as usize]).is_some_and(|ahead| ahead <= before.in_days())
+        };
+        let ahead = next(cut.last()).unwrap_or(f64::NAN);
+        let rows = customers.iter().map(|&customer| {
+            let rows = self.past(customer as usize, cut);
+            vec![share(rows.iter().filter(near).count() as f64, rows.len() as f64), ahead]
+        });
+        Part { names: vec!["before_holiday_share".into(), "days_to_holiday".into()], rows: rows.collect() }
+    }
+
+    fn of_catalogue(&self, cut: Cut, customers: &[u32], catalogue: &Attributes, asked: &[String]) -> Part {
+        let place: Vec<Option<usize>> = self
+            .log
+            .products
+            .iter()
+            .map(|name| catalogue.customers().find(name).map(|place| place as usize))
+            .collect();
+        let mut part = Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] };
+        for attribute in catalogue.columns() {
+            let name = format!("bought_{}", attribute.name());
+            let words = Words::of(attribute, &name, asked);
+            match attribute.values() {
+                Values::Numbers(_) => part.names.push(name),
+                Values::Words(_) => {
+                    part.names.extend([format!("{name}_count"), format!("{name}_top_share")]);
+                    part.names.extend(words.columns.iter().cloned());
+                }
+            }
+            for (row, &customer) in part.rows.iter_mut().zip(customers) {
+                let bought =
+                    self.past(customer as usize, cut).iter().filter_map(|&row| place[self.product(row)? as usize]);
+                match attribute.values() {
+                    Values::Numbers(numbers) => {
+                        row.push(mean(bought.filter_map(|place| numbers.get(place).copied().flatten())));
+                    }
+                    Values::Words(of) => {
+                        let mut counts: BTreeMap<u32, f64> = BTreeMap::new();
+                        bought
+                            .filter_map(|place| of.get(place).copied().flatten())
+                            .for_each(|word| *counts.entry(word).or_default() += 1.0);
+                        let all: f64 = counts.values().sum();
+                        let top = counts.values().copied().fold(0.0, f64::max);
+                        row.extend([counts.len() as f64, share(top, all)]);
+                        let start = row.len();
+                        row.resize(start + words.columns.len(), if all > 0.0 { 0.0 } else { f64::NAN });
+                        for (word, count) in counts {
+                            if let Some(column) = words.column(word) {
+                                row[start + column] += count / all;
+                            }
+                        }
+                    }
+                }
             }
         }
-        kinds.sort_by_key(|kind| EventKind::ALL.iter().position(|k| k == kind));
+        part
+    }
+
+    fn of_taste(&self, cut: Cut, customers: &[u32], taste: &Taste) -> Result<Part> {
+        expect_learned_before("taste", taste, cut)?;
+        let point = |customer: usize| {
+            taste.of_customer(
+                self.past(customer, cut).iter().filter_map(|&row| self.log.product(row as usize)),
+            )
+        };
+        let mut middle = vec![0.0; taste.dims()];
+        for own in (0..self.rows.len()).filter_map(point) {
+            middle.iter_mut().zip(own).for_each(|(sum, v)| *sum += v);
+        }
+        let mut names: Vec<String> = (1..=taste.dims()).map(|d| format!("taste_{d}")).collect();
+        names.push("taste_typical".into());
+        let rows = customers.iter().map(|&customer| {
+            let own = point(customer as usize);
+            let typical = own.as_ref().and_then(|own| cosine(own, &middle)).unwrap_or(f64::NAN);
+            let mut row = own.unwrap_or_else(|| vec![f64::NAN; taste.dims()]);
+            row.push(typical);
+            row
+        });
+        Ok(Part { names, rows: rows.collect() })
+    }
+
+    fn of_events(&self, cut: Cut, customers: &[u32], happened: &Happened<'_>, named: &[String]) -> Part {
+        let events = happened.events;
+        let word = |kind: EventKind| kind.to_string().replace('-', "_");
+        let mut occurs: BTreeSet<EventKind> = events.as_of(&cut).map(|event| event.kind).collect();
+        // As of an earlier cut than the one whose columns are asked for, a kind may not have occurred.
+        let is_named = |kind: &EventKind| {
+            let of = format!("{}_", word(*kind));
+            named.iter().any(|name| name.starts_with(&of))
+        };
+        occurs.extend(EventKind::ALL.into_iter().filter(is_named));
+        let kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(|kind| occurs.contains(kind)).collect();
         let mut names = Vec::new();
-        for kind in &kinds {
-            let kind = kind.to_string().replace('-', "_");
+        for kind in kinds.iter().map(|kind| word(*kind)) {
             names.push(format!("{kind}_count"));
             names.extend(self.spans.iter().map(|span| format!("{kind}_within_{}_days", span.in_days())));
             names.extend(["subjects", "silence", "mean"].map(|what| format!("{kind}_{what}")));
         }
         names.push("next_is_purchase".into());
-        let steps = self.steps(&of);
         let (mut from, mut led) = (BTreeMap::new(), BTreeMap::new());
-        for path in steps.values() {
-            for pair in path.windows(2) {
+        for who in 0..happened.rows.len() {
+            for pair in self.steps(cut, happened, who).windows(2) {
                 *from.entry(pair[0].1).or_insert(0.0) += 1.0;
                 if pair[1].1 == Action::Purchase {
                     *led.entry(pair[0].1).or_insert(0.0) += 1.0;
                 }
             }
         }
-        let rows = customers.iter().map(|name| {
-            let own = of.get(name).map_or(&[][..], Vec::as_slice);
-            let mut row = Vec::new();
+        let rows = customers.iter().map(|&customer| {
+            let own = happened.past(customer as usize, cut);
+            let mut row = Vec::with_capacity(names.len());
             for kind in &kinds {
-                let all: Vec<&Event<'_>> = own.iter().filter(|event| event.kind == *kind).collect();
+                let all: Vec<_> =
+                    own.iter().map(|&row| events.event(row as usize)).filter(|e| e.kind == *kind).collect();
                 row.push(all.len() as f64);
                 for span in &self.spans {
-                    let before = self.cut.minus(*span);
+                    let before = cut.minus(*span);
                     row.push(all.iter().filter(|event| !before.is_past(event.time)).count() as f64);
                 }
                 row.push(all.iter().filter_map(|event| event.subject).collect::<BTreeSet<_>>().len() as f64);
-                let last = all.iter().map(|event| event.time).max();
-                row.push(
-                    last.map_or(f64::NAN, |last| self.cut.last().days_since(self.cut.grain().floor(last))),
-                );
-                let values: Vec<f64> = all.iter().filter_map(|event| event.value).collect();
-                row.push(share(values.iter().sum(), values.len() as f64));
+                let last = all.last().map(|event| event.time);
+                row.push(last.map_or(f64::NAN, |last| silence(cut, last)));
+                row.push(mean(all.iter().filter_map(|event| event.value)));
             }
-            let last = steps.get(name).and_then(|path| path.last()).map(|step| step.1);
+            let last = self.steps(cut, happened, customer as usize).last().map(|step| step.1);
             let next = last.and_then(|last| Some(led.get(&last).copied().unwrap_or(0.0) / from.get(&last)?));
             row.push(next.unwrap_or(f64::NAN));
             row
@@ -238,30 +466,149 @@ impl<'a> Beyond<'a> {
         Part { names, rows }
     }
 
-    /// What each customer did, in order; at one moment, what they bought last.
-    fn steps<'b>(&self, of: &BTreeMap<&'b str, Vec<Event<'b>>>) -> BTreeMap<&'b str, Vec<(Moment, Action)>>
-    where
-        'a: 'b,
-    {
-        let mut steps: BTreeMap<&str, Vec<(Moment, Action)>> = BTreeMap::new();
-        for (name, events) in of {
-            steps
-                .entry(name)
-                .or_default()
-                .extend(events.iter().map(|e| (e.time, Action::Event(e.kind as u8))));
-        }
-        if let Some(log) = self.log {
-            for row in (0..log.len()).filter(|&row| self.cut.is_past(log.time()[row])) {
-                let name = log.customers().name(log.customer()[row]);
-                steps.entry(name).or_default().push((log.time()[row], Action::Purchase));
+    /// What somebody did, in order; at one moment, what they bought last.
+    fn steps(&self, cut: Cut, happened: &Happened<'_>, who: usize) -> Vec<(Moment, Action)> {
+        let events = happened.past(who, cut).iter().map(|&row| happened.events.event(row as usize));
+        let mut steps: Vec<_> = events.map(|e| (e.time, Action::Event(e.kind as u8))).collect();
+        let bought = self.past(who, cut).iter().map(|&row| (self.log.time()[row as usize], Action::Purchase));
+        steps.extend(bought);
+        steps.sort_unstable();
+        // The rows of one order are one step.
+        steps.dedup();
+        steps
+    }
+
+    fn of_keywords(&self, cut: Cut, customers: &[u32], happened: &Happened<'_>) -> Part {
+        let names = hashes("searched_word", self.keywords);
+        let rows = customers.iter().map(|&customer| {
+            let mut row = vec![0.0; self.keywords];
+            for word in happened.searched(customer as usize, cut) {
+                row[hash(&word, self.keywords)] += 1.0;
+            }
+            row
+        });
+        Part { names, rows: rows.collect() }
+    }
+
+    fn of_interests(
+        &self,
+        cut: Cut,
+        customers: &[u32],
+        happened: &Happened<'_>,
+        taste: &Taste,
+    ) -> Result<Part> {
+        expect_learned_before("interests", taste, cut)?;
+        let rows = customers.iter().map(|&customer| {
+            let words: Vec<String> = happened.searched(customer as usize, cut).collect();
+            let own = taste.of_customer(words.iter().map(String::as_str));
+            own.unwrap_or_else(|| vec![f64::NAN; taste.dims()])
+        });
+        let names = (1..=taste.dims()).map(|d| format!("interest_{d}")).collect();
+        Ok(Part { names, rows: rows.collect() })
+    }
+
+    fn of_attributes(&self, customers: &[u32], attributes: &Attributes, named: &[String]) -> Part {
+        let place = |customer: u32| {
+            let name = self.log.customers().name(customer);
+            attributes.customers().find(name).map(|place| place as usize)
+        };
+        let places: Vec<Option<usize>> = customers.iter().map(|&customer| place(customer)).collect();
+        let mut part = Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] };
+        for attribute in attributes.columns() {
+            let words = Words::of(attribute, attribute.name(), named);
+            match attribute.values() {
+                Values::Numbers(numbers) => {
+                    part.names.push(attribute.name().to_owned());
+                    for (row, place) in part.rows.iter_mut().zip(&places) {
+                        let known = place.and_then(|place| numbers.get(place).copied().flatten());
+                        row.push(known.unwrap_or(f64::NAN));
+                    }
+                }
+                Values::Words(of) => {
+                    part.names.extend(words.columns.iter().cloned());
+                    for (row, place) in part.rows.iter_mut().zip(&places) {
+                        let start = row.len();
+                        row.resize(start + words.columns.len(), 0.0);
+                        let word = place.and_then(|place| of.get(place).copied().flatten());
+                        if let Some(column) = word.and_then(|word| words.column(word)) {
+                            row[start + column] = 1.0;
+                        }
+                    }
+                }
             }
         }
-        for path in steps.values_mut() {
-            path.sort_unstable();
-            // The rows of one order are one step.
-            path.dedup();
+        part
+    }
+
+    fn of_links(&self, cut: Cut, customers: &[u32], links: &Links) -> Part {
+        let mut linked: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        let number = |name: &str| self.log.customers().find(name);
+        for (one, other, since) in &links.pairs {
+            if cut.is_past(*since)
+                && let (Some(one), Some(other)) = (number(one), number(other))
+            {
+                linked.entry(one).or_default().insert(other);
+                linked.entry(other).or_default().insert(one);
+            }
         }
-        steps
+        let day = |row: &u32| cut.grain().floor(self.log.time()[*row as usize]);
+        let rows = customers.iter().map(|customer| {
+            let (mut count, mut orders, mut spend, mut last) = (0.0, 0.0, 0.0, None);
+            for &other in linked.get(customer).into_iter().flatten() {
+                let past = self.past(other as usize, cut);
+                count += 1.0;
+                orders += past.chunk_by(|a, b| day(a) == day(b)).count() as f64;
+                let money = |&row: &u32| self.log.amount().map_or(0.0, |a| a[row as usize].to_f64());
+                spend += past.iter().map(money).sum::<f64>();
+                last = last.max(past.last().map(|&row| self.log.time()[row as usize]));
+            }
+            vec![count, orders, spend, last.map_or(f64::NAN, |last| silence(cut, last))]
+        });
+        let names = ["links", "linked_orders", "linked_spend", "linked_silence"].map(String::from).to_vec();
+        Part { names, rows: rows.collect() }
+    }
+}
+
+impl Source for Beyond<'_> {
+    fn names(&self, cut: Cut) -> Vec<String> {
+        // Of nobody, so that only names come; a taste learned later has none.
+        let parts = self.parts(cut, &[], &[]).unwrap_or_default();
+        parts.into_iter().flat_map(|part| part.names).collect()
+    }
+
+    fn columns(&self, names: &[String], cut: Cut, customers: &[u32]) -> Result<FeatureMatrix> {
+        let parts = self.parts(cut, customers, names)?;
+        let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (p, part) in parts.iter().enumerate() {
+            for (column, name) in part.names.iter().enumerate() {
+                places.entry(name).or_insert((p, column));
+            }
+        }
+        let place = |name: &String| {
+            let missing =
+                || Error::MissingColumn { model: "what is known beyond the purchases", column: name.clone() };
+            places.get(name.as_str()).copied().ok_or_else(missing)
+        };
+        let places: Vec<(usize, usize)> = names.iter().map(place).collect::<Result<_>>()?;
+        let row = |r: usize| places.iter().map(move |&(p, column)| (p, r, column));
+        let cells = (0..customers.len()).flat_map(row).map(|(p, r, column)| parts[p].rows[r][column]);
+        FeatureMatrix::new(names.to_vec(), cells.collect())
+    }
+}
+
+impl<'a> Happened<'a> {
+    fn past(&self, who: usize, cut: Cut) -> &[u32] {
+        let rows = self.rows.get(who).map_or(&[][..], Vec::as_slice);
+        &rows[..rows.partition_point(|&row| cut.is_past(self.events.event(row as usize).time))]
+    }
+
+    /// The words that somebody searched for.
+    fn searched(&self, who: usize, cut: Cut) -> impl Iterator<Item = String> {
+        self.past(who, cut)
+            .iter()
+            .map(|&row| self.events.event(row as usize))
+            .filter(|event| event.kind == EventKind::Searched)
+            .flat_map(|event| event.subject.into_iter().flat_map(keywords))
     }
 }
 
@@ -276,31 +623,76 @@ struct Part {
     rows: Vec<Vec<f64>>,
 }
 
+/// The columns of an attribute's words: one each, or by hash if they are many.
+struct Words {
+    columns: Vec<String>,
+    /// By the word's number.
+    of: Vec<Option<usize>>,
+}
+
+impl Words {
+    /// As named, where the attribute's columns are asked for by name: other data may know other words.
+    fn of(attribute: &Attribute, name: &str, asked: &[String]) -> Self {
+        let words = || attribute.words().iter();
+        let (each, hashed) = (format!("{name}="), format!("{name}#"));
+        let mut columns: Vec<String> = asked.iter().filter(|n| n.starts_with(&each)).cloned().collect();
+        let by_hash = asked.iter().any(|n| n.starts_with(&hashed))
+            || (columns.is_empty() && attribute.words().len() > WORDS);
+        if by_hash {
+            let of = words().map(|word| Some(hash(word, HASHES))).collect();
+            return Self { columns: hashes(name, HASHES), of };
+        }
+        if columns.is_empty() {
+            columns = words().map(|word| format!("{each}{word}")).collect();
+        }
+        let of = words().map(|word| columns.iter().position(|column| column[each.len()..] == *word)).collect();
+        Self { columns, of }
+    }
+
+    fn column(&self, word: u32) -> Option<usize> {
+        self.of[word as usize]
+    }
+}
+
+const DAY: i64 = 86_400_000_000;
+
+fn hash(word: &str, columns: usize) -> usize {
+    crc32fast::hash(word.as_bytes()) as usize % columns
+}
+
+fn hashes(name: &str, columns: usize) -> Vec<String> {
+    (1..=columns).map(|number| format!("{name}#{number}")).collect()
+}
+
+/// Days since a moment, in whole grains.
+fn silence(cut: Cut, last: Moment) -> f64 {
+    cut.last().days_since(cut.grain().floor(last))
+}
+
 /// NaN of nothing.
 fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { f64::NAN }
 }
 
-fn of_attributes(attributes: &Attributes, customers: &[&str]) -> Part {
-    let names = attributes.columns().iter().map(|a| a.name().to_owned()).collect();
-    let row = |name: &&str| {
-        let number = attributes.customers().find(name).map(|c| c as usize);
-        let value = |values: &Values| {
-            let row = number?;
-            match values {
-                Values::Numbers(numbers) => numbers.get(row).copied().flatten(),
-                Values::Words(words) => words.get(row).copied().flatten().map(f64::from),
-            }
-        };
-        attributes.columns().iter().map(|a| value(a.values()).unwrap_or(f64::NAN)).collect()
-    };
-    Part { names, rows: customers.iter().map(row).collect() }
+/// NaN of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
+    share(sum, count)
+}
+
+fn expect_learned_before(what: &'static str, taste: &Taste, cut: Cut) -> Result<()> {
+    if taste.until() <= cut.last() {
+        return Ok(());
+    }
+    let given = taste.until().days_since(cut.last());
+    Err(Error::Setting { name: what, given, allowed: "learned no later than the cut: 0 days after it at most" })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::attributes::Conflict;
+    use crate::events::Event;
     use crate::units::Grain;
     use crate::{LogBuilder, Transaction};
 
@@ -318,13 +710,15 @@ mod tests {
             ("ada", "2024-01-05", "tea", 2.0, 10.0),
             ("ada", "2024-01-05", "cup", 1.0, 8.0),
             ("ada", "2024-02-01", "tea", 1.0, 6.0),
-            ("bob", "2024-02-10", "tea", 1.0, 5.0),
+            ("bob", "2024-02-10", "tea", 1.0, 4.0),
             ("bob", "2024-04-01", "pot", 9.0, 99.0),
         ] {
             let row = Transaction::new(who, day(when)).amount(amount).unwrap();
             log.push(Transaction { product: Some(product), quantity: Some(quantity), ..row }).unwrap();
         }
-        log.finish()
+        let mut log = log.finish();
+        log.add_prospect("eve");
+        log
     }
 
     fn events() -> EventLog {
@@ -337,30 +731,66 @@ mod tests {
         push("ada", "2024-02-27", EventKind::Viewed, Some("cup"), None);
         push("bob", "2024-02-12", EventKind::Reviewed, Some("tea"), Some(4.0));
         push("bob", "2024-02-20", EventKind::Viewed, Some("pot"), Some(60.0));
-        push("bob", "2024-03-02", EventKind::Searched, Some("pot"), None);
+        push("bob", "2024-03-02", EventKind::Searched, Some("Tea pot, tea"), None);
+        push("zoe", "2024-02-01", EventKind::Viewed, Some("pot"), None);
+        push("zoe", "2024-02-02", EventKind::Viewed, Some("pot"), None);
         events
+    }
+
+    fn people() -> Attributes {
+        let mut people = Attributes::new(Conflict::default());
+        people.state("ada", "age", "40");
+        people.state("bob", "region", "north");
+        people.typed()
     }
 
     #[test]
     fn every_column_by_hand() {
-        let (log, events) = (log(), events());
-        let mut people = Attributes::new(Conflict::default());
-        people.state("ada", "age", "40");
-        people.state("bob", "region", "north");
-        let people = people.typed();
+        let (log, events, people) = (log(), events(), people());
+        let mut goods = Attributes::new(Conflict::default());
+        for (product, kind, weight) in [("tea", "food", "100"), ("cup", "china", "300")] {
+            goods.state(product, "kind", kind);
+            goods.state(product, "weight", weight);
+        }
+        let goods = goods.typed();
+        let mut links = Links::default();
+        links.link("ada", "bob", day("2024-02-20"));
+        links.link("bob", "eve", day("2024-03-05"));
         let spans = [Span::weeks(2.0).unwrap()];
-        let known = Beyond::new(cut()).within(&spans).products(&log).events(&events).attributes(&people);
-        let columns = known.columns(&["ada", "bob", "eve"]).unwrap();
+        let known = Beyond::of(&log)
+            .products()
+            .within(&spans)
+            .events(&events)
+            .attributes(&people)
+            .catalogue(&goods)
+            .links(&links)
+            .holidays(&[day("2024-02-14"), day("2024-03-31")], Span::days(7.0).unwrap());
+        let names = known.names(cut());
+        let columns = known.columns(&names, cut(), &[0, 1, 2]).unwrap();
         let of = |row: usize, name: &str| columns.row(row)[columns.position(name).unwrap()];
+        // Tea cost 5, 6 and 4 a piece.
         for (name, ada, bob) in [
             ("products", 2.0, 1.0),
             ("lines_per_order", 1.5, 1.0),
             ("top_product_share", 2.0 / 3.0, 1.0),
             ("rebought_share", 1.0 / 3.0, 0.0),
             ("units_per_line", 4.0 / 3.0, 1.0),
-            ("unit_price", 6.0, 5.0),
+            ("unit_price", 6.0, 4.0),
+            ("price_paid", (1.0 + 1.0 + 1.2) / 3.0, 0.8),
             // Both have bought tea, one of two a cup.
             ("product_popularity", 2.5 / 3.0, 1.0),
+            ("returned_share", 0.0, 0.0),
+            ("night_share", 1.0, 1.0),
+            ("quarter_1_share", 1.0, 1.0),
+            ("quarter_2_share", 0.0, 0.0),
+            // Bob bought four days before the fourteenth of February.
+            ("before_holiday_share", 0.0, 1.0),
+            ("days_to_holiday", 30.0, 30.0),
+            ("bought_kind_count", 2.0, 1.0),
+            ("bought_kind_top_share", 2.0 / 3.0, 1.0),
+            ("bought_kind=food", 2.0 / 3.0, 1.0),
+            ("bought_kind=china", 1.0 / 3.0, 0.0),
+            ("bought_weight", 500.0 / 3.0, 100.0),
             ("viewed_count", 3.0, 1.0),
             ("viewed_within_14_days", 1.0, 1.0),
             ("viewed_subjects", 2.0, 1.0),
@@ -368,10 +798,14 @@ mod tests {
             ("viewed_mean", 20.0, 60.0),
             ("reviewed_count", 0.0, 1.0),
             ("reviewed_mean", f64::NAN, 4.0),
-            // Views led to: a purchase, a purchase; the last ones have led to nothing yet.
-            ("next_is_purchase", 1.0, 1.0),
+            // Views led to a purchase twice, and once, of somebody who has not bought, to another view.
+            ("next_is_purchase", 2.0 / 3.0, 2.0 / 3.0),
             ("age", 40.0, f64::NAN),
-            ("region", f64::NAN, 0.0),
+            ("region=north", 0.0, 1.0),
+            ("links", 1.0, 1.0),
+            ("linked_orders", 1.0, 2.0),
+            ("linked_spend", 4.0, 24.0),
+            ("linked_silence", 20.0, 29.0),
         ] {
             for (row, expected) in [(0, ada), (1, bob)] {
                 let found = of(row, name);
@@ -381,25 +815,63 @@ mod tests {
                 );
             }
         }
-        assert_eq!((of(2, "products"), of(2, "viewed_count")), (0.0, 0.0));
+        // A prospect, whose link came later.
+        assert_eq!((of(2, "products"), of(2, "viewed_count"), of(2, "links")), (0.0, 0.0, 0.0));
         assert!(of(2, "unit_price").is_nan() && of(2, "next_is_purchase").is_nan());
         // The search came after the cut.
         assert!(columns.position("searched_count").is_none());
     }
 
     #[test]
+    fn words_searched_and_tastes() {
+        let (log, events) = (log(), events());
+        let later = Cut::end_of(day("2024-04-30"), Grain::Day);
+        let taste = Taste::of(
+            [(0, "tea"), (0, "pot"), (1, "tea"), (1, "pot"), (2, "cup"), (3, "cup")].into_iter(),
+            cut(),
+            1,
+        )
+        .unwrap();
+        let known = Beyond::of(&log).events(&events).keywords(4).interests(&taste).taste(&taste);
+        let columns = known.columns(&known.names(later), later, &[0, 1]).unwrap();
+        let of = |row: usize, name: &str| columns.row(row)[columns.position(name).unwrap()];
+        let words: f64 = (1..=4).map(|k| of(1, &format!("searched_word#{k}"))).sum();
+        assert_eq!((words, of(1, "searched_count")), (3.0, 1.0));
+        assert!((of(1, "interest_1") - 1.0).abs() < 1e-12 && of(0, "interest_1").is_nan());
+        assert!((of(1, "taste_typical") - 1.0).abs() < 1e-12);
+        // Learned in March, it is not to be asked as of January.
+        let early = Cut::end_of(day("2024-01-31"), Grain::Day);
+        let refused = known.columns(&["taste_1".into()], early, &[0]).unwrap_err().to_string();
+        assert!(refused.contains("taste"), "{refused}");
+    }
+
+    #[test]
     fn one_customer_is_as_among_others_and_the_future_is_not_looked_at() {
         let (log, events) = (log(), events());
-        let known = Beyond::new(cut()).products(&log).events(&events);
+        let known = Beyond::of(&log).products().events(&events);
+        let names = known.names(cut());
         let bits = |columns: &FeatureMatrix, row: usize| -> Vec<u64> {
             columns.row(row).iter().map(|v| v.to_bits()).collect()
         };
-        let (both, one) = (known.columns(&["ada", "bob"]).unwrap(), known.columns(&["bob"]).unwrap());
+        let both = known.columns(&names, cut(), &[0, 1]).unwrap();
+        let one = known.columns(&names, cut(), &[1]).unwrap();
         assert_eq!(bits(&both, 1), bits(&one, 0));
         let leaks = crate::leakage::of_the_future(&log, cut(), |log| {
-            Beyond::new(cut()).products(log).columns(&["ada", "bob"])
+            let known = Beyond::of(log).products();
+            known.columns(&known.names(cut()), cut(), &[0, 1])
         });
         assert!(leaks.unwrap().is_empty());
-        assert!(Beyond::new(cut()).columns(&["ada"]).is_err());
+    }
+
+    #[test]
+    fn columns_are_asked_for_by_name_whatever_the_data_know() {
+        let (log, events, people) = (log(), events(), people());
+        let known = Beyond::of(&log).events(&events).attributes(&people);
+        let asked = ["searched_count", "region=south", "region=north"].map(String::from);
+        let columns = known.columns(&asked, cut(), &[1]).unwrap();
+        assert_eq!(columns.row(0), [0.0, 0.0, 1.0]);
+        let unknown = known.columns(&["income".into()], cut(), &[1]).unwrap_err().to_string();
+        assert!(unknown.contains("income"), "{unknown}");
+        assert!(Beyond::of(&log).names(cut()).is_empty());
     }
 }

@@ -1,7 +1,10 @@
 //! What is known of a customer as of a cut, by name.
 
 mod beyond;
+mod links;
 mod past;
+mod source;
+mod taste;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -13,9 +16,12 @@ use crate::units::Span;
 use past::Past;
 
 pub use beyond::Beyond;
+pub use links::Links;
+pub use source::{Remembered, Source};
+pub use taste::Taste;
 
-/// A column computed from the log as of a cut; nothing later can enter.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// A column computed as of a cut; nothing later can enter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Feature {
     /// Repeat purchases.
@@ -59,6 +65,8 @@ pub enum Feature {
     FirstWeekday,
     /// Share of the purchases that fall on a Saturday or Sunday.
     WeekendShare,
+    /// A column of a [`Source`], by its name: what is known beyond the purchases.
+    Column(String),
     /// P(alive) as another model sees it; only within [`Informed`](crate::learn::Informed).
     ForecastPAlive,
     /// Purchases that another model forecasts; only within [`Informed`](crate::learn::Informed).
@@ -113,6 +121,7 @@ impl Feature {
             Self::FirstMonth => "first_month".into(),
             Self::FirstWeekday => "first_weekday".into(),
             Self::WeekendShare => "weekend_share".into(),
+            Self::Column(name) => name.clone(),
             Self::ForecastPAlive => "forecast_p_alive".into(),
             Self::ForecastPurchases => "forecast_purchases".into(),
             Self::ForecastValue => "forecast_value".into(),

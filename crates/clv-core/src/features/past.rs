@@ -64,7 +64,10 @@ impl<'a> Past<'a> {
                 let weekend = |m: &&Moment| m.date().weekday().to_monday_one_offset() > 5;
                 self.when.iter().filter(weekend).count() as f64 / self.when.len() as f64
             }
-            Feature::ForecastPAlive | Feature::ForecastPurchases | Feature::ForecastValue => {
+            Feature::Column(_)
+            | Feature::ForecastPAlive
+            | Feature::ForecastPurchases
+            | Feature::ForecastValue => {
                 return Err(Error::MissingColumn { model: "a feature plan", column: feature.name() });
             }
         })

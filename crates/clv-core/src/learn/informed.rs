@@ -122,7 +122,7 @@ impl<R: Regress> Fit for Informed<R> {
         let plan = Plan::new(unit, self.horizon, features)?;
 
         let base_features = earlier.features(known.needs())?;
-        let own: Vec<Feature> = plan.features.iter().filter(|f| !is_output(f)).copied().collect();
+        let own: Vec<Feature> = plan.features.iter().filter(|f| !is_output(f)).cloned().collect();
         let own_features = earlier.features(&own)?;
         let mut who = earlier.summary().customers();
         if base_features.rows() > 0 {
@@ -141,7 +141,7 @@ impl<R: Regress> Fit for Informed<R> {
 
         let transforms = Transforms::fit(&self.steps, &columns)?;
         let columns = transforms.apply(&columns)?;
-        let rows = Rows::new(&columns, &bought)?;
+        let rows = Rows::with_missing(&columns, &bought)?;
         let mut report = FitReport::new(KIND.name, unit, data.summary().len());
         report.rows = rows.len();
         let Learned { model: (purchases, value), warnings } =
@@ -228,7 +228,7 @@ impl InformedModel {
         let mut needs = base.needs().to_vec();
         for feature in learned.needs() {
             if !is_output(feature) && !needs.contains(feature) {
-                needs.push(*feature);
+                needs.push(feature.clone());
             }
         }
         let columns = learned.needs().iter().map(Feature::name).collect();

@@ -81,7 +81,7 @@ impl<R: Regress> Fit for OverHorizon<R> {
         let labelled = data.labelled_from(self.origins, self.horizon, &plan.features)?;
         let transforms = Transforms::fit(&self.steps, &labelled.features)?;
         let columns = transforms.apply(&labelled.features)?;
-        let rows = Rows::new(&columns, &labelled.purchases)?;
+        let rows = Rows::with_missing(&columns, &labelled.purchases)?;
         let mut report = FitReport::new(R::Model::KIND.name, summary.unit, summary.len());
         report.rows = rows.len();
         let Learned { model: (purchases, value), warnings } =

@@ -195,7 +195,7 @@ impl StackModel {
         for member in &self.members {
             for feature in member.needs() {
                 if !self.needs.contains(feature) {
-                    self.needs.push(*feature);
+                    self.needs.push(feature.clone());
                 }
             }
         }

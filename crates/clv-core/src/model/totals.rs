@@ -44,7 +44,7 @@ impl Plan {
         }
         let names = features.iter().map(Feature::name).collect();
         // The history's own columns come with the customers.
-        let needs = features.iter().filter(|f| !Feature::SUMMARY.contains(f)).copied().collect();
+        let needs = features.iter().filter(|f| !Feature::SUMMARY.contains(f)).cloned().collect();
         Ok(Self { unit, horizon, features, names, needs })
     }
 

@@ -3,7 +3,7 @@
 use crate::cells::Cells;
 use crate::cut::Cut;
 use crate::error::{Error, Result};
-use crate::features::{Feature, FeatureMatrix};
+use crate::features::{Feature, FeatureMatrix, Source};
 use crate::log::TransactionLog;
 use crate::model::{Ask, Forecast, Predict, Warning};
 use crate::summary::{Purchases, SpendBasis, Summary};
@@ -14,6 +14,7 @@ use crate::units::{Span, TimeUnit};
 #[derive(Debug)]
 pub struct Training<'a> {
     purchases: Option<&'a Purchases>,
+    beyond: Option<&'a dyn Source>,
     summary: Summary,
 }
 
@@ -48,13 +49,26 @@ impl<'a> Training<'a> {
     ///
     /// As [`Purchases::summary`].
     pub fn new(purchases: &'a Purchases, cut: Cut, unit: TimeUnit) -> Result<Self> {
-        Ok(Self { purchases: Some(purchases), summary: purchases.summary(cut, unit, SpendBasis::default())? })
+        let summary = purchases.summary(cut, unit, SpendBasis::default())?;
+        Ok(Self { purchases: Some(purchases), beyond: None, summary })
+    }
+
+    /// With what a source knows beyond the purchases, for plans with columns of it
+    /// ([`Feature::Column`]); it is asked as of this cut, and as of each earlier origin that is learned from.
+    pub fn knowing(self, source: &'a dyn Source) -> Self {
+        Self { beyond: Some(source), ..self }
+    }
+
+    /// The same purchases, and what is known beyond them, as of an earlier cut.
+    fn as_of(&self, purchases: &'a Purchases, cut: Cut) -> Result<Self> {
+        let summary = purchases.summary(cut, self.summary.unit, self.summary.basis)?;
+        Ok(Self { purchases: Some(purchases), beyond: self.beyond, summary })
     }
 
     /// Histories alone: enough for buy-till-you-die and spend models, not for learners that need
     /// labelled rows.
     pub fn from_summary(summary: Summary) -> Self {
-        Self { purchases: None, summary }
+        Self { purchases: None, beyond: None, summary }
     }
 
     /// Merges a log's rows by grain, the first step of [`Training::new`].
@@ -76,13 +90,31 @@ impl<'a> Training<'a> {
     /// # Errors
     ///
     /// [`Error::TooLittleData`] if only a summary was given, [`Error::MissingColumn`] for money in a
-    /// log without amounts.
+    /// log without amounts, or for a column of a source that is not there or does not know it.
     pub fn features(&self, plan: &[Feature]) -> Result<FeatureMatrix> {
-        match self.purchases {
-            _ if plan.is_empty() => Ok(FeatureMatrix::default()),
-            Some(purchases) => FeatureMatrix::compute(plan, purchases, &self.summary),
-            None => Err(Error::TooLittleData { model: "a feature plan", needs: "the log itself", found: 0 }),
+        if plan.is_empty() {
+            return Ok(FeatureMatrix::default());
         }
+        let needs = "the log itself";
+        let purchases =
+            self.purchases.ok_or(Error::TooLittleData { model: "a feature plan", needs, found: 0 })?;
+        let named: Vec<String> =
+            plan.iter().filter(|f| matches!(f, Feature::Column(_))).map(Feature::name).collect();
+        let (Some(source), false) = (self.beyond, named.is_empty()) else {
+            return FeatureMatrix::compute(plan, purchases, &self.summary);
+        };
+        let beyond = source.columns(&named, self.summary.cut, &self.summary.customer)?;
+        let own: Vec<Feature> = plan.iter().filter(|f| !matches!(f, Feature::Column(_))).cloned().collect();
+        let own = FeatureMatrix::compute(&own, purchases, &self.summary)?;
+        let mut data = Vec::with_capacity(plan.len() * self.summary.len());
+        for row in 0..self.summary.len() {
+            let (mut told, mut bought) = (beyond.row(row).iter(), own.row(row).iter());
+            for feature in plan {
+                let next = if matches!(feature, Feature::Column(_)) { told.next() } else { bought.next() };
+                data.extend(next);
+            }
+        }
+        FeatureMatrix::new(plan.iter().map(Feature::name).collect(), data)
     }
 
     /// What a model forecasts of the customers of the summary, with the columns that it needs.
@@ -126,7 +158,7 @@ impl<'a> Training<'a> {
         let window = if third < horizon.in_days() { Span::days(third)? } else { horizon };
         let origin = cut.minus(window);
         let window = origin.until(&cut)?;
-        Ok((Training::new(purchases, origin, self.summary.unit)?, window))
+        Ok((self.as_of(purchases, origin)?, window))
     }
 
     /// What the customers of an earlier training bought and spent between its cut and this one, in its
@@ -167,7 +199,7 @@ impl<'a> Training<'a> {
             if cut.last().days_since(start) < 2.0 * all.window.in_days() {
                 break;
             }
-            let earlier = Training::new(purchases, cut, self.summary.unit)?.labelled(all.window, plan)?;
+            let earlier = self.as_of(purchases, cut)?.labelled(all.window, plan)?;
             all.features.append(&earlier.features)?;
             all.purchases.extend(earlier.purchases);
             if let (Some(value), Some(more)) = (&mut all.value, earlier.value) {
@@ -205,8 +237,9 @@ impl<'a> Training<'a> {
         // In whole grains, which is what will be counted.
         let origin = cut.minus(window);
         let window = origin.until(&cut)?;
-        let summary = purchases.summary(origin, self.summary.unit, self.summary.basis)?;
-        let features = FeatureMatrix::compute(plan, purchases, &summary)?;
+        let earlier = self.as_of(purchases, origin)?;
+        let features = earlier.features(plan)?;
+        let summary = earlier.summary;
         let outcomes = summary.customer.iter().map(|&c| purchases.between(c, &origin, &cut));
         let (counts, values): (Vec<f64>, Vec<f64>) = outcomes.map(|(n, v)| (f64::from(n), v)).unzip();
         let value = summary.spend.is_some().then_some(values);

@@ -26,6 +26,7 @@ pub use encode::{Encoder, Encoding, Fill};
 /// | `Power` | Yeo and Johnson's (2000) transform with `λ` by maximum likelihood, then `Standard` | skew of unknown shape |
 /// | `Quantile(n)` | the share of the column below, by `n` quantiles, linear in between | any shape, ranks only |
 /// | `Clip(p)` | `x` held within the quantiles `p` and `1 − p` | outliers |
+/// | `Fill` | the median where `x` is missing (NaN), 0 if all are | learners that refuse what is missing; the first step |
 ///
 /// A column that does not vary becomes 0 (`Clip`, `Log` and `Asinh` apply as they are).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub enum Step {
     Quantile(usize),
     /// Held within the quantiles `p` and `1 − p`, `p` from 0 to below ½.
     Clip(f64),
+    /// The median in place of what is missing.
+    Fill,
 }
 
 /// Fitted transforms.
@@ -93,6 +96,9 @@ enum Map {
         low: f64,
         high: f64,
     },
+    Fill {
+        with: f64,
+    },
 }
 
 impl Transforms {
@@ -101,7 +107,7 @@ impl Transforms {
     /// # Errors
     ///
     /// [`Error::Setting`] for a step out of range, [`Error::TooLittleData`] without rows,
-    /// [`Error::Cell`] for a value that is not finite.
+    /// [`Error::Cell`] for a value that is not finite, though NaN may stand where [`Step::Fill`] is the first step.
     pub fn fit(steps: &[Step], rows: &FeatureMatrix) -> Result<Self> {
         if steps.is_empty() {
             return Ok(Self::default());
@@ -109,7 +115,11 @@ impl Transforms {
         if rows.rows() == 0 {
             return Err(Error::TooLittleData { model: "a transform", needs: "at least one row", found: 0 });
         }
-        rows.expect_finite()?;
+        if steps[0] == Step::Fill {
+            rows.expect_no_infinity()?;
+        } else {
+            rows.expect_finite()?;
+        }
         let mut columns = Vec::with_capacity(rows.names().len());
         for column in 0..rows.names().len() {
             let mut values: Vec<f64> = rows.column(column).collect();
@@ -162,6 +172,13 @@ impl Map {
             Self::Power { lambda } => power::yeo_johnson(x, *lambda),
             Self::Quantile { knots } => share_below(knots, x),
             Self::Clip { low, high } => x.clamp(*low, *high),
+            Self::Fill { with } => {
+                if x.is_nan() {
+                    *with
+                } else {
+                    x
+                }
+            }
         }
     }
 }
@@ -215,6 +232,11 @@ fn fitted(step: Step, values: &[f64]) -> Result<Vec<Map>> {
             }
             let sorted = sorted(values);
             vec![Map::Clip { low: quantile(&sorted, p), high: quantile(&sorted, 1.0 - p) }]
+        }
+        Step::Fill => {
+            let known: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
+            let with = if known.is_empty() { 0.0 } else { quantile(&sorted(&known), 0.5) };
+            vec![Map::Fill { with }]
         }
     })
 }
@@ -332,6 +354,14 @@ mod tests {
         let rows = column(&[1.0, f64::NAN]);
         assert!(Transforms::fit(&[Step::MinMax], &rows).unwrap_err().to_string().contains("\"x\""));
         assert!(Transforms::fit(&[Step::Clip(0.5)], &column(&[1.0])).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_is_filled_in() {
+        let rows = column(&[1.0, f64::NAN, 5.0, 2.0]);
+        let filled = Transforms::fit(&[Step::Fill, Step::MinMax], &rows).unwrap();
+        assert_eq!(filled.apply(&rows).unwrap().as_slice(), [0.0, 0.25, 1.0, 0.25]);
+        assert_eq!(through(Step::Fill, &[f64::NAN, f64::NAN]), [0.0, 0.0]);
     }
 
     #[test]

@@ -1,0 +1,471 @@
+//! The best forecast without choosing: baselines, buy-till-you-die models and learners are tried, tuned and
+//! stacked, and one saved model comes back, with a card that says how good it is and how that was measured.
+//!
+//! ```text
+//! log ──┬── … origins … ──► search: which settings, and does a stack help?
+//!       │
+//!       ├── newest holdout ─► judged once, by what the search chose: the scores on the card
+//!       │
+//!       └── all of it ──────► the model that is handed over
+//! ```
+//!
+//! The newest holdout is seen by no search, so that the scores reported are not those tuned on.
+
+mod card;
+mod families;
+
+use std::fmt;
+
+use clv_core::backtest::{Backtest, BoxedFit, Scores};
+use clv_core::cut::Split;
+use clv_core::features::Source;
+use clv_core::metrics::bootstrap::{Interval, interval_by_weights};
+use clv_core::metrics::{Pairs, ranking};
+use clv_core::model::Stack;
+use clv_core::tune::{Family, How, Objective, Search, Trial, best};
+use clv_core::{
+    Context, Cut, Erased, Error, Feature, Fit, Predict, Span, TimeUnit, Training, TransactionLog, Warning,
+};
+
+use crate::shelf;
+
+use card::Metric;
+pub use card::{Alternative, Card, DataCard, Gain, Reference, Score};
+use families::{Scope, families, named, on_shelf, settings_of};
+
+/// Settings of the search.
+///
+/// | Name | Default | Why |
+/// | :-- | :-- | :-- |
+/// | `horizon` | – | must be said |
+/// | `trials` | 12 | points drawn in each family that has settings; most of what tuning gives comes early |
+/// | `objective` | balanced | the mean of five, so that no number is good at the cost of the others |
+/// | `origins` | 3 | holdouts that the search is judged on, as far as the past reaches |
+/// | `unit` | weeks | of recency and age |
+/// | `knowing` | – | columns beyond the purchases, such as products and events |
+/// | `draws` | 200 | bootstrap samples behind each interval on the card |
+///
+/// ```no_run
+/// use clv::auto::Auto;
+/// use clv::prelude::*;
+/// # fn run(log: &TransactionLog) -> Result<(), Box<dyn std::error::Error>> {
+/// let cut = Cut::end_of(Moment::parse_date("2024-12-31")?, Grain::Day);
+/// let found = Auto::new(Span::weeks(26.0)?).run(log, cut, &[], &Context::default().seed(7))?;
+/// println!("{}", found.card);
+/// clv::saved::save(&found.model, "best.json".as_ref())?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Which points are drawn follows the context's seed; a stop signal ends the search with what has been
+/// tried by then, and what is left is done with the best of that.
+#[derive(Clone, Copy, Debug)]
+pub struct Auto<'a> {
+    horizon: Span,
+    trials: usize,
+    objective: Objective,
+    origins: usize,
+    unit: TimeUnit,
+    draws: usize,
+    beyond: Option<&'a dyn Source>,
+}
+
+/// The level of the intervals on the card.
+const LEVEL: f64 = 0.95;
+
+impl<'a> Auto<'a> {
+    /// With the defaults.
+    pub fn new(horizon: Span) -> Self {
+        Self {
+            horizon,
+            trials: 12,
+            objective: Objective::default(),
+            origins: 3,
+            unit: TimeUnit::Week,
+            draws: 200,
+            beyond: None,
+        }
+    }
+
+    /// Knowing what a source tells beyond the purchases, too. Ask it once for each cut that is looked at:
+    /// [`Remembered`](clv_core::features::Remembered) keeps what it said.
+    pub fn knowing(self, source: &'a dyn Source) -> Self {
+        Self { beyond: Some(source), ..self }
+    }
+
+    /// Points drawn in each family; 0 leaves all at their defaults.
+    pub fn trials(self, trials: usize) -> Self {
+        Self { trials, ..self }
+    }
+
+    /// What is to be good about the forecast.
+    pub fn objective(self, objective: Objective) -> Self {
+        Self { objective, ..self }
+    }
+
+    /// Holdouts that the search is judged on.
+    pub fn origins(self, origins: usize) -> Self {
+        Self { origins, ..self }
+    }
+
+    /// The unit of recency and age.
+    pub fn unit(self, unit: TimeUnit) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// Bootstrap samples behind each interval on the card.
+    pub fn draws(self, draws: usize) -> Self {
+        Self { draws, ..self }
+    }
+
+    /// Searches what is known up to a cut, `known` being trials of an earlier search of the same log that was
+    /// stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] if the past is shorter than two horizons, or too short to search;
+    /// [`Error::NoEstimate`] if nothing could be fitted.
+    pub fn run(
+        &self,
+        log: &TransactionLog,
+        cut: Cut,
+        known: &[Trial],
+        cx: &Context<'_>,
+    ) -> Result<Found, Error> {
+        let origin = cut.minus(self.horizon);
+        let before = log.time().iter().filter(|time| origin.is_past(**time)).count();
+        if before == 0 {
+            let needs = "purchases before the newest holdout, which is as long as the horizon: a shorter one, or a longer log";
+            return Err(Error::TooLittleData { model: "auto", needs, found: 0 });
+        }
+        let outer = self.knowing_too(Backtest::new(log, Split::new(cut.minus(self.horizon), cut)?, self.unit)?);
+        let inner = self.inner(log, outer.split().train)?;
+        let scope = &Scope::of(&outer);
+        let with_amounts = scope.with_amounts;
+        let families = families(scope)?;
+        let search = Search::new(&inner, self.objective)?;
+
+        // Defaults first: they are what a search must beat.
+        let plain: Vec<Family> =
+            shelf::VALUE_MODELS.iter().map(|name| on_shelf(name, with_amounts)).collect::<Result<_, _>>()?;
+        let mut trials = search.run(&plain, How::Grid(1), known, cx)?;
+        if self.trials > 0 && !cx.stopped() {
+            trials.extend(search.run(&families, How::Halving(self.trials), known, cx)?);
+        }
+        // What takes part from here on has been on every origin; a stopped search may have nothing else.
+        let most = trials.iter().map(|t| t.losses.len()).max().unwrap_or(0);
+        let whole: Vec<Trial> = trials.iter().filter(|t| t.losses.len() == most).cloned().collect();
+        let ranked: Vec<Trial> = best(&whole).into_iter().cloned().collect();
+        let nothing = || Error::NoEstimate { model: "auto", why: "no model could be fitted" };
+        let single = ranked.first().ok_or_else(nothing)?;
+
+        // Once the caller wants to stop, what was found is finished without the brake.
+        let cx = &unbraked(cx);
+        let mut chosen = Chosen::Single(single.clone());
+        let mut stack_gain: Option<Gain> = None;
+        for stack in stacks(&ranked) {
+            let gain = self.gain(&inner, &stack, &Chosen::Single(single.clone()), scope, cx)?;
+            let better = |gain: &Gain| stack_gain.is_none_or(|best| gain.estimate > best.estimate);
+            if let Some(gain) = gain.filter(better) {
+                stack_gain = Some(gain);
+                // By more than a standard error, as several models are dearer than one (Breiman et al. 1984).
+                chosen = if gain.estimate > gain.error { stack } else { Chosen::Single(single.clone()) };
+            }
+        }
+
+        // The holdout is of whole grains, a day or so more than some horizons.
+        let settings = chosen.settings(outer.split().horizon(), scope)?;
+        let judged = self.judge(&outer, (&settings, &chosen), &ranked, scope, cx)?;
+        let settings = chosen.settings(self.horizon, scope)?;
+        let fitted_on = Training::merge(log, cut)?;
+        let training = Training::new(&fitted_on, cut, self.unit)?;
+        let training = match self.beyond {
+            Some(source) => training.knowing(source),
+            None => training,
+        };
+        let fitted = settings.fit(&training, cx)?;
+        let features = training.features(fitted.model.needs())?;
+        let card = Card {
+            model: chosen.to_string(),
+            data: DataCard::of(log, &training, cut)?,
+            horizon_days: self.horizon.in_days(),
+            unit: self.unit.to_string(),
+            trained_until: outer.split().train.last_day().to_string(),
+            judged_until: cut.last_day().to_string(),
+            total_forecast: judged.totals.0,
+            total_actual: judged.totals.1,
+            searched: inner
+                .iter()
+                .map(|b| (b.split().train.last_day().to_string(), b.split().holdout.last_day().to_string()))
+                .collect(),
+            trials: trials.iter().map(|t| t.losses.len()).sum(),
+            failures: failures_of(&trials).chain(judged.failures).collect(),
+            objective: self.objective,
+            seed: cx.seed_value(),
+            of_value: with_amounts,
+            stack_gain,
+            scores: judged.scores,
+            alternatives: judged.alternatives,
+            deciles: judged.deciles,
+            features: fitted.model.needs().iter().map(Feature::name).collect(),
+            reference: Reference::of(&features),
+            warnings: self
+                .doubts(&chosen, &inner, training.summary().len())
+                .into_iter()
+                .chain(fitted.report.warnings.iter().map(Warning::to_string))
+                .collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Ok(Found { model: fitted.model, card, trials })
+    }
+
+    /// What a reader of the card should doubt.
+    fn doubts(&self, chosen: &Chosen, inner: &[Backtest<'_>], customers: usize) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if let Chosen::Single(trial) = chosen
+            && matches!(trial.family.as_str(), "zero" | "mean" | "last-period" | "rfm-cell-mean")
+        {
+            doubts.push("a naive forecast won: no model told more of this log at this horizon".to_owned());
+        }
+        if customers < FEW {
+            doubts.push(format!("{customers} customers are few: another choice may be as good by chance"));
+        }
+        let shortest = inner.iter().map(|b| b.split().horizon().in_days()).fold(f64::INFINITY, f64::min);
+        if shortest < self.horizon.in_days() - 1.0 {
+            doubts.push(format!(
+                "the past is short: the search judged windows of {shortest} days for a horizon of {} days",
+                self.horizon.in_days()
+            ));
+        }
+        doubts
+    }
+
+    /// The origins to search on, the newest first: holdouts before the newest one, as long as the horizon
+    /// if a third of the past is. Otherwise all end with that past, and begin where past and holdout stand
+    /// to each other as they will for the model that is handed over, and a little earlier and later: a
+    /// search among long pasts and short holdouts would choose what is good at another question.
+    fn inner(&self, log: &TransactionLog, end: Cut) -> Result<Vec<Backtest<'a>>, Error> {
+        let needs =
+            "a past of three weeks, and of a third of the horizon, before the holdout it is judged on";
+        let too_little = || Error::TooLittleData { model: "auto", needs, found: log.len() };
+        let (first, _) = log.span().ok_or_else(too_little)?;
+        let (past, horizon) = (end.last().days_since(first), self.horizon.in_days());
+        if past < 21.0 || past < horizon / 3.0 {
+            return Err(too_little());
+        }
+        if past >= 3.0 * horizon {
+            let rolling = Backtest::rolling(log, end, self.horizon, self.origins.max(1), self.unit)?;
+            return Ok(rolling.into_iter().map(|backtest| self.knowing_too(backtest)).collect());
+        }
+        let share = horizon / (past + horizon);
+        let splits = [1.0, 0.75, 1.25].iter().take(self.origins.max(1)).map(|by| {
+            let window = Span::days((past * (share * by).min(0.75)).floor())?;
+            Split::new(end.minus(window), end)
+        });
+        let all = Backtest::all(log, &splits.collect::<Result<Vec<_>, _>>()?, self.unit)?;
+        Ok(all.into_iter().map(|backtest| self.knowing_too(backtest)).collect())
+    }
+
+    fn knowing_too(&self, backtest: Backtest<'a>) -> Backtest<'a> {
+        match self.beyond {
+            Some(source) => backtest.knowing(source),
+            None => backtest,
+        }
+    }
+
+    /// By how much a stack lowers the loss over the origins of the search, give or take a standard error
+    /// over customers; that of one origin, as origins share customers. None if a member cannot be fitted on
+    /// one of them.
+    fn gain(
+        &self,
+        inner: &[Backtest<'_>],
+        stack: &Chosen,
+        single: &Chosen,
+        scope: &Scope,
+        cx: &Context<'_>,
+    ) -> Result<Option<Gain>, Error> {
+        let (mut estimate, mut error) = (0.0, 0.0);
+        for origin in inner {
+            let horizon = origin.split().horizon();
+            let said = |chosen: &Chosen| said(origin, &chosen.settings(horizon, scope)?, cx);
+            let (Ok(stacked), Ok(alone)) = (said(stack), said(single)) else { return Ok(None) };
+            let actual = origin.actual_value().unwrap_or_else(|| origin.actual_purchases());
+            let even = vec![actual.iter().sum::<f64>() / actual.len() as f64; actual.len()];
+            let loss = |forecast: &[f64], weights: &[f64]| {
+                let scores = |forecast| weighted_scores(actual, forecast, weights);
+                Some(self.objective.loss(&scores(forecast)?, &scores(&even)?))
+            };
+            let gain = |weights: &[f64]| Some(loss(&alone, weights)? - loss(&stacked, weights)?);
+            let ones = vec![1.0; actual.len()];
+            // Where a normal distribution has one standard deviation on either side.
+            let found = interval_by_weights(&ones, gain, self.draws, 0.6827, cx.seed_value())?;
+            let Some(Interval { estimate: one, lower, upper }) = found else { return Ok(None) };
+            estimate += one / inner.len() as f64;
+            error += (upper - lower) / 2.0 / inner.len() as f64;
+        }
+        Ok(Some(Gain { estimate, error }))
+    }
+
+    fn judge(
+        &self,
+        outer: &Backtest<'_>,
+        (settings, chosen): (&BoxedFit, &Chosen),
+        ranked: &[Trial],
+        scope: &Scope,
+        cx: &Context<'_>,
+    ) -> Result<Judged, Error> {
+        let actual = outer.actual_value().unwrap_or_else(|| outer.actual_purchases());
+        let forecast = said(outer, settings, cx)?;
+        let ones = vec![1.0; actual.len()];
+        let over = |metric: &dyn Fn(&[f64]) -> Option<f64>| -> Result<Option<[f64; 3]>, Error> {
+            let found = interval_by_weights(&ones, metric, self.draws, LEVEL, cx.seed_value())?;
+            Ok(found.map(|i| [i.lower, i.estimate, i.upper]))
+        };
+        let mut scores = Vec::new();
+        for metric in Metric::ALL {
+            let of = |weights: &[f64]| metric.of(actual, &forecast, weights);
+            scores.push(Score { metric: metric.name().to_owned(), of: over(&of)? });
+        }
+        let (mut alternatives, mut failures) = (Vec::new(), Vec::new());
+        for trial in ranked {
+            if matches!(chosen, Chosen::Single(single) if single == trial) {
+                continue;
+            }
+            let other = settings_of(trial, outer.split().horizon(), scope)?;
+            let other = match said(outer, &other, cx) {
+                Ok(other) => other,
+                Err(error) => {
+                    failures.push(format!("{}: {error}", named(trial)));
+                    continue;
+                }
+            };
+            let mut differences = Vec::new();
+            for metric in Metric::ALL {
+                let of = |weights: &[f64]| {
+                    Some(metric.of(actual, &other, weights)? - metric.of(actual, &forecast, weights)?)
+                };
+                differences.push(Score { metric: metric.name().to_owned(), of: over(&of)? });
+            }
+            alternatives.push(Alternative { model: named(trial), loss: trial.loss(), differences });
+        }
+        let table = ranking::decile_table(&Pairs::new(actual, &forecast)?, 10);
+        let deciles = table.iter().map(|d| (d.mean_forecast, d.mean_actual)).collect();
+        let totals = (forecast.iter().sum(), actual.iter().sum());
+        Ok(Judged { scores, alternatives, deciles, failures, totals })
+    }
+}
+
+struct Judged {
+    scores: Vec<Score>,
+    alternatives: Vec<Alternative>,
+    deciles: Vec<(f64, f64)>,
+    failures: Vec<String>,
+    totals: (f64, f64),
+}
+
+/// Below so many customers a card warns.
+const FEW: usize = 200;
+
+/// Stacks worth a try: the best of each kind of model, and the two best of unlike kinds, with learned and
+/// with even weights. Models of one kind err alike, and add little to each other.
+fn stacks(ranked: &[Trial]) -> Vec<Chosen> {
+    let kind = |trial: &Trial| match trial.family.trim_start_matches("tuned ") {
+        "zero" | "mean" | "last-period" | "rfm-cell-mean" | "stack" => None,
+        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" => Some(0),
+        "informed-trees" | "informed-glm" => Some(1),
+        "linear" | "tweedie-glm" | "hurdle" | "elastic-net" => Some(2),
+        _ => Some(3),
+    };
+    let (mut seen, mut members) = (Vec::new(), Vec::new());
+    for trial in ranked {
+        if let Some(kind) = kind(trial)
+            && !seen.contains(&kind)
+        {
+            seen.push(kind);
+            members.push(trial.clone());
+        }
+    }
+    let mut stacks = Vec::new();
+    for count in 2..=members.len() {
+        for even in [false, true] {
+            stacks.push(Chosen::Stack { members: members[..count].to_vec(), even });
+        }
+    }
+    stacks
+}
+
+fn failures_of(trials: &[Trial]) -> impl Iterator<Item = String> {
+    trials.iter().filter_map(|t| t.failure.as_ref().map(|f| format!("{}: {f}", t.family)))
+}
+
+fn unbraked<'a>(cx: &Context<'_>) -> Context<'a> {
+    let threads = std::num::NonZeroUsize::new(cx.thread_count()).unwrap_or(std::num::NonZeroUsize::MIN);
+    Context::default().seed(cx.seed_value()).threads(threads)
+}
+
+/// What settings forecast of a backtest: value if there are amounts, undefined counting as nothing; else
+/// purchases.
+fn said(backtest: &Backtest<'_>, settings: &BoxedFit, cx: &Context<'_>) -> Result<Vec<f64>, Error> {
+    let forecast = backtest.forecast(settings, cx)?;
+    Ok(match (backtest.actual_value(), forecast.value) {
+        (Some(_), Some(value)) => value.into_iter().map(|v| v.unwrap_or(0.0)).collect(),
+        _ => forecast.purchases,
+    })
+}
+
+fn weighted_scores(actual: &[f64], forecast: &[f64], weights: &[f64]) -> Option<Scores> {
+    let pairs = Pairs::new(actual, forecast).and_then(|pairs| pairs.weighted(weights)).ok()?;
+    Some(Scores::of_pairs(&pairs))
+}
+
+/// What is chosen in the end.
+#[derive(Clone, Debug)]
+enum Chosen {
+    Single(Trial),
+    Stack { members: Vec<Trial>, even: bool },
+}
+
+impl Chosen {
+    fn settings(&self, horizon: Span, scope: &Scope) -> Result<BoxedFit, Error> {
+        match self {
+            Self::Single(trial) => settings_of(trial, horizon, scope),
+            Self::Stack { members, even } => {
+                let names: Vec<String> = members.iter().map(named).collect();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let (members, scope) = (members.clone(), scope.clone());
+                let settings = move |name: &str, horizon: Span| {
+                    let unknown =
+                        || Error::NoEstimate { model: "auto", why: "a member of the stack went missing" };
+                    let trial = members.iter().find(|t| named(t) == name).ok_or_else(unknown)?;
+                    settings_of(trial, horizon, &scope)
+                };
+                let stack = Stack::of(&names, settings, horizon)?;
+                Ok(Box::new(Erased(if *even { stack.even() } else { stack })))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Single(trial) => f.write_str(&named(trial)),
+            Self::Stack { members, even } => {
+                let names = members.iter().map(named).collect::<Vec<_>>().join(", ");
+                write!(f, "{} of {names}", if *even { "mean" } else { "stack" })
+            }
+        }
+    }
+}
+
+/// What a search brings back.
+#[derive(Debug)]
+pub struct Found {
+    /// Fitted on everything up to the cut, ready to save.
+    pub model: Box<dyn Predict>,
+    /// What it is and how good.
+    pub card: Card,
+    /// All trials, for a search that goes on.
+    pub trials: Vec<Trial>,
+}
+
