@@ -83,7 +83,7 @@ const ORDER: &[&str] = &[
     "rechnungsnr",
     "rechnungsnummer",
 ];
-const PRODUCT: &[&str] = &["productid", "stockcode", "sku", "itemid", "product", "item"];
+pub(crate) const PRODUCT: &[&str] = &["productid", "stockcode", "sku", "itemid", "product", "item"];
 const CURRENCY: &[&str] = &["currency", "currencycode"];
 
 /// A shape of file that is known by its columns.

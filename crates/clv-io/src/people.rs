@@ -6,7 +6,7 @@ use clv_core::Intake;
 use clv_core::events::{Event, EventKind};
 use clv_core::ledger::Reason;
 
-use crate::columns::{CUSTOMER, Column, DATE, File, Shape};
+use crate::columns::{CUSTOMER, Column, DATE, File, PRODUCT, Shape};
 use crate::dress::Dress;
 use crate::error::{Error, Result};
 use crate::options::ReadOptions;
@@ -38,10 +38,29 @@ const VALUE: &[&str] = &["value", "duration", "seconds", "rating", "score", "qua
 ///
 /// [`Error`]; rows without a customer are entries of the ledger.
 pub fn attributes(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<()> {
+    attributes_of(path, ("customer", options.customer.as_deref(), CUSTOMER), options, to)
+}
+
+/// Reads a table with a product column; each other column is an attribute of the product, which stands where
+/// otherwise a customer does.
+///
+/// # Errors
+///
+/// As [`attributes`].
+pub fn catalogue(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<()> {
+    attributes_of(path, ("product", options.product.as_deref(), PRODUCT), options, to)
+}
+
+fn attributes_of(
+    path: &Path,
+    (what, stated, usual): (&'static str, Option<&str>, &[&str]),
+    options: &ReadOptions,
+    to: &mut dyn Intake,
+) -> Result<()> {
     let table = source::open(path, options)?;
     let header = table.header().to_vec();
     let file = File { header: &header, path };
-    let customer = file.needed("customer", options.customer.as_deref(), CUSTOMER)?;
+    let customer = file.needed(what, stated, usual)?;
     let dress = Dress::default();
     let all: Vec<usize> = (0..header.len()).collect();
     to.source(&path.display().to_string());

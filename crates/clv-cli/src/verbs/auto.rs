@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clv::auto::Auto;
+use clv::features::Remembered;
 use clv::tune::{Objective, Trial};
 use clv::{Context, Moment, Span, TimeUnit};
 
+use crate::beyond;
 use crate::args::{Format, Output, Transactions, date};
 use crate::failure::Failure;
 use crate::input;
@@ -18,6 +20,11 @@ use crate::show::note;
 pub(crate) struct Args {
     #[command(flatten)]
     transactions: Transactions,
+    #[command(flatten)]
+    beyond: beyond::Args,
+    /// Use what the rows tell beyond when and for how much: products, prices, hours, seasons.
+    #[arg(long, help_heading = "Beyond the purchases")]
+    products: bool,
     /// How far ahead to forecast, in time units.
     #[arg(long, value_name = "UNITS")]
     horizon: f64,
@@ -79,14 +86,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         if path.extension().is_none_or(|ending| ending != "json") {
             return Err(Failure::usage(format_args!("{}: it is written as .json", path.display())));
         }
-        input::expect_other(path, &args.transactions.inputs())?;
+        let inputs: Vec<&Path> = args.transactions.inputs().into_iter().chain(args.beyond.inputs()).collect();
+        input::expect_other(path, &inputs)?;
         // Found out now, and not after the search.
         if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
             return Err(Failure::data(format_args!("{}: there is no such folder", path.display())));
         }
     }
     let known = args.resume.as_deref().map_or(Ok(Vec::new()), trials)?;
-    let log = input::log(&args.transactions, args.until)?;
+    let mut gathered = input::gather(&args.transactions, args.until)?;
+    let known_beyond = args.beyond.read(&args.transactions.reading, &mut gathered)?;
+    let log = gathered.log;
+    let beyond = known_beyond.of(&log, args.products)?;
+    let beyond = beyond.as_ref().map(|source| Remembered::new(source));
     let cut = input::cut(&log, &args.transactions, args.until);
 
     let begun = Instant::now();
@@ -94,12 +106,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let found = {
         let line = Line::new("auto");
         let cx = Context::default().seed(args.seed).threads(threads).observer(&line).stop(&stop);
-        Auto::new(horizon)
+        let auto = Auto::new(horizon)
             .unit(args.unit)
             .trials(args.trials)
             .objective(args.objective)
-            .origins(args.origins)
-            .run(&log, cut, &known, &cx)?
+            .origins(args.origins);
+        let auto = match &beyond {
+            Some(source) => auto.knowing(source),
+            None => auto,
+        };
+        auto.run(&log, cut, &known, &cx)?
     };
     if stop() {
         note("the time was up: this is the best of what had been tried");

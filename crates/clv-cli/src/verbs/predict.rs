@@ -6,6 +6,7 @@ use clv::{Predict, StageRules};
 use serde_json::json;
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
+use crate::beyond::{self, Known};
 use crate::failure::Failure;
 use crate::input::Observed;
 use crate::progress::Line;
@@ -17,6 +18,8 @@ pub(crate) struct Args {
     asking: Asking,
     #[command(flatten)]
     transactions: Transactions,
+    #[command(flatten)]
+    beyond: beyond::Args,
     #[command(flatten)]
     observation: Observation,
     /// Share of spend that is earned.
@@ -36,9 +39,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let model = args.asking.model()?;
     let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
     crate::input::expect_output(&args.output, &args.asking.inputs(&args.transactions))?;
-    let mut observed = Observed::read(&args.transactions, &args.observation)?;
+    let (mut observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
     observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
+    let known = args.beyond.read(&args.transactions.reading, &mut gathered)?;
+    let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
     let training = observed.training()?;
+    let training = match &beyond {
+        Some(source) => training.knowing(source),
+        None => training,
+    };
     let summary = training.summary();
     let features = training.features(model.needs())?;
     let mut who = summary.customers();

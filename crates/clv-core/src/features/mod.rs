@@ -332,7 +332,7 @@ mod tests {
             // The tenth of February was a Saturday.
             (Feature::WeekendShare, 1.0 / 3.0, 1.0),
         ];
-        let features: Vec<Feature> = plan.iter().map(|(feature, _, _)| *feature).collect();
+        let features: Vec<Feature> = plan.iter().map(|(feature, _, _)| feature.clone()).collect();
         let found = computed(&ROWS, &features);
         for (column, (feature, ada, bob)) in plan.iter().enumerate() {
             assert!((found.row(0)[column] - ada).abs() < 1e-12, "{feature:?}: {}", found.row(0)[column]);
@@ -361,7 +361,7 @@ mod tests {
         let cut = Cut::end_of(Moment::parse_date("2024-03-01").unwrap(), Grain::Day);
         let summary = purchases.summary(cut, TimeUnit::Day, crate::summary::SpendBasis::default()).unwrap();
         for feature in Feature::broad(&[Span::weeks(4.0).unwrap()], true) {
-            let found = FeatureMatrix::compute(&[feature], &purchases, &summary);
+            let found = FeatureMatrix::compute(&[feature.clone()], &purchases, &summary);
             match found {
                 Ok(matrix) => assert!(matrix.row(0)[0].is_finite()),
                 Err(error) => assert!(error.to_string().contains(&feature.name()), "{error}"),

@@ -16,6 +16,7 @@ mod context;
 mod customers;
 mod forecast;
 mod report;
+mod reshaped;
 mod stack;
 mod totals;
 mod training;
@@ -29,6 +30,7 @@ pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History};
 pub use forecast::{Forecast, ForecastMut, Scratch};
 pub use report::{Estimate, FitReport, Warning};
+pub use reshaped::{Reshaped, ReshapedModel, Shape};
 pub use stack::{Stack, StackModel};
 pub use totals::{Plan, Totals, predict_totals};
 pub use training::{Labelled, Training};
@@ -237,5 +239,6 @@ impl<F: Fit + ?Sized> Fit for Box<F> {
 pub(crate) fn register(registry: &mut Registry) {
     with_spend::register(registry);
     stack::register(registry);
+    reshaped::register(registry);
     crate::learn::register_informed(registry);
 }

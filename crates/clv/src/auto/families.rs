@@ -210,7 +210,8 @@ impl Scope {
             return Ok(Feature::of_summary(self.with_amounts));
         }
         let span = |share: f64| Span::days((horizon.in_days() * share).ceil().max(1.0));
-        let mut columns = Feature::broad(&[span(0.25)?, span(1.0)?], self.with_amounts);
+        let spans = if std::env::var("X_WIDE").is_ok() { vec![span(0.25)?, span(0.5)?, span(1.0)?, span(2.0)?] } else { vec![span(0.25)?, span(1.0)?] };
+        let mut columns = Feature::broad(&spans, self.with_amounts);
         if broad > 1.5 {
             columns.extend(self.beyond.iter().cloned());
         }
