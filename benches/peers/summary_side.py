@@ -1,6 +1,7 @@
-"""The Python side of summary.py: makes a log, or summarises it with polars or duckdb.
+"""The Python side of summary.py: makes a log, or summarises it with polars or duckdb, or computes a
+learner's columns with polars.
 
-usage: summary_side.py make BASE ROWS | summary_side.py polars|duckdb FILE END THREADS
+usage: summary_side.py make BASE ROWS | summary_side.py polars|duckdb|features FILE END THREADS
 """
 
 import json
@@ -52,6 +53,44 @@ def polars(file, end):
     say(d.collect())
 
 
+def features(file, end):
+    """The columns of clv's `Feature::broad` over 4 and 13 weeks."""
+    import polars as pl
+
+    csv = file.endswith(".csv")
+    rows = pl.scan_csv(file, try_parse_dates=True, schema_overrides={"customer_id": pl.Int32}) if csv else pl.scan_parquet(file)
+    days = rows.filter(pl.col("date") <= end).group_by("customer_id", "date").agg(pl.col("amount").sum())
+    date, amount = pl.col("date"), pl.col("amount")
+    gaps = date.diff().dt.total_days().drop_nulls()
+
+    def within(weeks, back, what):
+        last = end - timedelta(weeks=weeks * back)
+        return what.filter((date > last - timedelta(weeks=weeks)) & (date <= last))
+
+    windows = []
+    for weeks in (4, 13):
+        count, value = (lambda back: within(weeks, back, date).len().cast(pl.Float64)), (lambda back: within(weeks, back, amount).sum())
+        windows += [count(0).alias(f"purchases_within_{weeks * 7}_days"), (count(0) - count(1)).alias(f"purchases_trend_{weeks * 7}_days"),
+                    value(0).alias(f"value_within_{weeks * 7}_days"), (value(0) - value(1)).alias(f"value_trend_{weeks * 7}_days")]
+    d = days.sort("customer_id", "date").group_by("customer_id", maintain_order=True).agg(
+        (pl.len() - 1).cast(pl.Float64).alias("frequency"), (date.last() - date.first()).dt.total_days().alias("recency"),
+        (pl.lit(end) - date.first()).dt.total_days().alias("age"), amount.sum().alias("total_spend"),
+        amount.first().alias("first_spend"), amount.last().alias("last_spend"),
+        (gaps.std(ddof=0) / gaps.mean()).alias("gap_variation"), gaps.len().alias("gaps"),
+        (amount.std(ddof=0) / amount.mean()).alias("spend_variation"), amount.median().alias("spend_quantile_50"),
+        amount.max().alias("spend_quantile_100"), date.first().dt.month().alias("first_month"),
+        date.first().dt.weekday().alias("first_weekday"), (date.dt.weekday() > 5).mean().alias("weekend_share"), *windows,
+    ).with_columns(
+        (pl.col("age") - pl.col("recency")).alias("silence"),
+        pl.when(pl.col("frequency") > 0).then(pl.col("recency") / pl.col("frequency")).otherwise(pl.col("age")).alias("mean_gap"),
+        pl.when(pl.col("frequency") > 0).then((pl.col("total_spend") - pl.col("first_spend")) / pl.col("frequency")).otherwise(0.0).alias("monetary_value"),
+        pl.when(pl.col("gaps") > 1).then(pl.col("gap_variation")).otherwise(0.0).alias("gap_variation"),
+    ).with_columns(
+        pl.when(pl.col("mean_gap") > 0).then(pl.col("silence") / pl.col("mean_gap")).otherwise(0.0).alias("overdue"),
+    ).drop("customer_id", "gaps").collect()
+    print(json.dumps({"customers": len(d), "columns": {name: float(d[name].cast(pl.Float64).sum()) for name in d.columns}}))
+
+
 def duckdb(file, end, threads):
     import duckdb as db
 
@@ -78,5 +117,7 @@ if what == "make":
     make(file, int(rest[0]))
 elif what == "polars":
     polars(file, date.fromisoformat(rest[0]))
+elif what == "features":
+    features(file, date.fromisoformat(rest[0]))
 else:
     duckdb(file, rest[0], int(rest[1]))

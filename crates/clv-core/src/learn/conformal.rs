@@ -163,8 +163,8 @@ impl<M: Distribution> Bands for Distributed<M> {
 #[derive(Clone, Debug)]
 pub struct Conformal<B> {
     bands: B,
-    /// Rising.
-    scores: Vec<f64>,
+    /// Rising, of each time apart.
+    scores: Vec<Vec<f64>>,
 }
 
 impl<B: Bands> Conformal<B> {
@@ -218,7 +218,7 @@ impl<B: Bands> Conformal<B> {
             scores.push(score);
         }
         scores.sort_by(f64::total_cmp);
-        Ok(Self { bands, scores })
+        Ok(Self { bands, scores: vec![scores] })
     }
 
     /// Cross-conformal prediction: measures each row with bands learned from the folds that it is not
@@ -242,10 +242,32 @@ impl<B: Bands> Conformal<B> {
             let bands = learn(&Chosen::of(rows, &others)?.rows()?)?;
             let out = Chosen::of(rows, &out)?;
             let rows = out.rows()?;
-            scores.extend(Self::of(bands, &rows)?.scores);
+            scores.extend(Self::of(bands, &rows)?.scores.into_iter().flatten());
         }
         scores.sort_by(f64::total_cmp);
-        Ok(Self { bands: learn(rows)?, scores })
+        Ok(Self { bands: learn(rows)?, scores: vec![scores] })
+    }
+
+    /// Conformal prediction over time: the bands of each window are measured on the window after it, as they will be used,
+    /// and an interval is as wide as the worst of these times called for. The bands that are kept are learned from the last
+    /// window.
+    ///
+    /// Where seasons differ, [`Conformal::split`] holds its level within a season and not from one to the next; this holds it if
+    /// the next change is no worse than the worst one seen. `windows` are rows as of origins one after another, the oldest
+    /// first, such as [`Training::windows`](crate::Training::windows) gives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] for fewer than two windows; as `learn` and [`Conformal::of`].
+    pub fn over_time(windows: &[Rows<'_>], learn: impl Fn(&Rows<'_>) -> Result<B>) -> Result<Self> {
+        let needs = "two windows: one to learn from, one to measure on";
+        let too_few = Error::TooLittleData { model: "an interval over time", needs, found: windows.len() };
+        let (Some(newest), true) = (windows.last(), windows.len() > 1) else { return Err(too_few) };
+        let mut scores = Vec::with_capacity(windows.len() - 1);
+        for pair in windows.windows(2) {
+            scores.extend(Self::of(learn(&pair[0])?, &pair[1])?.scores);
+        }
+        Ok(Self { bands: learn(newest)?, scores })
     }
 
     /// The interval that holds a share `level` of targets.
@@ -258,14 +280,18 @@ impl<B: Bands> Conformal<B> {
         if !(level > 0.0 && level < 1.0) {
             return Err(Error::Setting { name: "level", given: level, allowed: "above 0, below 1" });
         }
-        let count = self.scores.len();
-        // The ⌈(n + 1) level⌉-th smallest; the hair keeps 10 × 0.9 from being more than 9.
-        let place = ((count + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize;
-        let Some(&t) = self.scores.get(place - 1) else {
-            let needs = "1 / (1 - level) rows that were not learned from";
-            return Err(Error::TooLittleData { model: "an interval", needs, found: count });
-        };
-        self.bands.interval(row, t, scratch)
+        let mut widest = f64::NEG_INFINITY;
+        for scores in &self.scores {
+            let count = scores.len();
+            // The ⌈(n + 1) level⌉-th smallest; the hair keeps 10 × 0.9 from being more than 9.
+            let place = ((count + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize;
+            let Some(&t) = scores.get(place - 1) else {
+                let needs = "1 / (1 - level) rows that were not learned from";
+                return Err(Error::TooLittleData { model: "an interval", needs, found: count });
+            };
+            widest = widest.max(t);
+        }
+        self.bands.interval(row, widest, scratch)
     }
 
     /// The bands.
@@ -293,6 +319,18 @@ mod tests {
             let inside = target.iter().filter(|y| (low..=high).contains(*y)).count() as f64;
             assert!((inside - 100.0 * level).abs() <= 2.0, "{level} {inside}");
         }
+        // A later time in which amounts are twice as large asks for wider intervals, as does the same in another order.
+        let later: Vec<f64> = target.iter().map(|y| 2.0 * y).collect();
+        let later = rows.with_target(&later).unwrap();
+        let learn = |rows: &Rows<'_>| ScaledBands::learn(&Mean, &Mean, rows, &cx);
+        let width = |conformal: &Conformal<ScaledBands<_, _>>| {
+            let (low, high) = conformal.interval(&[0.0], 0.8, &mut Vec::new()).unwrap();
+            high - low
+        };
+        let still = width(&Conformal::over_time(&[rows, rows], learn).unwrap());
+        let moved = width(&Conformal::over_time(&[rows, later, rows], learn).unwrap());
+        assert!(moved > 2.0 * still, "{still} {moved}");
+        assert!(Conformal::over_time(&[rows], learn).is_err());
         assert!(conformal.interval(&[0.0], 0.999, &mut Vec::new()).is_err());
         assert!(conformal.interval(&[0.0], 1.0, &mut Vec::new()).is_err());
     }

@@ -10,6 +10,7 @@ use crate::backtest::BoxedFit;
 use crate::error::{Error, Result};
 use crate::features::Feature;
 use crate::saved::{Registry, SaveWriter};
+use crate::setting::at_least_zero;
 use crate::units::{Span, TimeUnit};
 
 const KIND: Kind = Kind { name: "stack", version: 1 };
@@ -35,7 +36,8 @@ pub struct Stack {
     members: Vec<String>,
     settings: Arc<Settings>,
     horizon: Span,
-    even: bool,
+    /// Of members, if they are not to be learned.
+    weights: Option<Vec<f64>>,
 }
 
 type Settings = dyn Fn(&str, Span) -> Result<BoxedFit> + Send + Sync;
@@ -62,13 +64,29 @@ impl Stack {
             return Err(Error::Setting { name: "members", given: 0.0, allowed: "at least 1" });
         }
         let members = members.iter().map(|&name| name.to_owned()).collect();
-        Ok(Self { members, settings, horizon, even: false })
+        Ok(Self { members, settings, horizon, weights: None })
     }
 
     /// With the same weight for all, `1/M`, instead of learned ones: a look back costs a part of the past,
     /// which a short one may not have.
     pub fn even(self) -> Self {
-        Self { even: true, ..self }
+        let share = vec![1.0 / self.members.len() as f64; self.members.len()];
+        Self { weights: Some(share), ..self }
+    }
+
+    /// With these weights instead of learned ones, for purchases and value alike.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] unless there is one for each member; [`Error::Setting`] for one that is negative or not
+    /// finite.
+    pub fn weighted(self, weights: &[f64]) -> Result<Self> {
+        if weights.len() != self.members.len() {
+            let (given, expected) = (weights.len(), self.members.len());
+            return Err(Error::Length { column: "weights", given, expected });
+        }
+        weights.iter().try_for_each(|weight| at_least_zero("weight", *weight).map(|_| ()))?;
+        Ok(Self { weights: Some(weights.to_vec()), ..self })
     }
 }
 
@@ -76,7 +94,7 @@ impl Fit for Stack {
     type Model = StackModel;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<StackModel>> {
-        let look = if self.even { None } else { Some(self.look_back(data, cx)?) };
+        let look = if self.weights.is_some() { None } else { Some(self.look_back(data, cx)?) };
         let mut report = FitReport::new(KIND.name, data.summary().unit, data.summary().len());
         let mut members = Vec::new();
         for name in &self.members {
@@ -85,9 +103,9 @@ impl Fit for Stack {
             members.push(fitted.model);
         }
         let says_value = members.iter().all(|member| member.answers().value);
-        let share = vec![1.0 / members.len() as f64; members.len()];
+        let given = self.weights.clone().unwrap_or_default();
         let (purchase_weights, value_weights) = match look {
-            None => (share.clone(), says_value.then_some(share)),
+            None => (given.clone(), says_value.then_some(given)),
             Some(look) => {
                 report.rows = look.rows;
                 let window = look.window;

@@ -181,6 +181,26 @@ impl<'a> Training<'a> {
         (bought, self.summary.spend.is_some().then_some(spent))
     }
 
+    /// Rows as of origins one horizon before the cut, two before it, and so on, each labelled with what followed until the
+    /// next; at most so many, as long as a whole horizon of past lies before them; the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Training::labelled`].
+    pub fn windows(&self, count: usize, horizon: Span, plan: &[Feature]) -> Result<Vec<Labelled>> {
+        let mut windows = Vec::new();
+        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| self.summary.cut.last());
+        let mut cut = self.summary.cut;
+        while windows.len() < count && cut.last().days_since(start) >= 2.0 * horizon.in_days() {
+            let Some(purchases) = self.purchases else { break };
+            let labelled = self.as_of(purchases, cut)?.labelled(horizon, plan)?;
+            cut = labelled.summary.cut;
+            windows.push(labelled);
+        }
+        windows.reverse();
+        Ok(windows)
+    }
+
     /// As [`Training::labelled`], with the rows of further origins, each half a window before the one after
     /// it, as long as a whole window of past lies before them. [`Labelled::summary`] is that of the
     /// latest.

@@ -8,7 +8,7 @@ use clv_core::tune::Objective;
 use clv_core::{Context, Error};
 
 use super::families::Scope;
-use super::{Chosen, Gain, said};
+use super::{Chosen, Gain, What, said};
 
 /// What a candidate forecast of each holdout of the search.
 pub(super) struct Candidate {
@@ -32,6 +32,13 @@ pub(super) struct Judge<'a> {
     /// Of the best of the models as they come, averaged over the holdouts.
     reference: Option<[f64; 5]>,
 }
+
+/// What is as good as the reference on the holdouts of the search is worse on every second of the next: by this much it must
+/// be better.
+const MARGIN: f64 = 0.02;
+
+/// A mean of at most so many, counted as often as they were taken.
+const MEMBERS: usize = 10;
 
 /// The scores that a balanced forecast is to be good at alike.
 const PARTS: [Objective; 5] =
@@ -77,9 +84,53 @@ impl<'a> Judge<'a> {
         let loss = self.mean_loss(self.objective, scores);
         let (Objective::Balanced, Some(reference)) = (self.objective, &self.reference) else { return loss };
         let worse = PARTS.iter().zip(reference).map(|(part, reference)| {
-            if *reference > 0.0 { (self.mean_loss(*part, scores) / reference - 1.0).max(0.0) } else { 0.0 }
+            let most = (1.0 - MARGIN) * reference;
+            if most > 0.0 { (self.mean_loss(*part, scores) / most - 1.0).max(0.0) } else { 0.0 }
         });
         loss + worse.sum::<f64>()
+    }
+
+    /// The mean of candidates that has the least loss: the best one, and then again and again the one (maybe the same)
+    /// that lowers the loss of the mean most, as long as one does (ensemble selection, Caruana et al. 2004). None if that is
+    /// a single one.
+    pub(super) fn together(&self, pool: &[Candidate]) -> Result<Option<Candidate>, Error> {
+        let mut taken = vec![0_u32; pool.len()];
+        let mut sums: Vec<Vec<f64>> = self.holdouts.iter().map(|h| vec![0.0; actual(h).len()]).collect();
+        let mut best: Option<Candidate> = None;
+        for count in 1..=MEMBERS {
+            let mut next: Option<(usize, Candidate)> = None;
+            for (place, one) in pool.iter().enumerate() {
+                let with = |(sum, own): (&Vec<f64>, &Vec<f64>)| -> Vec<f64> {
+                    sum.iter().zip(own).map(|(sum, own)| (sum + own) / count as f64).collect()
+                };
+                let said: Vec<Vec<f64>> = sums.iter().zip(&one.said).map(with).collect();
+                let scored = self.holdouts.iter().zip(&said).map(|(h, said)| Scores::of(actual(h), said));
+                let scores = scored.collect::<Result<Vec<_>, _>>()?;
+                let loss = self.loss(&scores);
+                if next.as_ref().is_none_or(|(_, next)| loss < next.loss) {
+                    next = Some((place, Candidate { chosen: one.chosen.clone(), said, scores, loss }));
+                }
+            }
+            let Some((place, next)) = next else { break };
+            if best.as_ref().is_some_and(|best| next.loss >= best.loss) {
+                break;
+            }
+            taken[place] += 1;
+            for (sum, own) in sums.iter_mut().zip(&pool[place].said) {
+                sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+            }
+            best = Some(next);
+        }
+        let total: u32 = taken.iter().sum();
+        let members = pool.iter().zip(&taken).filter(|(_, taken)| **taken > 0);
+        let members: Vec<_> = members
+            .filter_map(|(one, taken)| match &one.chosen.what {
+                What::Single(trial) => Some((trial.clone(), f64::from(*taken) / f64::from(total))),
+                What::Mean(_) => None,
+            })
+            .collect();
+        let mean = Chosen::of(What::Mean(members));
+        Ok(best.filter(|_| taken.iter().filter(|t| **t > 0).count() > 1).map(|best| Candidate { chosen: mean, ..best }))
     }
 
     /// The shape that lowers a candidate's loss most: first of all, then in half steps about the best.

@@ -210,7 +210,7 @@ impl Scope {
             return Ok(Feature::of_summary(self.with_amounts));
         }
         let span = |share: f64| Span::days((horizon.in_days() * share).ceil().max(1.0));
-        let spans = if std::env::var("X_WIDE").is_ok() { vec![span(0.25)?, span(0.5)?, span(1.0)?, span(2.0)?] } else { vec![span(0.25)?, span(1.0)?] };
+        let spans = [span(0.25)?, span(0.5)?, span(1.0)?, span(2.0)?];
         let mut columns = Feature::broad(&spans, self.with_amounts);
         if broad > 1.5 {
             columns.extend(self.beyond.iter().cloned());

@@ -32,7 +32,7 @@ use crate::shelf;
 
 use card::Metric;
 pub use card::{Alternative, Card, DataCard, Gain, Reference, Score};
-use choose::{Candidate, Judge, actual};
+use choose::{Judge, actual};
 use families::{Scope, families, named, on_shelf, settings_of};
 
 /// Settings of the search.
@@ -266,11 +266,11 @@ impl<'a> Auto<'a> {
         }
     }
 
-    /// Among the best model, stacks of several, and each in the shape that suits it: the least loss on the
-    /// holdouts of the search. And what the best of the stacks gains over the best single model there.
+    /// The best model or the best mean of several, each in the shape that suits it: whichever has the least loss on
+    /// the holdouts of the search. And what the mean gains over the single model there.
     ///
-    /// A stack need not win by a standard error: the single model is the luckiest of hundreds, the members of a stack
-    /// are not all lucky alike, and on nine holdouts of three logs stacks taken at once did better (docs/MODELS.md).
+    /// The mean need not win by a standard error: the single model is the luckiest of hundreds, members of a mean
+    /// are not all lucky alike, and on nine holdouts of three logs a mean taken at once did better (docs/MODELS.md).
     fn choose(
         &self,
         inner: &[Backtest<'_>],
@@ -288,17 +288,15 @@ impl<'a> Auto<'a> {
         {
             judge.refer_to(&reference);
         }
+        // The best of each family, as far as they fit.
+        let mut pool = Vec::new();
+        for trial in ranked.iter().filter(|t| !NAIVE.contains(&t.family.as_str())).take(POOL) {
+            pool.extend(judge.hear(&single(trial), scope, cx)?);
+        }
         let mut alone = judge.hear(&single(&ranked[0]), scope, cx)?.ok_or_else(nothing)?;
         judge.shape(&mut alone)?;
-        let mut together: Option<Candidate> = None;
-        for stack in stacks(ranked) {
-            let Some(mut stack) = judge.hear(&stack, scope, cx)? else { continue };
-            judge.shape(&mut stack)?;
-            if together.as_ref().is_none_or(|best| stack.loss < best.loss) {
-                together = Some(stack);
-            }
-        }
-        let Some(together) = together else { return Ok((alone.chosen, None)) };
+        let Some(mut together) = judge.together(&pool)? else { return Ok((alone.chosen, None)) };
+        judge.shape(&mut together)?;
         let gain = judge.gain(&together, &alone, (self.draws, cx.seed_value()))?;
         Ok((if together.loss < alone.loss { together.chosen } else { alone.chosen }, gain))
     }
@@ -363,37 +361,11 @@ struct Judged {
 /// Forecasts that know next to nothing.
 const NAIVE: [&str; 4] = ["zero", "mean", "last-period", "rfm-cell-mean"];
 
+/// So many models may enter a mean.
+const POOL: usize = 12;
+
 /// Below so many customers a card warns.
 const FEW: usize = 200;
-
-/// Stacks worth a try: the best of each kind of model, and the two best of unlike kinds, with learned and
-/// with even weights. Models of one kind err alike, and add little to each other.
-fn stacks(ranked: &[Trial]) -> Vec<Chosen> {
-    let kind = |trial: &Trial| match trial.family.trim_start_matches("tuned ") {
-        "stack" => None,
-        name if NAIVE.contains(&name) => None,
-        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" => Some(0),
-        "informed-trees" | "informed-glm" => Some(1),
-        "linear" | "tweedie-glm" | "hurdle" | "elastic-net" => Some(2),
-        _ => Some(3),
-    };
-    let (mut seen, mut members) = (Vec::new(), Vec::new());
-    for trial in ranked {
-        if let Some(kind) = kind(trial)
-            && !seen.contains(&kind)
-        {
-            seen.push(kind);
-            members.push(trial.clone());
-        }
-    }
-    let mut stacks = Vec::new();
-    for count in 2..=members.len() {
-        for even in [false, true] {
-            stacks.push(Chosen::of(What::Stack { members: members[..count].to_vec(), even }));
-        }
-    }
-    stacks
-}
 
 fn failures_of(trials: &[Trial]) -> impl Iterator<Item = String> {
     trials.iter().filter_map(|t| t.failure.as_ref().map(|f| format!("{}: {f}", t.family)))
@@ -424,7 +396,8 @@ struct Chosen {
 #[derive(Clone, Debug)]
 enum What {
     Single(Trial),
-    Stack { members: Vec<Trial>, even: bool },
+    /// Members with their weights.
+    Mean(Vec<(Trial, f64)>),
 }
 
 impl Chosen {
@@ -443,20 +416,20 @@ impl Chosen {
 
 impl What {
     fn settings(&self, horizon: Span, scope: &Scope) -> Result<BoxedFit, Error> {
-        let (members, even) = match self {
+        let members = match self {
             Self::Single(trial) => return settings_of(trial, horizon, scope),
-            Self::Stack { members, even } => (members.clone(), *even),
+            Self::Mean(members) => members.clone(),
         };
-        let names: Vec<String> = members.iter().map(named).collect();
+        let names: Vec<String> = members.iter().map(|(trial, _)| named(trial)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let weights: Vec<f64> = members.iter().map(|(_, weight)| *weight).collect();
         let scope = scope.clone();
         let settings = move |name: &str, horizon: Span| {
-            let unknown = || Error::NoEstimate { model: "auto", why: "a member of the stack went missing" };
-            let trial = members.iter().find(|t| named(t) == name).ok_or_else(unknown)?;
+            let unknown = || Error::NoEstimate { model: "auto", why: "a member of the mean went missing" };
+            let (trial, _) = members.iter().find(|(t, _)| named(t) == name).ok_or_else(unknown)?;
             settings_of(trial, horizon, &scope)
         };
-        let stack = Stack::of(&names, settings, horizon)?;
-        Ok(Box::new(Erased(if even { stack.even() } else { stack })))
+        Ok(Box::new(Erased(Stack::of(&names, settings, horizon)?.weighted(&weights)?)))
     }
 }
 
@@ -464,9 +437,9 @@ impl fmt::Display for Chosen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
             What::Single(trial) => f.write_str(&named(trial))?,
-            What::Stack { members, even } => {
-                let names = members.iter().map(named).collect::<Vec<_>>().join(", ");
-                write!(f, "{} of {names}", if *even { "mean" } else { "stack" })?;
+            What::Mean(members) => {
+                let part = |(trial, weight): &(Trial, f64)| format!("{weight:.2} {}", named(trial));
+                f.write_str(&members.iter().map(part).collect::<Vec<_>>().join(" + "))?;
             }
         }
         match self.shape {
