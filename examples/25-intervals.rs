@@ -17,10 +17,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let training = backtest.training()?;
     let plan = clv::Feature::broad(&[horizon], log.amount().is_some());
     let windows = training.windows(4, horizon, &plan)?;
-    let brought = |past: &'_ clv::model::Labelled| past.value.clone().unwrap_or_else(|| past.purchases.clone());
+    let brought =
+        |past: &'_ clv::model::Labelled| past.value.clone().unwrap_or_else(|| past.purchases.clone());
     let targets: Vec<Vec<f64>> = windows.iter().map(brought).collect();
-    let windows: Vec<Rows<'_>> =
-        windows.iter().zip(&targets).map(|(past, y)| Rows::new(&past.features, y)).collect::<Result<_, _>>()?;
+    let windows: Vec<Rows<'_>> = windows
+        .iter()
+        .zip(&targets)
+        .map(|(past, y)| Rows::new(&past.features, y))
+        .collect::<Result<_, _>>()?;
     let rows = windows.last().ok_or("the log is too short to look back")?;
     let now = training.features(&plan)?;
     let actual = backtest.actual_value().unwrap_or_else(|| backtest.actual_purchases());

@@ -35,7 +35,7 @@ pub fn shop() -> Result<TransactionLog, Box<dyn Error>> {
 }
 
 /// The last 26 weeks of a log held out, or its last third if it is short.
-pub fn backtest(log: &TransactionLog) -> Result<Backtest, Box<dyn Error>> {
+pub fn backtest(log: &TransactionLog) -> Result<Backtest<'static>, Box<dyn Error>> {
     let (first, last) =
         log.time().iter().fold((None, None), |(first, last): (Option<Moment>, Option<Moment>), &time| {
             (Some(first.map_or(time, |f| f.min(time))), Some(last.map_or(time, |l| l.max(time))))
@@ -50,7 +50,7 @@ pub fn backtest(log: &TransactionLog) -> Result<Backtest, Box<dyn Error>> {
 /// There is no "accuracy": hardly any forecast of money is exactly right, and one that is says nothing
 /// of the others.
 pub fn judge(
-    backtest: &Backtest,
+    backtest: &Backtest<'_>,
     name: &str,
     settings: clv::backtest::BoxedFit,
 ) -> Result<(), Box<dyn Error>> {

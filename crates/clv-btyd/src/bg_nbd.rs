@@ -47,7 +47,7 @@ impl BgNbd {
 }
 
 impl Process for BgNbd {
-    const KIND: Kind = Kind { name: "bg-nbd", version: 1 };
+    const KIND: Kind = Kind::new("bg-nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
         Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
         Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },

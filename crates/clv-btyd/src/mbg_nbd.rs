@@ -45,7 +45,7 @@ impl MbgNbd {
 }
 
 impl Process for MbgNbd {
-    const KIND: Kind = Kind { name: "mbg-nbd", version: 1 };
+    const KIND: Kind = Kind::new("mbg-nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
         Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
         Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },

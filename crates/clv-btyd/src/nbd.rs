@@ -46,7 +46,7 @@ impl Nbd {
 }
 
 impl Process for Nbd {
-    const KIND: Kind = Kind { name: "nbd", version: 1 };
+    const KIND: Kind = Kind::new("nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
         Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
         Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },

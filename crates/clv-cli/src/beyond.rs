@@ -16,7 +16,7 @@ use crate::show::note;
 /// Tables that tell of more than purchases.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Beyond the purchases")]
-pub(crate) struct Args {
+pub(crate) struct Tables {
     /// A table of customers, each further column an attribute that was known all along. May be repeated.
     #[arg(long, value_name = "FILE")]
     people: Vec<PathBuf>,
@@ -40,7 +40,7 @@ pub(crate) struct Known {
     holidays: Vec<Moment>,
 }
 
-impl Args {
+impl Tables {
     /// The files that are read.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = &Path> {
         self.people.iter().chain(&self.events).chain(&self.catalogue).map(PathBuf::as_path)
@@ -85,7 +85,8 @@ fn tell(people: &[PathBuf], events: &[PathBuf], tables: &Gathered) {
     let refused = tables.log.ledger().quoted.iter().filter(|q| q.reason != clv::Reason::NotAPurchase);
     refused.for_each(|row| note(format_args!("  {row}")));
     if !people.is_empty() {
-        let (attributes, customers) = (tables.attributes.columns().len(), tables.attributes.customers().len());
+        let (attributes, customers) =
+            (tables.attributes.columns().len(), tables.attributes.customers().len());
         note(format_args!("{attributes} attributes of {customers} customers"));
     }
     if !events.is_empty() {
@@ -100,7 +101,11 @@ fn tell(people: &[PathBuf], events: &[PathBuf], tables: &Gathered) {
 
 impl Known {
     /// All of it, with what the log's rows tell of products if asked for; nothing if there is nothing.
-    pub(crate) fn of<'a>(&'a self, log: &'a TransactionLog, products: bool) -> Result<Option<Beyond<'a>>, Failure> {
+    pub(crate) fn of<'a>(
+        &'a self,
+        log: &'a TransactionLog,
+        products: bool,
+    ) -> Result<Option<Beyond<'a>>, Failure> {
         let mut beyond = Beyond::of(log);
         let mut any = products;
         if products {

@@ -407,3 +407,52 @@ fn prospects_are_as_of_the_date() {
         "{text}"
     );
 }
+
+/// Members come back, guests do not; of both the log shows a first purchase, of many nothing more yet.
+#[test]
+fn tables_beyond_the_purchases_reach_the_model_and_its_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (mut orders, mut people) =
+        (String::from("customer,date,amount,product\n"), String::from("customer,club\n"));
+    let mut views = String::from("customer,date,kind,subject\n");
+    for customer in 0..300_u32 {
+        let member = customer % 3 == 0;
+        people += &format!("c{customer},{}\n", if member { "member" } else { "guest" });
+        let mut day = customer * 601 % 340;
+        while day < 360 {
+            let date = format!("2023-{:02}-{:02}", 1 + day / 30, 1 + (day % 30).min(27));
+            orders += &format!(
+                "c{customer},{date},{},{}\n",
+                20 + customer % 7,
+                if member { "pro" } else { "basic" }
+            );
+            views += &format!("c{customer},{date},view,p{}\n", customer % 5);
+            day += if member { 40 + (day + customer) % 13 } else { 1000 };
+        }
+    }
+    let goods = "product,level\npro,high\nbasic,low\n";
+    for (name, text) in [("tx.csv", &orders), ("people.csv", &people), ("views.csv", &views)] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    std::fs::write(folder.join("goods.csv"), goods).unwrap();
+    let tables = "--people people.csv --events views.csv --catalogue goods.csv --holiday 2023-12-25";
+    let line = "auto tx.csv --horizon 8 --trials 3 --objective mae --seed 1";
+    let card = json(folder, &format!("{line} --products {tables} --output best.json"));
+    let columns: Vec<&str> =
+        card["features"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+    for column in ["club=member", "viewed_count", "bought_level=high", "top_product_share", "days_to_holiday"]
+    {
+        assert!(columns.contains(&column), "{column}: {columns:?}");
+    }
+    let blind = json(folder, &format!("{line} --output blind.json"));
+    let mae = |card: &Value| card["scores"][0]["of"][1].as_f64().unwrap();
+    assert!(mae(&card) < mae(&blind), "{} {}", mae(&card), mae(&blind));
+
+    let forecast =
+        json(folder, &format!("predict tx.csv --model best.json --horizon 8 {tables} --output f.csv"));
+    assert_eq!(forecast["customers"], 300);
+    refused(folder, "predict tx.csv --model best.json --horizon 8 --output g.csv", 1, "column");
+    assert!(!folder.join("g.csv").exists());
+    refused(folder, &format!("{line} --people people.csv --output people.csv"), 2, ".json");
+}

@@ -159,7 +159,7 @@ impl Predict for Baseline {
             Rule::LastPeriod => "last-period",
             Rule::Cells { .. } => "rfm-cell-mean",
         };
-        Kind { name, version: 1 }
+        Kind::new(name, 1)
     }
 
     fn unit(&self) -> TimeUnit {
@@ -206,8 +206,6 @@ pub use crate::mean_spend::{MeanSpend, OwnMeanSpend};
 pub(crate) fn register(registry: &mut Registry) {
     crate::mean_spend::register(registry);
     for name in ["zero", "mean", "last-period", "rfm-cell-mean"] {
-        registry.register(Kind { name, version: 1 }, |saved, _| {
-            Ok(Box::new(saved.field::<Baseline>("baseline")?))
-        });
+        registry.register(Kind::new(name, 1), |saved, _| Ok(Box::new(saved.field::<Baseline>("baseline")?)));
     }
 }

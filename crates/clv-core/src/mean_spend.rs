@@ -25,7 +25,7 @@ pub struct MeanSpend {
     mean: f64,
 }
 
-const KIND: Kind = Kind { name: "own-mean-spend", version: 1 };
+const KIND: Kind = Kind::new("own-mean-spend", 1);
 
 impl Fit for OwnMeanSpend {
     type Model = MeanSpend;

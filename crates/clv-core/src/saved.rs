@@ -150,7 +150,7 @@ pub type Loader = fn(&SavedModel, &Registry) -> Result<Box<dyn Predict>>;
 /// Which kinds of model can be loaded, up to which version.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
-    loaders: BTreeMap<&'static str, (u32, Loader)>,
+    loaders: BTreeMap<String, (u32, Loader)>,
 }
 
 impl Registry {
@@ -164,7 +164,7 @@ impl Registry {
 
     /// Adds a kind of one's own.
     pub fn register(&mut self, kind: crate::model::Kind, loader: Loader) {
-        self.loaders.insert(kind.name, (kind.version, loader));
+        self.loaders.insert(kind.full_name(), (kind.full_version(), loader));
     }
 
     /// Loads a model from its text.
@@ -208,7 +208,7 @@ impl Registry {
             return Err(SavedError::Damaged { stated, computed }.into());
         }
         let Some(&(known, loader)) = self.loaders.get(kind.as_str()) else {
-            let known = self.loaders.keys().copied().collect::<Vec<_>>().join(", ");
+            let known = self.loaders.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(SavedError::UnknownKind { kind, known }.into());
         };
         if version > u64::from(known) {
@@ -285,11 +285,11 @@ fn envelope(model: &dyn Predict) -> Result<Value> {
     let mut writer = SaveWriter::default();
     model.save(&mut writer)?;
     let kind = model.kind();
-    let version = u64::from(kind.version);
-    let checksum = checksum(kind.name, version, &writer.body);
+    let (name, version) = (kind.full_name(), u64::from(kind.full_version()));
+    let checksum = checksum(&name, version, &writer.body);
     Ok(json!({
         "clv_model": FORMAT,
-        "kind": kind.name,
+        "kind": name,
         "kind_version": version,
         "checksum": checksum,
         "body": writer.body,

@@ -161,7 +161,7 @@ impl Sufficiency {
     }
 
     fn learners(&self, horizon: Span) -> Verdict {
-        let models = "learners: linear, boosted-trees";
+        let models = "learners: lines, trees, informed-trees, stack";
         let (n, wanted) = (self.customers, 2.0 * horizon.in_days());
         if n < 300 {
             let why = format!("{n} customers, and 300 are the least");

@@ -171,7 +171,7 @@ impl GlmModel {
 }
 
 impl Regression for GlmModel {
-    const KIND: Kind = Kind { name: NAME, version: 1 };
+    const KIND: Kind = Kind::new(NAME, 1);
 
     fn width(&self) -> usize {
         self.slopes.len()

@@ -115,7 +115,7 @@ impl Line {
 }
 
 impl Regression for Line {
-    const KIND: Kind = Kind { name: NAME, version: 1 };
+    const KIND: Kind = Kind::new(NAME, 1);
 
     fn width(&self) -> usize {
         self.slopes.len()

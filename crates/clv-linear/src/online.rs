@@ -176,7 +176,7 @@ impl Regress for RecursiveLeastSquares {
 }
 
 impl Regression for RecursiveLine {
-    const KIND: Kind = Kind { name: "recursive-line", version: 1 };
+    const KIND: Kind = Kind::new("recursive-line", 1);
 
     fn width(&self) -> usize {
         self.line.len() - 1

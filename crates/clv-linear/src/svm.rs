@@ -257,7 +257,7 @@ impl SvmModel {
 }
 
 impl Regression for SvmModel {
-    const KIND: Kind = Kind { name: NAME, version: 1 };
+    const KIND: Kind = Kind::new(NAME, 1);
 
     fn width(&self) -> usize {
         self.mean.len()

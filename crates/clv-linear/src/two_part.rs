@@ -131,7 +131,7 @@ impl Regress for Hurdle {
 }
 
 impl Regression for HurdleModel {
-    const KIND: Kind = Kind { name: "hurdle", version: 1 };
+    const KIND: Kind = Kind::new("hurdle", 1);
 
     fn width(&self) -> usize {
         self.how_much.width()
@@ -198,7 +198,7 @@ impl Regress for Ziln {
 }
 
 impl Regression for ZilnModel {
-    const KIND: Kind = Kind { name: "ziln", version: 1 };
+    const KIND: Kind = Kind::new("ziln", 1);
 
     fn width(&self) -> usize {
         self.line.width()

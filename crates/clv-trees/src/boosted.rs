@@ -420,7 +420,7 @@ impl BoostedTreesModel {
 }
 
 impl Regression for BoostedTreesModel {
-    const KIND: Kind = Kind { name: "boosted-trees", version: 2 };
+    const KIND: Kind = Kind::new("boosted-trees", 2);
 
     fn width(&self) -> usize {
         self.trees.width()

@@ -182,7 +182,7 @@ impl fmt::Display for TreeModel {
 }
 
 impl Regression for TreeModel {
-    const KIND: Kind = Kind { name: "decision-tree", version: 1 };
+    const KIND: Kind = Kind::new("decision-tree", 1);
 
     fn width(&self) -> usize {
         self.columns.len()

@@ -136,7 +136,7 @@ impl ForestModel {
 }
 
 impl Regression for ForestModel {
-    const KIND: Kind = Kind { name: "random-forest", version: 1 };
+    const KIND: Kind = Kind::new("random-forest", 1);
 
     fn width(&self) -> usize {
         self.trees.width()

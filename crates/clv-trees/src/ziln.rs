@@ -122,7 +122,7 @@ impl Distribution for BoostedZilnModel {
 }
 
 impl Regression for BoostedZilnModel {
-    const KIND: Kind = Kind { name: "boosted-ziln", version: 1 };
+    const KIND: Kind = Kind::new("boosted-ziln", 1);
 
     fn width(&self) -> usize {
         self.amount.width()

@@ -188,7 +188,7 @@ pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
 ///
 /// As [`settings`].
 #[cfg(feature = "btyd")]
-pub fn settings_for(backtest: &Backtest, name: &str) -> Result<BoxedFit, Error> {
+pub fn settings_for(backtest: &Backtest<'_>, name: &str) -> Result<BoxedFit, Error> {
     let horizon = backtest.split().horizon();
     if backtest.actual_value().is_some() { with_spend(name, horizon) } else { settings(name, horizon) }
 }

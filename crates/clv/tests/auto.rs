@@ -5,8 +5,8 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use clv::auto::{Auto, Card};
 use clv::attributes::{Attributes, Conflict};
+use clv::auto::{Auto, Card};
 use clv::features::{Beyond, Remembered};
 use clv::model::Stack;
 use clv::prelude::*;

@@ -42,7 +42,8 @@ fn every_model_on_the_shelf_keeps_the_promises() {
     }
     // Learners that stand on no shelf.
     let trees = || BoostedTrees::new().trees(20);
-    let unshelved: [(&str, BoxedFit); 7] = [
+    let bagged_forest = clv::learn::Bagged::new(RandomForest::new().trees(5), 2).unwrap();
+    let unshelved: [(&str, BoxedFit); 8] = [
         ("svm", Box::new(Erased(clv::linear::Svm::regression().rows(300).over(horizon)))),
         ("quantile", Box::new(Erased(clv::linear::QuantileRegression::new(0.7).unwrap().over(horizon)))),
         ("online", Box::new(Erased(clv::linear::RecursiveLeastSquares::default().over(horizon)))),
@@ -50,12 +51,12 @@ fn every_model_on_the_shelf_keeps_the_promises() {
         ("tree", Box::new(Erased(DecisionTree::new().over(horizon)))),
         ("ziln", Box::new(Erased(Ziln::default().over(horizon)))),
         ("bagged", Box::new(Erased(clv::learn::Bagged::new(trees(), 3).unwrap().over(horizon)))),
+        // Another kind within the same wrapper: each is loaded as what it is.
+        ("bagged forest", Box::new(Erased(bagged_forest.over(horizon)))),
     ];
-    let mut all = clv::registry();
-    clv::learn::register::<clv::learn::BaggedModel<clv::trees::BoostedTreesModel>>(&mut all);
     for (name, settings) in &unshelved {
         let model = settings.fit(&training, &Context::default()).unwrap().model;
-        let broken = conformance::check(&model, &all, &training, horizon).unwrap();
+        let broken = conformance::check(&model, &registry, &training, horizon).unwrap();
         assert!(broken.is_empty(), "{name}: {broken:#?}");
         let again = settings.fit(&training, &Context::default()).unwrap().model;
         let text = |model| clv::saved::to_string(model).unwrap();
@@ -170,7 +171,7 @@ fn foreign_newer_and_unknown_files_are_refused() {
 fn a_model_of_a_newer_version_is_refused_alone_and_inside_another() {
     let older = |name| {
         let mut registry = clv::registry();
-        registry.register(clv::model::Kind { name, version: 0 }, |_, _| unreachable!("never loaded"));
+        registry.register(clv::model::Kind::new(name, 0), |_, _| unreachable!("never loaded"));
         registry
     };
     let purchases = PurchaseModel::new(ParetoNbd::new(0.5, 10.0, 0.6, 11.0).unwrap(), TimeUnit::Week);

@@ -31,7 +31,7 @@ pub use self::fit::GammaGammaFit;
 use crate::process::{Parameter, check_values};
 use crate::simulate::gamma;
 
-const KIND: Kind = Kind { name: "gamma-gamma", version: 1 };
+const KIND: Kind = Kind::new("gamma-gamma", 1);
 static PARAMETERS: [Parameter; 3] = [
     Parameter { name: "p", is_rate: false, at_edge: "a customer's amounts hardly differ" },
     Parameter { name: "q", is_rate: false, at_edge: "customers hardly differ in their mean spend" },

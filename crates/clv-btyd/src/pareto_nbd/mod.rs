@@ -55,7 +55,7 @@ impl ParetoNbd {
 }
 
 impl Process for ParetoNbd {
-    const KIND: Kind = Kind { name: "pareto-nbd", version: 1 };
+    const KIND: Kind = Kind::new("pareto-nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
         Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
         Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },

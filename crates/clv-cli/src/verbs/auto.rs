@@ -9,8 +9,8 @@ use clv::features::Remembered;
 use clv::tune::{Objective, Trial};
 use clv::{Context, Moment, Span, TimeUnit};
 
-use crate::beyond;
 use crate::args::{Format, Output, Transactions, date};
+use crate::beyond::Tables;
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     transactions: Transactions,
     #[command(flatten)]
-    beyond: beyond::Args,
+    beyond: Tables,
     /// Use what the rows tell beyond when and for how much: products, prices, hours, seasons.
     #[arg(long, help_heading = "Beyond the purchases")]
     products: bool,

@@ -113,7 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn people(
-    backtest: &Backtest,
+    backtest: &Backtest<'_>,
     outcomes: &[(&str, clv::Result<Outcome>)],
     unit: TimeUnit,
 ) -> Result<(), Failure> {

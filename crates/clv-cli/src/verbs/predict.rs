@@ -6,7 +6,7 @@ use clv::{Predict, StageRules};
 use serde_json::json;
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
-use crate::beyond::{self, Known};
+use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::Observed;
 use crate::progress::Line;
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     transactions: Transactions,
     #[command(flatten)]
-    beyond: beyond::Args,
+    beyond: Tables,
     #[command(flatten)]
     observation: Observation,
     /// Share of spend that is earned.

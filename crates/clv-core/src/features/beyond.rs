@@ -165,7 +165,8 @@ impl<'a> Beyond<'a> {
         for row in 0..events.len() {
             rows[numbers[events.customer_number(row) as usize]].push(row as u32);
         }
-        rows.iter_mut().for_each(|own: &mut Vec<u32>| own.sort_by_key(|&row| events.event(row as usize).time));
+        rows.iter_mut()
+            .for_each(|own: &mut Vec<u32>| own.sort_by_key(|&row| events.event(row as usize).time));
         Self { events: Some(Happened { events, rows }), ..self }
     }
 
@@ -302,8 +303,7 @@ impl<'a> Beyond<'a> {
                 let usual = Some(sum / n).filter(|usual| *usual > 0.0)?;
                 Some(self.unit_price(row)? / usual)
             });
-            let popularity =
-                rows.iter().filter_map(|&row| Some(buyers[self.product(row)? as usize] / known));
+            let popularity = rows.iter().filter_map(|&row| Some(buyers[self.product(row)? as usize] / known));
             let negative = |row: &&u32| log.amount().is_some_and(|a| a[**row as usize].micros() < 0);
             let mut found = vec![
                 times.len() as f64,
@@ -333,9 +333,8 @@ impl<'a> Beyond<'a> {
             let day = Moment::from_micros(when.micros() - when.micros().rem_euclid(DAY));
             days.get(days.partition_point(|holiday| *holiday < day)).map(|holiday| holiday.days_since(day))
         };
-        let near = |row: &&u32| {
-            next(self.log.time()[**row as usize]).is_some_and(|ahead| ahead <= before.in_days())
-        };
+        let near =
+            |row: &&u32| next(self.log.time()[**row as usize]).is_some_and(|ahead| ahead <= before.in_days());
         let ahead = next(cut.last()).unwrap_or(f64::NAN);
         let rows = customers.iter().map(|&customer| {
             let rows = self.past(customer as usize, cut);
@@ -363,8 +362,10 @@ impl<'a> Beyond<'a> {
                 }
             }
             for (row, &customer) in part.rows.iter_mut().zip(customers) {
-                let bought =
-                    self.past(customer as usize, cut).iter().filter_map(|&row| place[self.product(row)? as usize]);
+                let bought = self
+                    .past(customer as usize, cut)
+                    .iter()
+                    .filter_map(|&row| place[self.product(row)? as usize]);
                 match attribute.values() {
                     Values::Numbers(numbers) => {
                         row.push(mean(bought.filter_map(|place| numbers.get(place).copied().flatten())));
@@ -645,7 +646,8 @@ impl Words {
         if columns.is_empty() {
             columns = words().map(|word| format!("{each}{word}")).collect();
         }
-        let of = words().map(|word| columns.iter().position(|column| column[each.len()..] == *word)).collect();
+        let of =
+            words().map(|word| columns.iter().position(|column| column[each.len()..] == *word)).collect();
         Self { columns, of }
     }
 
@@ -685,7 +687,11 @@ fn expect_learned_before(what: &'static str, taste: &Taste, cut: Cut) -> Result<
         return Ok(());
     }
     let given = taste.until().days_since(cut.last());
-    Err(Error::Setting { name: what, given, allowed: "learned no later than the cut: 0 days after it at most" })
+    Err(Error::Setting {
+        name: what,
+        given,
+        allowed: "learned no later than the cut: 0 days after it at most",
+    })
 }
 
 #[cfg(test)]

@@ -361,7 +361,7 @@ mod tests {
         let cut = Cut::end_of(Moment::parse_date("2024-03-01").unwrap(), Grain::Day);
         let summary = purchases.summary(cut, TimeUnit::Day, crate::summary::SpendBasis::default()).unwrap();
         for feature in Feature::broad(&[Span::weeks(4.0).unwrap()], true) {
-            let found = FeatureMatrix::compute(&[feature.clone()], &purchases, &summary);
+            let found = FeatureMatrix::compute(std::slice::from_ref(&feature), &purchases, &summary);
             match found {
                 Ok(matrix) => assert!(matrix.row(0)[0].is_finite()),
                 Err(error) => assert!(error.to_string().contains(&feature.name()), "{error}"),

@@ -81,11 +81,7 @@ impl Taste {
         Self::of(pairs.iter().map(|(who, word)| (*who, word.as_str())), cut, dims)
     }
 
-    pub(super) fn of<'a>(
-        pairs: impl Iterator<Item = (u32, &'a str)>,
-        cut: Cut,
-        dims: usize,
-    ) -> Result<Self> {
+    pub(super) fn of<'a>(pairs: impl Iterator<Item = (u32, &'a str)>, cut: Cut, dims: usize) -> Result<Self> {
         if dims == 0 {
             return Err(Error::Setting { name: "dimensions", given: 0.0, allowed: "at least 1" });
         }
@@ -139,7 +135,8 @@ impl Taste {
         let mut axes = vec![0.0; places.len() * dims];
         for d in 0..dims {
             let column = |place: usize| v[place * width + d];
-            let most = (0..places.len()).map(column).max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
+            let most =
+                (0..places.len()).map(column).max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
             (0..places.len()).for_each(|place| axes[place * dims + d] = column(place) * most.signum());
         }
         // The iteration grows each direction by its eigenvalue of AᵀA, the square of its size.
@@ -256,7 +253,15 @@ mod tests {
     #[test]
     fn sizes_and_similarities_of_a_singular_value_decomposition() {
         let pairs = [
-            ("a", "p"), ("a", "q"), ("b", "p"), ("b", "q"), ("b", "r"), ("c", "q"), ("c", "r"), ("d", "r"), ("d", "s"),
+            ("a", "p"),
+            ("a", "q"),
+            ("b", "p"),
+            ("b", "q"),
+            ("b", "r"),
+            ("c", "q"),
+            ("c", "r"),
+            ("d", "r"),
+            ("d", "s"),
             ("e", "s"),
         ];
         let taste = Taste::of_products(&bought(&pairs), cut(), 2).unwrap();
@@ -290,7 +295,8 @@ mod tests {
         let mut log = bought(&pairs);
         let known = Taste::of_products(&log, cut(), 1).unwrap();
         let mut later = LogBuilder::new();
-        for (i, (customer, product)) in pairs.iter().chain(&[("d", "z"), ("e", "z"), ("d", "p")]).enumerate() {
+        for (i, (customer, product)) in pairs.iter().chain(&[("d", "z"), ("e", "z"), ("d", "p")]).enumerate()
+        {
             let when = Moment::from_days(if i < pairs.len() { 1 } else { 9 });
             let row = Transaction::new(customer, when);
             later.push(Transaction { product: Some(product), ..row }).unwrap();

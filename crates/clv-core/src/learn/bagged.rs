@@ -83,7 +83,7 @@ impl<R: Regress> Regress for Bagged<R> {
 
 impl<M: Regression> Regression for BaggedModel<M> {
     // Whatever it holds: a registry knows one kind of bagged model at a time.
-    const KIND: Kind = Kind { name: "bagged", version: 1 };
+    const KIND: Kind = Kind::around("bagged", 1, &M::KIND);
 
     fn width(&self) -> usize {
         self.members.first().map_or(0, Regression::width)

@@ -1,5 +1,7 @@
 //! Intervals for any learner: bands that are as wide as rows that were not learned from need.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Chosen, Regress, Regression, Rows, folds};
 use crate::error::{Error, Result};
 use crate::model::Context;
@@ -32,7 +34,7 @@ pub trait Bands {
 ///
 /// The spread is learned from the size of the errors (Lei et al. 2018), so that intervals are wide where
 /// customers spend unlike amounts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScaledBands<F, S> {
     forecast: F,
     spread: S,
@@ -42,7 +44,7 @@ pub struct ScaledBands<F, S> {
 
 /// The forecasts of two quantiles, both moved outwards by `t` (conformalised quantile regression: Romano,
 /// Patterson and Candès 2019), cut off at 0.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QuantileBands<M> {
     /// Of the lower quantile.
     pub low: M,
@@ -69,7 +71,7 @@ pub trait Distribution: Regression {
 
 /// The middle of a distribution, from its quantile `½ − t` to its quantile `½ + t`. A mass at 0 is
 /// respected: where it reaches up to the lower quantile, the interval starts at 0 and holds it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Distributed<M>(pub M);
 
 impl<F: Regression, S: Regression> ScaledBands<F, S> {
@@ -160,7 +162,7 @@ impl<M: Distribution> Bands for Distributed<M> {
 /// assert!(low >= 0.0 && low < 15.0 && high > 85.0 && high < 110.0);
 /// # Ok::<(), clv_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Conformal<B> {
     bands: B,
     /// Rising, of each time apart.
@@ -319,6 +321,12 @@ mod tests {
             let inside = target.iter().filter(|y| (low..=high).contains(*y)).count() as f64;
             assert!((inside - 100.0 * level).abs() <= 2.0, "{level} {inside}");
         }
+        let text = serde_json::to_string(&conformal).unwrap();
+        let again: Conformal<ScaledBands<crate::learn::MeanModel, crate::learn::MeanModel>> =
+            serde_json::from_str(&text).unwrap();
+        let both = [&conformal, &again].map(|c| c.interval(&[0.0], 0.9, &mut Vec::new()).unwrap());
+        assert_eq!(both[0], both[1]);
+
         // A later time in which amounts are twice as large asks for wider intervals, as does the same in another order.
         let later: Vec<f64> = target.iter().map(|y| 2.0 * y).collect();
         let later = rows.with_target(&later).unwrap();

@@ -15,7 +15,7 @@ use crate::saved::{Registry, SaveWriter};
 use crate::transform::{Step, Transforms};
 use crate::units::{Span, TimeUnit};
 
-const KIND: Kind = Kind { name: "informed", version: 1 };
+const KIND: Kind = Kind::new("informed", 1);
 
 /// A learner whose columns include the forecasts of another model, such as Pareto/NBD's P(alive) and
 /// expected purchases: the process is known, and what it leaves over is learned.

@@ -36,7 +36,7 @@ impl Regress for Mean {
 }
 
 impl Regression for MeanModel {
-    const KIND: Kind = Kind { name: "mean-of-rows", version: 1 };
+    const KIND: Kind = Kind::new("mean-of-rows", 1);
 
     fn width(&self) -> usize {
         self.width

@@ -1,6 +1,6 @@
 //! From a learner of rows to a model of customers.
 
-use super::{Learned, Regress, Regression, Rows};
+use super::{BaggedModel, CalibratedModel, Learned, Regress, Regression, Rows};
 use crate::error::{Error, Result};
 use crate::features::Feature;
 use crate::model::{
@@ -194,8 +194,14 @@ impl<M: Regression> Predict for LearnedTotals<M> {
     }
 }
 
-/// Lets a registry load customers' models of a learner.
+/// Lets a registry load customers' models of a learner, and of it calibrated or bagged.
 pub fn register<M: Regression>(registry: &mut Registry) {
+    register_one::<M>(registry);
+    register_one::<CalibratedModel<M>>(registry);
+    register_one::<BaggedModel<M>>(registry);
+}
+
+fn register_one<M: Regression>(registry: &mut Registry) {
     registry.register(M::KIND, |saved, _| {
         Ok(Box::new(LearnedTotals::<M> {
             plan: saved.field("plan")?,

@@ -77,6 +77,31 @@ pub struct Kind {
     pub name: &'static str,
     /// Version of what it saves.
     pub version: u32,
+    /// What a model of this kind is built around, if that says what is saved: a calibrated model's model.
+    pub around: Option<&'static Kind>,
+}
+
+impl Kind {
+    /// Of a model that stands by itself.
+    pub const fn new(name: &'static str, version: u32) -> Self {
+        Self { name, version, around: None }
+    }
+
+    /// Of a model that is built around another kind.
+    pub const fn around(name: &'static str, version: u32, inner: &'static Kind) -> Self {
+        Self { name, version, around: Some(inner) }
+    }
+
+    /// The name with what it is built around: `bagged of boosted-trees`.
+    pub fn full_name(&self) -> String {
+        self.around
+            .map_or_else(|| self.name.to_owned(), |inner| format!("{} of {}", self.name, inner.full_name()))
+    }
+
+    /// Grows with each version within.
+    pub(crate) fn full_version(&self) -> u32 {
+        self.version + self.around.map_or(0, Kind::full_version)
+    }
 }
 
 /// A fitted model.

@@ -12,7 +12,7 @@ use crate::saved::{Registry, SaveWriter};
 use crate::setting::above_zero;
 use crate::units::{Span, TimeUnit};
 
-const KIND: Kind = Kind { name: "reshaped", version: 1 };
+const KIND: Kind = Kind::new("reshaped", 1);
 
 /// How a forecast is reshaped: `v` becomes `a m (v / m)^b`, `m` being the mean forecast of the customers that the
 /// model was fitted on. The order of customers stays; below 1, `a` makes all smaller, and `b` brings high and low together.
@@ -51,11 +51,7 @@ impl Shape {
     }
 
     fn ratio(&self, forecast: f64, mean: f64) -> f64 {
-        if forecast > 0.0 && mean > 0.0 {
-            self.scale * (forecast / mean).powf(self.power - 1.0)
-        } else {
-            1.0
-        }
+        if forecast > 0.0 && mean > 0.0 { self.scale * (forecast / mean).powf(self.power - 1.0) } else { 1.0 }
     }
 }
 

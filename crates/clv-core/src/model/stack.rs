@@ -13,7 +13,7 @@ use crate::saved::{Registry, SaveWriter};
 use crate::setting::at_least_zero;
 use crate::units::{Span, TimeUnit};
 
-const KIND: Kind = Kind { name: "stack", version: 1 };
+const KIND: Kind = Kind::new("stack", 1);
 
 /// Stacked generalisation (Wolpert 1992) with weights of at least 0 (Breiman 1996): forecasts of unlike
 /// models added up, by the weights that would have served best one window before the cut.

@@ -24,7 +24,7 @@ pub struct WithSpend<P, S> {
     pub spend: S,
 }
 
-const KIND: Kind = Kind { name: "with-spend", version: 1 };
+const KIND: Kind = Kind::new("with-spend", 1);
 
 impl<P: Fit, S: Fit> Fit for WithSpend<P, S> {
     type Model = WithSpend<P::Model, S::Model>;

@@ -129,9 +129,9 @@ pub struct Card {
     pub seed: u64,
     /// Whether scores are of value, or of purchases.
     pub of_value: bool,
-    /// By how much the best of the stacks lowered the loss in the search. It is taken if that is more than
-    /// a standard error.
-    pub stack_gain: Option<Gain>,
+    /// By how much a mean of several lowered the loss in the search beside the best one. It is taken unless it raised it by
+    /// more than a standard error.
+    pub mean_gain: Option<Gain>,
     /// What was forecast of the newest holdout in total.
     pub total_forecast: f64,
     /// What came.
@@ -179,12 +179,12 @@ impl fmt::Display for Card {
                 .collect::<Vec<_>>()
                 .join(", ")
         )?;
-        if let Some(Gain { estimate, error }) = self.stack_gain {
+        if let Some(Gain { estimate, error }) = self.mean_gain {
             let way = if estimate > 0.0 { "lowered" } else { "raised" };
-            let taken = if estimate > error { "was taken" } else { "was not taken" };
+            let taken = if estimate < -error { "was not taken" } else { "was taken" };
             writeln!(
                 f,
-                "Of several of these together the best {way} the loss there by {:.4} (standard error {error:.4}), and {taken}.",
+                "A mean of several of these {way} the loss there by {:.4} beside the best one (standard error {error:.4}), and {taken}.",
                 estimate.abs()
             )?;
         }
@@ -256,7 +256,8 @@ pub(super) enum Metric {
 }
 
 impl Metric {
-    pub(super) const ALL: [Self; 6] = [Self::Mae, Self::Rmse, Self::Gini, Self::Spearman, Self::DecileMape, Self::Bias];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Mae, Self::Rmse, Self::Gini, Self::Spearman, Self::DecileMape, Self::Bias];
 
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -29,16 +29,13 @@ pub(super) struct Judge<'a> {
     objective: Objective,
     /// Of forecasting the mean for everybody.
     means: Vec<Scores>,
-    /// Of the best of the models as they come, averaged over the holdouts.
+    /// Losses of the models of the process, averaged over the holdouts.
     reference: Option<[f64; 5]>,
 }
 
-/// What is as good as the reference on the holdouts of the search is worse on every second of the next: by this much it must
-/// be better.
-const MARGIN: f64 = 0.02;
-
-/// A mean of at most so many, counted as often as they were taken.
-const MEMBERS: usize = 10;
+/// The models of the process count as so many of a mean's members, of which there are at most so many.
+const ANCHOR: f64 = 4.0;
+const MEMBERS: f64 = 10.0;
 
 /// The scores that a balanced forecast is to be good at alike.
 const PARTS: [Objective; 5] =
@@ -55,7 +52,12 @@ impl<'a> Judge<'a> {
     }
 
     /// Fits a candidate on each holdout's past; none if it cannot be fitted on one.
-    pub(super) fn hear(&self, chosen: &Chosen, scope: &Scope, cx: &Context<'_>) -> Result<Option<Candidate>, Error> {
+    pub(super) fn hear(
+        &self,
+        chosen: &Chosen,
+        scope: &Scope,
+        cx: &Context<'_>,
+    ) -> Result<Option<Candidate>, Error> {
         let mut all = Vec::new();
         let mut scores = Vec::new();
         for holdout in self.holdouts {
@@ -69,9 +71,9 @@ impl<'a> Judge<'a> {
         Ok(Some(Candidate { chosen: chosen.clone(), said: all, scores, loss }))
     }
 
-    /// From here on a balanced forecast is to be worse than this one at nothing.
-    pub(super) fn refer_to(&mut self, reference: &Candidate) {
-        self.reference = Some(PARTS.map(|part| self.mean_loss(part, &reference.scores)));
+    /// From here on a balanced forecast is to be worse than one with these scores at nothing.
+    fn refer_to(&mut self, scores: &[Scores]) {
+        self.reference = Some(PARTS.map(|part| self.mean_loss(part, scores)));
     }
 
     fn mean_loss(&self, objective: Objective, scores: &[Scores]) -> f64 {
@@ -84,59 +86,110 @@ impl<'a> Judge<'a> {
         let loss = self.mean_loss(self.objective, scores);
         let (Objective::Balanced, Some(reference)) = (self.objective, &self.reference) else { return loss };
         let worse = PARTS.iter().zip(reference).map(|(part, reference)| {
-            let most = (1.0 - MARGIN) * reference;
-            if most > 0.0 { (self.mean_loss(*part, scores) / most - 1.0).max(0.0) } else { 0.0 }
+            if *reference > 0.0 { (self.mean_loss(*part, scores) / reference - 1.0).max(0.0) } else { 0.0 }
         });
         loss + worse.sum::<f64>()
     }
 
-    /// The mean of candidates that has the least loss: the best one, and then again and again the one (maybe the same)
-    /// that lowers the loss of the mean most, as long as one does (ensemble selection, Caruana et al. 2004). None if that is
-    /// a single one.
-    pub(super) fn together(&self, pool: &[Candidate]) -> Result<Option<Candidate>, Error> {
-        let mut taken = vec![0_u32; pool.len()];
-        let mut sums: Vec<Vec<f64>> = self.holdouts.iter().map(|h| vec![0.0; actual(h).len()]).collect();
-        let mut best: Option<Candidate> = None;
-        for count in 1..=MEMBERS {
-            let mut next: Option<(usize, Candidate)> = None;
-            for (place, one) in pool.iter().enumerate() {
-                let with = |(sum, own): (&Vec<f64>, &Vec<f64>)| -> Vec<f64> {
-                    sum.iter().zip(own).map(|(sum, own)| (sum + own) / count as f64).collect()
-                };
-                let said: Vec<Vec<f64>> = sums.iter().zip(&one.said).map(with).collect();
-                let scored = self.holdouts.iter().zip(&said).map(|(h, said)| Scores::of(actual(h), said));
-                let scores = scored.collect::<Result<Vec<_>, _>>()?;
+    /// A weighted mean of candidates: the models of the process, evenly, `ANCHOR` times, and then again and again the
+    /// one (maybe the same) that lowers the loss most, as long as one does (ensemble selection, Caruana et al. 2004).
+    ///
+    /// The anchor is what holds when seasons change: what learners know of one season they take for granted in the
+    /// next. A balanced mean is to be worse than the anchor at nothing. Each member is moved half the way to
+    /// the totals that came in the holdouts; the other half is taken for chance. None of fewer than two candidates.
+    pub(super) fn together(&mut self, pool: &[Candidate]) -> Result<Option<Candidate>, Error> {
+        if pool.len() < 2 {
+            return Ok(None);
+        }
+        let of_process: Vec<usize> =
+            (0..pool.len()).filter(|&place| pool[place].chosen.is_of_process()).collect();
+        let corrections: Vec<f64> = pool.iter().map(|one| self.correction(one)).collect();
+        let mut shares = vec![0.0; pool.len()];
+        let mut total = 0.0;
+        for &place in &of_process {
+            shares[place] = ANCHOR / of_process.len() as f64;
+            total = ANCHOR;
+        }
+        let mut best: Option<(f64, Vec<Scores>, Vec<Vec<f64>>)> = None;
+        if total > 0.0 {
+            let even = vec![1.0; pool.len()];
+            let anchor = self.mix(pool, &shares, &even, total)?;
+            self.refer_to(&anchor.0);
+            let (scores, said) = self.mix(pool, &shares, &corrections, total)?;
+            best = Some((self.loss(&scores), scores, said));
+        }
+        while total < MEMBERS {
+            let mut next = None;
+            for place in 0..pool.len() {
+                shares[place] += 1.0;
+                let (scores, said) = self.mix(pool, &shares, &corrections, total + 1.0)?;
+                shares[place] -= 1.0;
                 let loss = self.loss(&scores);
-                if next.as_ref().is_none_or(|(_, next)| loss < next.loss) {
-                    next = Some((place, Candidate { chosen: one.chosen.clone(), said, scores, loss }));
+                if next.as_ref().is_none_or(|(_, least, _, _)| loss < *least) {
+                    next = Some((place, loss, scores, said));
                 }
             }
-            let Some((place, next)) = next else { break };
-            if best.as_ref().is_some_and(|best| next.loss >= best.loss) {
+            let Some((place, loss, scores, said)) = next else { break };
+            if best.as_ref().is_some_and(|(least, _, _)| loss >= *least) {
                 break;
             }
-            taken[place] += 1;
-            for (sum, own) in sums.iter_mut().zip(&pool[place].said) {
-                sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
-            }
-            best = Some(next);
+            shares[place] += 1.0;
+            total += 1.0;
+            best = Some((loss, scores, said));
         }
-        let total: u32 = taken.iter().sum();
-        let members = pool.iter().zip(&taken).filter(|(_, taken)| **taken > 0);
+        let members = pool.iter().zip(&shares).zip(&corrections).filter(|((_, share), _)| **share > 0.0);
         let members: Vec<_> = members
-            .filter_map(|(one, taken)| match &one.chosen.what {
-                What::Single(trial) => Some((trial.clone(), f64::from(*taken) / f64::from(total))),
+            .filter_map(|((one, share), correction)| match &one.chosen.what {
+                What::Single(trial) => Some((trial.clone(), share / total * correction)),
                 What::Mean(_) => None,
             })
             .collect();
-        let mean = Chosen::of(What::Mean(members));
-        Ok(best.filter(|_| taken.iter().filter(|t| **t > 0).count() > 1).map(|best| Candidate { chosen: mean, ..best }))
+        let chosen = Chosen::of(What::Mean(members));
+        Ok(best.map(|(loss, scores, said)| Candidate { chosen, said, scores, loss }))
     }
 
-    /// The shape that lowers a candidate's loss most: first of all, then in half steps about the best.
+    /// The square root of what came over what was forecast, in the geometric mean of the holdouts.
+    fn correction(&self, candidate: &Candidate) -> f64 {
+        let ratio = |(holdout, said): (&Backtest<'_>, &Vec<f64>)| {
+            let (came, said) = (actual(holdout).iter().sum::<f64>(), said.iter().sum::<f64>());
+            if came > 0.0 && said > 0.0 { (came / said).ln() } else { 0.0 }
+        };
+        let logs = self.holdouts.iter().zip(&candidate.said).map(ratio);
+        (0.5 * logs.sum::<f64>() / self.holdouts.len() as f64).exp()
+    }
+
+    /// Scores and forecasts of a weighted mean.
+    fn mix(
+        &self,
+        pool: &[Candidate],
+        shares: &[f64],
+        corrections: &[f64],
+        total: f64,
+    ) -> Result<(Vec<Scores>, Vec<Vec<f64>>), Error> {
+        let mut said = Vec::with_capacity(self.holdouts.len());
+        let mut scores = Vec::with_capacity(self.holdouts.len());
+        for (place, holdout) in self.holdouts.iter().enumerate() {
+            let mut mean = vec![0.0; actual(holdout).len()];
+            for ((one, share), correction) in pool.iter().zip(shares).zip(corrections) {
+                if *share > 0.0 {
+                    let weight = share / total * correction;
+                    mean.iter_mut().zip(&one.said[place]).for_each(|(sum, said)| *sum += weight * said);
+                }
+            }
+            scores.push(Scores::of(actual(holdout), &mean)?);
+            said.push(mean);
+        }
+        Ok((scores, said))
+    }
+
+    /// The shape that lowers a candidate's loss most: first of all, then in half steps about the best. A balanced forecast
+    /// keeps its own.
     pub(super) fn shape(&self, candidate: &mut Candidate) -> Result<(), Error> {
         let plain = candidate.scores.clone();
         candidate.loss = self.loss(&plain);
+        if self.objective == Objective::Balanced {
+            return Ok(());
+        }
         let (mut scale, mut power) = (1.0, 1.0);
         let grid = |scales: Vec<f64>, powers: Vec<f64>| -> Vec<(f64, f64)> {
             scales.iter().flat_map(|a| powers.iter().map(move |b| (*a, *b))).collect()
@@ -157,7 +210,8 @@ impl<'a> Judge<'a> {
                 }
             }
             if round == 0 {
-                tries = grid(vec![scale - 0.05, scale, scale + 0.05], vec![power - 0.07, power, power + 0.07]);
+                tries =
+                    grid(vec![scale - 0.05, scale, scale + 0.05], vec![power - 0.07, power, power + 0.07]);
             }
         }
         Ok(())
@@ -168,7 +222,7 @@ impl<'a> Judge<'a> {
             let forecast = shaped(said, Some(shape));
             let pairs = Pairs::new(actual(holdout), &forecast)?;
             // The order of customers stays.
-            let mut scores = plain.clone();
+            let mut scores = *plain;
             (scores.mae, scores.rmse) = (errors::mae(&pairs), errors::rmse(&pairs));
             scores.decile_mape = ranking::decile_mape(&pairs);
             Ok(scores)

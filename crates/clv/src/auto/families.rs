@@ -73,22 +73,18 @@ pub(super) fn families(scope: &Scope) -> Result<Vec<Family>, Error> {
                 scope.learned(forest, &[], point, horizon)
             },
         )?,
-        tuned(
-            "tuned boosted-tweedie",
-            with(grown(), vec![origins(), power()]),
-            |scope, point, horizon| scope.learned(tweedie(point)?, &[], point, horizon),
-        )?,
+        tuned("tuned boosted-tweedie", with(grown(), vec![origins(), power()]), |scope, point, horizon| {
+            scope.learned(tweedie(point)?, &[], point, horizon)
+        })?,
         tuned("tuned boosted-ziln", with(grown(), vec![origins()]), |scope, point, horizon| {
             scope.learned(BoostedZiln::new(boosted(point, Loss::Logistic)?), &[], point, horizon)
         })?,
         tuned("tuned informed-trees", with(grown(), vec![power()]), |scope, point, horizon| {
             scope.informed(tweedie(point)?, &[], point, horizon)
         })?,
-        tuned(
-            "tuned informed-glm",
-            vec![scope.breadth(), penalty(), power()],
-            |scope, point, horizon| scope.informed(glm(point)?, &[Step::Asinh], point, horizon),
-        )?,
+        tuned("tuned informed-glm", vec![scope.breadth(), penalty(), power()], |scope, point, horizon| {
+            scope.informed(glm(point)?, &[Step::Asinh], point, horizon)
+        })?,
     ])
 }
 

@@ -1,8 +1,8 @@
 //! The best forecast without choosing: baselines, buy-till-you-die models and learners are tried, tuned and
-//! stacked, and one saved model comes back, with a card that says how good it is and how that was measured.
+//! averaged, and one saved model comes back, with a card that says how good it is and how that was measured.
 //!
 //! ```text
-//! log ──┬── … origins … ──► search: which settings, and does a stack help?
+//! log ──┬── … origins … ──► search: which settings, and does a mean help?
 //!       │
 //!       ├── newest holdout ─► judged once, by what the search chose: the scores on the card
 //!       │
@@ -140,7 +140,8 @@ impl<'a> Auto<'a> {
             let needs = "purchases before the newest holdout, which is as long as the horizon: a shorter one, or a longer log";
             return Err(Error::TooLittleData { model: "auto", needs, found: 0 });
         }
-        let outer = self.knowing_too(Backtest::new(log, Split::new(cut.minus(self.horizon), cut)?, self.unit)?);
+        let outer =
+            self.knowing_too(Backtest::new(log, Split::new(cut.minus(self.horizon), cut)?, self.unit)?);
         let inner = self.inner(log, outer.split().train)?;
         let scope = &Scope::of(&outer);
         let with_amounts = scope.with_amounts;
@@ -164,7 +165,7 @@ impl<'a> Auto<'a> {
 
         // Once the caller wants to stop, what was found is finished without the brake.
         let cx = &unbraked(cx);
-        let (chosen, stack_gain) = self.choose(&inner, &ranked, scope, cx)?;
+        let (chosen, mean_gain) = self.choose(&inner, &ranked, scope, cx)?;
 
         // The holdout is of whole grains, a day or so more than some horizons.
         let settings = chosen.settings(outer.split().horizon(), scope)?;
@@ -196,7 +197,7 @@ impl<'a> Auto<'a> {
             objective: self.objective,
             seed: cx.seed_value(),
             of_value: with_amounts,
-            stack_gain,
+            mean_gain,
             scores: judged.scores,
             alternatives: judged.alternatives,
             deciles: judged.deciles,
@@ -266,11 +267,11 @@ impl<'a> Auto<'a> {
         }
     }
 
-    /// The best model or the best mean of several, each in the shape that suits it: whichever has the least loss on
-    /// the holdouts of the search. And what the mean gains over the single model there.
+    /// A mean of the best of each family, unless the best of all is better by more than a standard error on the
+    /// holdouts of the search. And what the mean gains over the single model there.
     ///
-    /// The mean need not win by a standard error: the single model is the luckiest of hundreds, members of a mean
-    /// are not all lucky alike, and on nine holdouts of three logs a mean taken at once did better (docs/MODELS.md).
+    /// The mean need not win: the single model is the luckiest of hundreds, members of a mean are not all lucky alike, and
+    /// on nine holdouts of three logs means did better (docs/MODELS.md).
     fn choose(
         &self,
         inner: &[Backtest<'_>],
@@ -281,24 +282,18 @@ impl<'a> Auto<'a> {
         let nothing = || Error::NoEstimate { model: "auto", why: "no model could be fitted" };
         let single = |trial: &Trial| Chosen::of(What::Single(trial.clone()));
         let mut judge = Judge::new(inner, self.objective)?;
-        // What a balanced forecast must not be worse than at anything: the best of the models as they come.
-        let as_it_comes = ranked.iter().find(|t| t.point.iter().next().is_none() && !NAIVE.contains(&t.family.as_str()));
-        if let Some(reference) = as_it_comes
-            && let Some(reference) = judge.hear(&single(reference), scope, cx)?
-        {
-            judge.refer_to(&reference);
-        }
         // The best of each family, as far as they fit.
         let mut pool = Vec::new();
         for trial in ranked.iter().filter(|t| !NAIVE.contains(&t.family.as_str())).take(POOL) {
             pool.extend(judge.hear(&single(trial), scope, cx)?);
         }
         let mut alone = judge.hear(&single(&ranked[0]), scope, cx)?.ok_or_else(nothing)?;
-        judge.shape(&mut alone)?;
         let Some(mut together) = judge.together(&pool)? else { return Ok((alone.chosen, None)) };
+        judge.shape(&mut alone)?;
         judge.shape(&mut together)?;
         let gain = judge.gain(&together, &alone, (self.draws, cx.seed_value()))?;
-        Ok((if together.loss < alone.loss { together.chosen } else { alone.chosen }, gain))
+        let worse = gain.is_some_and(|gain| gain.estimate < -gain.error);
+        Ok((if worse { alone.chosen } else { together.chosen }, gain))
     }
 
     fn judge(
@@ -405,6 +400,12 @@ impl Chosen {
         Self { what, shape: None }
     }
 
+    /// Whether it is a model of how customers buy and leave.
+    fn is_of_process(&self) -> bool {
+        let name = |trial: &Trial| matches!(&*trial.family, "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd");
+        matches!(&self.what, What::Single(trial) if name(trial))
+    }
+
     fn settings(&self, horizon: Span, scope: &Scope) -> Result<BoxedFit, Error> {
         let settings = self.what.settings(horizon, scope)?;
         Ok(match self.shape {
@@ -459,4 +460,3 @@ pub struct Found {
     /// All trials, for a search that goes on.
     pub trials: Vec<Trial>,
 }
-
