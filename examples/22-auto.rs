@@ -1,5 +1,5 @@
 //! The best forecast without choosing: baselines, buy-till-you-die models and learners are tried, tuned and
-//! stacked; what comes back is one model with a card that says how good it is.
+//! averaged; what comes back is one model with a card that says how good it is.
 
 use std::error::Error;
 

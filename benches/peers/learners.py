@@ -1,5 +1,5 @@
 """clv's learners beside scikit-learn, LightGBM, XGBoost and CatBoost: the same columns, the same rows, one
-thread, 200 trees of about 32 leaves at a learning rate of .1.
+thread, 200 trees of about 32 leaves at a learning rate of .1; and the boosters with their own defaults, for Tweedie's loss.
 
     python -m pip install scikit-learn lightgbm xgboost-cpu catboost
     cargo build --release -p clv-benches
@@ -49,6 +49,12 @@ def peers(columns):
         loss="poisson", max_iter=200, learning_rate=0.1, max_leaf_nodes=31, early_stopping=False)
     yield "sklearn forest", RandomForestRegressor(n_estimators=20, max_depth=10, n_jobs=1, random_state=0)
     yield "sklearn linear", LinearRegression()
+    # As they come, but for the loss and the one thread.
+    yield "lightgbm defaults", lightgbm.LGBMRegressor(
+        objective="tweedie", tweedie_variance_power=POWER, n_jobs=1, verbose=-1)
+    yield "xgboost defaults", xgboost.XGBRegressor(objective="reg:tweedie", tweedie_variance_power=POWER, n_jobs=1)
+    yield "catboost defaults", catboost.CatBoostRegressor(
+        loss_function=f"Tweedie:variance_power={POWER}", thread_count=1, verbose=0, allow_writing_files=False)
 
 
 def spearman(y, f):
@@ -92,7 +98,7 @@ def main():
         new, actual = table("test.x").reshape(-1, len(columns)), table("test.y")
         print(f"{len(y)} rows to learn from, {len(actual)} to judge by, {len(columns)} columns")
         forecasts, seconds = {}, {}
-        for name in ["tweedie", "squared", "ziln", "forest", "linear"]:
+        for name in ["tweedie", "default", "squared", "ziln", "forest", "linear"]:
             said = json.loads(subprocess.run([ours, "learn", folder, name], check=True, capture_output=True).stdout)
             forecasts["clv " + name] = np.maximum(table(f"clv-{name}.f"), 0.0)
             seconds["clv " + name] = (said["train"], said["predict"])

@@ -184,12 +184,13 @@ fn learn(folder: &Path, model: &str) -> Result<(), Box<dyn Error>> {
     // As the peers: 200 trees of 32 leaves at a rate of .1.
     let boosted = |loss| BoostedTrees::new().loss(loss).trees(200).depth(5).learning_rate(0.1);
     match model {
+        "default" => timed(folder, model, &BoostedTrees::new().loss(Loss::Tweedie(1.5)), &rows, &test),
         "tweedie" => timed(folder, model, &boosted(Loss::Tweedie(1.5))?, &rows, &test),
         "squared" => timed(folder, model, &boosted(Loss::Squared)?, &rows, &test),
         "ziln" => timed(folder, model, &clv::trees::BoostedZiln::new(boosted(Loss::Squared)?), &rows, &test),
         "forest" => timed(folder, model, &RandomForest::new().trees(20).depth(10), &rows, &test),
         "linear" => timed(folder, model, &LinearRegression, &rows, &test),
-        _ => Err("models: tweedie, squared, ziln, forest, linear".into()),
+        _ => Err("models: default, tweedie, squared, ziln, forest, linear".into()),
     }
 }
 

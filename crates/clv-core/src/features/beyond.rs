@@ -205,7 +205,7 @@ impl<'a> Beyond<'a> {
         if let Some(taste) = self.taste {
             parts.push(self.of_taste(cut, customers, taste)?);
         }
-        if let Some(happened) = &self.events {
+        if let Some(happened) = self.events.as_ref().filter(|happened| !happened.events.is_empty()) {
             parts.push(self.of_events(cut, customers, happened, named));
             if self.keywords > 0 {
                 parts.push(self.of_keywords(cut, customers, happened));

@@ -65,6 +65,10 @@ pub enum Feature {
     FirstWeekday,
     /// Share of the purchases that fall on a Saturday or Sunday.
     WeekendShare,
+    /// Two of these, multiplied.
+    Times(Box<Self>, Box<Self>),
+    /// One of these over another; 0 where that is 0.
+    Per(Box<Self>, Box<Self>),
     /// A column of a [`Source`], by its name: what is known beyond the purchases.
     Column(String),
     /// P(alive) as another model sees it; only within [`Informed`](crate::learn::Informed).
@@ -98,6 +102,16 @@ impl Feature {
         plan
     }
 
+    /// This multiplied by another.
+    pub fn times(self, other: Self) -> Self {
+        Self::Times(Box::new(self), Box::new(other))
+    }
+
+    /// This over another.
+    pub fn per(self, other: Self) -> Self {
+        Self::Per(Box::new(self), Box::new(other))
+    }
+
     /// Its column name.
     pub fn name(&self) -> String {
         match self {
@@ -121,6 +135,8 @@ impl Feature {
             Self::FirstMonth => "first_month".into(),
             Self::FirstWeekday => "first_weekday".into(),
             Self::WeekendShare => "weekend_share".into(),
+            Self::Times(one, other) => format!("{}_times_{}", one.name(), other.name()),
+            Self::Per(one, other) => format!("{}_per_{}", one.name(), other.name()),
             Self::Column(name) => name.clone(),
             Self::ForecastPAlive => "forecast_p_alive".into(),
             Self::ForecastPurchases => "forecast_purchases".into(),
@@ -331,6 +347,9 @@ mod tests {
             (Feature::FirstWeekday, 1.0, 7.0),
             // The tenth of February was a Saturday.
             (Feature::WeekendShare, 1.0 / 3.0, 1.0),
+            (Feature::LastSpend.per(Feature::FirstSpend), 2.5, 1.0),
+            (Feature::Silence.times(Feature::Frequency), 40.0, 0.0),
+            (Feature::Silence.per(Feature::Frequency), 10.0, 0.0),
         ];
         let features: Vec<Feature> = plan.iter().map(|(feature, _, _)| feature.clone()).collect();
         let found = computed(&ROWS, &features);

@@ -64,6 +64,11 @@ impl<'a> Past<'a> {
                 let weekend = |m: &&Moment| m.date().weekday().to_monday_one_offset() > 5;
                 self.when.iter().filter(weekend).count() as f64 / self.when.len() as f64
             }
+            Feature::Times(one, other) => self.value(one)? * self.value(other)?,
+            Feature::Per(one, other) => {
+                let below = self.value(other)?;
+                if below == 0.0 { 0.0 } else { self.value(one)? / below }
+            }
             Feature::Column(_)
             | Feature::ForecastPAlive
             | Feature::ForecastPurchases
