@@ -6,6 +6,9 @@
 //! | [`BgNbd`] | at random | after any repeat purchase | `MaximumLikelihood::<BgNbd>` |
 //! | [`MbgNbd`] | at random | after any purchase | `MaximumLikelihood::<MbgNbd>` |
 //! | [`ParetoNbd`] | at random | at any time | `MaximumLikelihood::<ParetoNbd>` |
+//! | [`BgBb`] | once at most at each opportunity | before any of them | [`BgBbFit`] |
+//! | [`BetaDiscreteWeibull`] | a contract, renewed or not | seen, at renewals | [`RenewalFit`] |
+//! | [`WeibullGamma`] | a contract | seen, at any time | [`TenureFit`] |
 //! | [`GammaGamma`] | amounts | – | [`GammaGammaFit`] |
 //!
 //! A population struct ([`ParetoNbd`]) holds parameters; [`MaximumLikelihood`] finds them;
@@ -27,10 +30,13 @@
 //!
 //! # What it does not do
 //!
-//! Covariates, regularity, contracts and Bayesian estimation are not here yet.
+//! Covariates, regularity and Bayesian estimation are not here yet; the discrete and the contractual models are not on the
+//! facade's shelf, as they are fitted to other data than a log's histories.
 
 mod beta_geometric;
+mod bg_bb;
 mod bg_nbd;
+mod contract;
 mod estimate;
 mod future;
 mod gamma_gamma;
@@ -42,7 +48,9 @@ mod process;
 mod search;
 mod simulate;
 
+pub use bg_bb::{BgBb, BgBbFit, Tries};
 pub use bg_nbd::BgNbd;
+pub use contract::{BetaDiscreteWeibull, Cohort, RenewalFit, Tenure, TenureFit, WeibullGamma};
 pub use estimate::MaximumLikelihood;
 pub use future::Future;
 pub use gamma_gamma::{GammaGamma, GammaGammaFit, SpendModel};
