@@ -87,6 +87,8 @@ fn machines_classes_intervals_and_lines() {
 fn the_best_without_choosing_and_a_model_made_fast() {
     says("22-auto", &[], &["## Scores", "saved and loaded"]);
     says("27-made-fast", &[], &["fused", "rounded to 64 steps", "boosted trees"]);
+    says("29-contracts", &[], &["alpha 0.704, beta 1.182", "constant churn", "payments more"]);
+    says("30-bg-bb", &[], &["delta", "as before", "BG/BB"]);
     says("28-beyond", &[], &["columns that change with the future: 0", "purchases alone", "and all else"]);
 }
 
