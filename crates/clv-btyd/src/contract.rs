@@ -704,7 +704,8 @@ mod tests {
         ];
         let renewals = |v: &[f64]| BetaDiscreteWeibull::new(v[0], v[1], v[2]).unwrap().derivatives(&cohorts);
         let lasting = |v: &[f64]| WeibullGamma::new(v[0], v[1], v[2]).unwrap().derivatives(&tenures);
-        let of: [&dyn Fn(&[f64]) -> Derivatives; 2] = [&renewals, &lasting];
+        type Of<'a> = &'a dyn Fn(&[f64]) -> Derivatives;
+        let of: [Of<'_>; 2] = [&renewals, &lasting];
         for values in [[0.7, 3.8, 1.0], [5.0, 0.4, 1.6], [0.2, 30.0, 0.5]] {
             for derivatives in of {
                 let at = derivatives(&values);

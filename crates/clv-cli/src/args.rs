@@ -29,7 +29,7 @@ pub(crate) struct Transactions {
 impl Transactions {
     /// The files that are read.
     pub(crate) fn inputs(&self) -> Vec<&std::path::Path> {
-        self.files.iter().map(PathBuf::as_path).collect()
+        self.files.iter().chain(&self.reading.aliases).map(PathBuf::as_path).collect()
     }
 }
 

@@ -47,7 +47,12 @@ impl Tables {
     }
 
     /// Reads the tables, after what the log's own sources said of customers and events.
-    pub(crate) fn read(&self, reading: &Reading, said: &mut Gathered) -> Result<Known, Failure> {
+    pub(crate) fn read(
+        &self,
+        reading: &Reading,
+        said: &mut Gathered,
+        log: &TransactionLog,
+    ) -> Result<Known, Failure> {
         // Their columns are their own: only how names are written is as in the log.
         let options = ReadOptions::new().customer_key(reading.customer_key());
         let mut tables = Gathering::new(Default::default(), Conflict::FirstStands);
@@ -60,6 +65,7 @@ impl Tables {
         let mut tables = tables.finish();
         tell(&self.people, &self.events, &tables);
         let same: &Identities = &said.identities;
+        tell_known(&tables, log);
         tables.attributes.settle(same);
         tables.events.settle(same);
         let from_log = std::mem::take(&mut said.events);
@@ -96,6 +102,22 @@ fn tell(people: &[PathBuf], events: &[PathBuf], tables: &Gathered) {
             .map(|kind| format!("{} {kind}", tables.events.count(kind)))
             .collect();
         note(format_args!("events: {}", if kinds.is_empty() { "none".into() } else { kinds.join(", ") }));
+        if tables.events.count(EventKind::Other) > 0 {
+            let known: Vec<String> = EventKind::ALL.iter().map(EventKind::to_string).collect();
+            note(format_args!("kinds other than these are all one: {}", known.join(", ")));
+        }
+    }
+}
+
+/// How many of the tables' customers are the log's.
+fn tell_known(tables: &Gathered, log: &TransactionLog) {
+    for (what, names) in
+        [("attributes", tables.attributes.customers()), ("events", tables.events.customers())]
+    {
+        let known = names.iter().filter(|name| log.customers().find(name).is_some()).count();
+        if known < names.len() {
+            note(format_args!("{what}: of {} customers {known} are in the log", names.len()));
+        }
     }
 }
 

@@ -452,7 +452,9 @@ fn tables_beyond_the_purchases_reach_the_model_and_its_forecast() {
     let forecast =
         json(folder, &format!("predict tx.csv --model best.json --horizon 8 {tables} --output f.csv"));
     assert_eq!(forecast["customers"], 300);
-    refused(folder, "predict tx.csv --model best.json --horizon 8 --output g.csv", 1, "column");
+    refused(folder, "predict tx.csv --model best.json --horizon 8 --output g.csv", 1, "--people");
+    let onto = format!("predict tx.csv --model best.json --horizon 8 {tables} --output people.csv");
+    refused(folder, &onto, 2, "overwrite an input");
     assert!(!folder.join("g.csv").exists());
     refused(folder, &format!("{line} --people people.csv --output people.csv"), 2, ".json");
 }

@@ -38,10 +38,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let model = args.asking.model()?;
     let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
-    crate::input::expect_output(&args.output, &args.asking.inputs(&args.transactions))?;
+    let inputs: Vec<_> =
+        args.asking.inputs(&args.transactions).into_iter().chain(args.beyond.inputs()).collect();
+    crate::input::expect_output(&args.output, &inputs)?;
     let (mut observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
     observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
-    let known = args.beyond.read(&args.transactions.reading, &mut gathered)?;
+    let known = args.beyond.read(&args.transactions.reading, &mut gathered, &observed.log)?;
     let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
     let training = observed.training()?;
     let training = match &beyond {
@@ -49,7 +51,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         None => training,
     };
     let summary = training.summary();
-    let features = training.features(model.needs())?;
+    let features = training.features(model.needs()).map_err(|error| match &beyond {
+        None => Failure::from(error),
+        Some(_) => Failure::data(format_args!(
+            "{error}; the model was made with more than the log: give the whole tables again that it was made with (--people, --events, --catalogue, --holiday)"
+        )),
+    })?;
     let mut who = summary.customers();
     if features.rows() > 0 {
         who = who.with_features(&features)?;

@@ -78,7 +78,7 @@ pub struct Kind {
     /// Version of what it saves.
     pub version: u32,
     /// What a model of this kind is built around, if that says what is saved: a calibrated model's model.
-    pub around: Option<&'static Kind>,
+    pub around: Option<&'static Self>,
 }
 
 impl Kind {
@@ -88,7 +88,7 @@ impl Kind {
     }
 
     /// Of a model that is built around another kind.
-    pub const fn around(name: &'static str, version: u32, inner: &'static Kind) -> Self {
+    pub const fn around(name: &'static str, version: u32, inner: &'static Self) -> Self {
         Self { name, version, around: Some(inner) }
     }
 
@@ -100,7 +100,7 @@ impl Kind {
 
     /// Grows with each version within.
     pub(crate) fn full_version(&self) -> u32 {
-        self.version + self.around.map_or(0, Kind::full_version)
+        self.version + self.around.map_or(0, Self::full_version)
     }
 }
 
