@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (cut, horizon) = (backtest.split().train, backtest.split().horizon());
     let spans = [Span::weeks(4.0)?, horizon];
 
-    // Learned from the first third of what came before the holdout: every origin that is learned from is later.
+    // Learned from the first 45% of what came before the holdout: every origin that is learned from is later.
     let (first, _) = shop.log.span().ok_or("the log is empty")?;
     let early = cut.minus(Span::days((cut.last().days_since(first) * 0.55).floor())?);
     let taste = Taste::of_products(&shop.log, early, 4)?;

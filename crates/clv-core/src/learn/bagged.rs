@@ -82,7 +82,6 @@ impl<R: Regress> Regress for Bagged<R> {
 }
 
 impl<M: Regression> Regression for BaggedModel<M> {
-    // Whatever it holds: a registry knows one kind of bagged model at a time.
     const KIND: Kind = Kind::around("bagged", 1, &M::KIND);
 
     fn width(&self) -> usize {

@@ -235,7 +235,6 @@ impl<R: Regress> Regress for Calibrated<R> {
 }
 
 impl<M: Regression> Regression for CalibratedModel<M> {
-    // Whatever it holds: a registry knows one kind of calibrated model at a time.
     const KIND: Kind = Kind::around("calibrated", 1, &M::KIND);
 
     fn width(&self) -> usize {
