@@ -23,6 +23,8 @@ for variable in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]:
 
 import numpy as np
 
+from scores import SCORES
+
 POWER = 1.5
 
 
@@ -55,31 +57,6 @@ def peers(columns):
     yield "xgboost defaults", xgboost.XGBRegressor(objective="reg:tweedie", tweedie_variance_power=POWER, n_jobs=1)
     yield "catboost defaults", catboost.CatBoostRegressor(
         loss_function=f"Tweedie:variance_power={POWER}", thread_count=1, verbose=0, allow_writing_files=False)
-
-
-def spearman(y, f):
-    from scipy.stats import rankdata
-    return np.corrcoef(rankdata(y), rankdata(f))[0, 1]
-
-
-def gini(y, f):
-    def area(order):
-        return np.cumsum(y[order])[:-1].sum() / y.sum() / len(y) - 0.5
-    return area(np.argsort(-f, kind="stable")) / area(np.argsort(-y, kind="stable"))
-
-
-def decile_mape(y, f):
-    parts = np.array_split(np.argsort(-f, kind="stable"), 10)
-    return np.mean([abs(f[p].mean() - y[p].mean()) / y[p].mean() for p in parts if y[p].mean() > 0])
-
-
-SCORES = {
-    "MAE": lambda y, f: np.abs(y - f).mean(),
-    "RMSE": lambda y, f: np.sqrt(((y - f) ** 2).mean()),
-    "Gini": gini,
-    "Spearman": spearman,
-    "decile MAPE": decile_mape,
-}
 
 
 def main():

@@ -26,8 +26,11 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from scores import SCORES
+
 warnings.filterwarnings("ignore")
 DRAWS = 300
+SCORES = {**SCORES, "total": lambda y, f: f.sum() / y.sum()}
 
 
 def read(path, customer, date, amount):
@@ -108,32 +111,6 @@ def ours(log, origin, weeks, folder):
     subprocess.run([program, "predict", *common, "--model", model, "--output", said], **run)
     forecast = pd.read_csv(said, dtype={"customer": str}).set_index("customer")
     return card.splitlines()[0].removeprefix("# "), forecast["clv"].fillna(0.0)
-
-
-def spearman(y, f):
-    from scipy.stats import rankdata
-    return np.corrcoef(rankdata(y), rankdata(f))[0, 1]
-
-
-def gini(y, f):
-    def area(order):
-        return np.cumsum(y[order])[:-1].sum() / y.sum() / len(y) - 0.5
-    return area(np.argsort(-f, kind="stable")) / area(np.argsort(-y, kind="stable"))
-
-
-def decile_mape(y, f):
-    parts = np.array_split(np.argsort(-f, kind="stable"), 10)
-    return np.mean([abs(f[p].mean() - y[p].mean()) / y[p].mean() for p in parts if y[p].mean() > 0])
-
-
-SCORES = {
-    "MAE": lambda y, f: np.abs(y - f).mean(),
-    "RMSE": lambda y, f: np.sqrt(((y - f) ** 2).mean()),
-    "Gini": gini,
-    "Spearman": spearman,
-    "decile MAPE": decile_mape,
-    "total": lambda y, f: f.sum() / y.sum(),
-}
 
 
 def main():

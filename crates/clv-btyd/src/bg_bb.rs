@@ -453,6 +453,7 @@ impl BgBbFit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::expect_derivatives;
     use clv_core::{Grain, LogBuilder, Moment, Training, Transaction};
     use rand::SeedableRng;
 
@@ -534,28 +535,7 @@ mod tests {
     fn gradient_and_hessian_against_the_function() {
         for values in [[1.2, 0.75, 0.66, 2.8], [0.3, 5.0, 4.0, 0.2], [30.0, 10.0, 0.05, 0.5]] {
             let cells: BTreeMap<Tries, f64> = table().into_iter().collect();
-            let value = |v: &[f64]| BgBb::from_values(v).unwrap().derivatives(&cells);
-            let at = value(&values);
-            for i in 0..4 {
-                let step = 1e-5 * values[i];
-                let moved = |by: f64| {
-                    let mut v = values;
-                    v[i] += by;
-                    value(&v)
-                };
-                let (up, down) = (moved(step), moved(-step));
-                let slope = (up.value - down.value) / (2.0 * step);
-                assert!(
-                    (slope - at.gradient[i]).abs() < 1e-5 * (1.0 + slope.abs()),
-                    "{slope} {}",
-                    at.gradient[i]
-                );
-                for j in 0..4 {
-                    let bend = (up.gradient[j] - down.gradient[j]) / (2.0 * step);
-                    let found = at.hessian[4 * i + j];
-                    assert!((bend - found).abs() < 1e-5 * (1.0 + bend.abs()), "{i} {j}: {bend} {found}");
-                }
-            }
+            expect_derivatives(&values, 1e-5, |v| BgBb::from_values(v).unwrap().derivatives(&cells));
         }
     }
 

@@ -631,6 +631,7 @@ impl TenureFit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::expect_derivatives;
     use rand::SeedableRng;
 
     const HIGH: [f64; 13] =
@@ -704,28 +705,9 @@ mod tests {
         ];
         let renewals = |v: &[f64]| BetaDiscreteWeibull::new(v[0], v[1], v[2]).unwrap().derivatives(&cohorts);
         let lasting = |v: &[f64]| WeibullGamma::new(v[0], v[1], v[2]).unwrap().derivatives(&tenures);
-        type Of<'a> = &'a dyn Fn(&[f64]) -> Derivatives;
-        let of: [Of<'_>; 2] = [&renewals, &lasting];
         for values in [[0.7, 3.8, 1.0], [5.0, 0.4, 1.6], [0.2, 30.0, 0.5]] {
-            for derivatives in of {
-                let at = derivatives(&values);
-                for i in 0..3 {
-                    let step = 1e-5 * values[i];
-                    let moved = |by: f64| {
-                        let mut v = values;
-                        v[i] += by;
-                        derivatives(&v)
-                    };
-                    let (up, down) = (moved(step), moved(-step));
-                    let slope = (up.value - down.value) / (2.0 * step);
-                    assert!((slope - at.gradient[i]).abs() < 1e-6 * (1.0 + slope.abs()), "{i}: {slope}");
-                    for j in 0..3 {
-                        let bend = (up.gradient[j] - down.gradient[j]) / (2.0 * step);
-                        let found = at.hessian[3 * i + j];
-                        assert!((bend - found).abs() < 1e-6 * (1.0 + bend.abs()), "{i} {j}: {bend} {found}");
-                    }
-                }
-            }
+            expect_derivatives(&values, 1e-6, renewals);
+            expect_derivatives(&values, 1e-6, lasting);
         }
     }
 

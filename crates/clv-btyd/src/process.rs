@@ -119,3 +119,26 @@ pub(crate) fn frequency_runs(cells: &Cells) -> impl Iterator<Item = (f64, std::o
         Some((f64::from(x), range, weight))
     })
 }
+
+/// Holds gradient and Hessian against differences of the function and of its gradient.
+#[cfg(test)]
+pub(crate) fn expect_derivatives(values: &[f64], within: f64, derivatives: impl Fn(&[f64]) -> Derivatives) {
+    let (at, n) = (derivatives(values), values.len());
+    for i in 0..n {
+        let step = 1e-5 * values[i];
+        let moved = |by: f64| {
+            let mut values = values.to_vec();
+            values[i] += by;
+            derivatives(&values)
+        };
+        let (up, down) = (moved(step), moved(-step));
+        let slope = (up.value - down.value) / (2.0 * step);
+        let found = at.gradient[i];
+        assert!((slope - found).abs() < within * (1.0 + slope.abs()), "{values:?} {i}: {slope} {found}");
+        for j in 0..n {
+            let bend = (up.gradient[j] - down.gradient[j]) / (2.0 * step);
+            let found = at.hessian[n * i + j];
+            assert!((bend - found).abs() < within * (1.0 + bend.abs()), "{values:?} {i} {j}: {bend} {found}");
+        }
+    }
+}

@@ -128,28 +128,28 @@ impl Known {
         log: &'a TransactionLog,
         products: bool,
     ) -> Result<Option<Beyond<'a>>, Failure> {
+        let Self { attributes, events, catalogue, holidays } = self;
+        let none = holidays.is_empty() && catalogue.is_none() && events.is_empty();
+        if none && !products && attributes.columns().is_empty() {
+            return Ok(None);
+        }
         let mut beyond = Beyond::of(log);
-        let mut any = products;
         if products {
             beyond = beyond.products();
         }
-        if !self.holidays.is_empty() {
-            beyond = beyond.holidays(&self.holidays, Span::weeks(2.0)?);
-            any = true;
+        if !holidays.is_empty() {
+            beyond = beyond.holidays(holidays, Span::weeks(2.0)?);
         }
-        if let Some(catalogue) = &self.catalogue {
+        if let Some(catalogue) = catalogue {
             beyond = beyond.catalogue(catalogue);
-            any = true;
         }
-        if !self.events.is_empty() {
-            beyond = beyond.within(&[Span::weeks(4.0)?]).events(&self.events);
-            any = true;
+        if !events.is_empty() {
+            beyond = beyond.within(&[Span::weeks(4.0)?]).events(events);
         }
-        if !self.attributes.columns().is_empty() {
-            beyond = beyond.attributes(&self.attributes);
-            any = true;
+        if !attributes.columns().is_empty() {
+            beyond = beyond.attributes(attributes);
         }
-        Ok(any.then_some(beyond))
+        Ok(Some(beyond))
     }
 
     /// Whether a model asks for more than purchases tell.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cut::{Cut, Split};
 use crate::error::{Error, Result};
-use crate::features::Source;
+use crate::features::{NothingMore, Source};
 use crate::log::TransactionLog;
 use crate::metrics::{Pairs, errors, ranking};
 use crate::model::{Ask, Context, Fit, FitReport, Fitted, Predict, Progress, Training};
@@ -20,7 +20,7 @@ pub struct Backtest<'a> {
     split: Split,
     unit: TimeUnit,
     purchases: Arc<Purchases>,
-    beyond: Option<&'a dyn Source>,
+    beyond: &'a dyn Source,
     actual_purchases: Vec<f64>,
     actual_value: Option<Vec<f64>>,
 }
@@ -171,12 +171,12 @@ impl<'a> Backtest<'a> {
         let outcomes = rows.iter().map(|&c| purchases.between(c, &split.train, &split.holdout));
         let (counts, values): (Vec<f64>, Vec<f64>) = outcomes.map(|(n, v)| (f64::from(n), v)).unzip();
         let actual_value = training.summary().spend.is_some().then_some(values);
-        Ok(Self { split, unit, actual_purchases: counts, actual_value, purchases, beyond: None })
+        Ok(Self { split, unit, actual_purchases: counts, actual_value, purchases, beyond: &NothingMore })
     }
 
     /// With what a source knows beyond the purchases, for settings that ask for it.
     pub fn knowing(self, source: &'a dyn Source) -> Self {
-        Self { beyond: Some(source), ..self }
+        Self { beyond: source, ..self }
     }
 
     /// The training period: all that a model may see.
@@ -185,15 +185,11 @@ impl<'a> Backtest<'a> {
     ///
     /// As [`Training::new`].
     pub fn training(&self) -> Result<Training<'_>> {
-        let training = Training::new(&self.purchases, self.split.train, self.unit)?;
-        Ok(match self.beyond {
-            Some(source) => training.knowing(source),
-            None => training,
-        })
+        Ok(Training::new(&self.purchases, self.split.train, self.unit)?.knowing(self.beyond))
     }
 
-    /// What is known beyond the purchases, if anything.
-    pub fn source(&self) -> Option<&'a dyn Source> {
+    /// What is known beyond the purchases.
+    pub fn source(&self) -> &'a dyn Source {
         self.beyond
     }
 

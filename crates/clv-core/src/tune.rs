@@ -39,6 +39,9 @@ pub enum Objective {
 }
 
 impl Objective {
+    /// What a balanced forecast is to be good at alike.
+    pub const PARTS: [Self; 5] = [Self::Mae, Self::Rmse, Self::Gini, Self::Spearman, Self::DecileMape];
+
     /// The loss, relative to that of the mean. What is undefined (the order of equal forecasts) counts as
     /// no order.
     pub fn loss(self, scores: &Scores, mean: &Scores) -> f64 {
@@ -52,8 +55,8 @@ impl Objective {
             // Not beside the mean's: all its deciles are the same customers in another order.
             Self::DecileMape => scores.decile_mape.unwrap_or(1.0),
             Self::Balanced => {
-                let parts = [Self::Mae, Self::Rmse, Self::Gini, Self::Spearman, Self::DecileMape];
-                parts.iter().map(|part| part.loss(scores, mean)).sum::<f64>() / parts.len() as f64
+                let losses = Self::PARTS.iter().map(|part| part.loss(scores, mean));
+                losses.sum::<f64>() / Self::PARTS.len() as f64
             }
         }
     }
@@ -301,11 +304,12 @@ impl<'a> Search<'a> {
         known: &[Trial],
         cx: &Context<'_>,
     ) -> Result<Vec<Trial>> {
+        let search = self.about(cx);
         let mut all = Vec::new();
         for (place, family) in families.iter().enumerate() {
             let mut trials: Vec<Trial> = self
                 .points(family, place, how, cx)
-                .map(|point| self.begun(family, point, known, cx))
+                .map(|point| begun(&search, family, point, known))
                 .collect();
             let mut alive: Vec<usize> = (0..trials.len()).collect();
             for origin in 0..self.origins.len() {
@@ -352,10 +356,11 @@ impl<'a> Search<'a> {
     fn about(&self, cx: &Context<'_>) -> String {
         let origin = |(origin, mean): (&Backtest<'_>, &Scores)| {
             let split = origin.split();
-            let beyond = origin.source().map_or(Vec::new(), |source| source.names(split.train));
-            let beyond = match beyond.is_empty() {
-                true => String::new(),
-                false => format!(" and columns {:08x}", crc32fast::hash(beyond.join("\n").as_bytes())),
+            let names = origin.source().names(split.train);
+            let beyond = if names.is_empty() {
+                String::new()
+            } else {
+                format!(" and columns {:08x}", crc32fast::hash(names.join("\n").as_bytes()))
             };
             format!(
                 "{} to {}: {} customers, {} of {}{beyond}",
@@ -368,18 +373,6 @@ impl<'a> Search<'a> {
         };
         let origins: Vec<String> = self.origins.iter().zip(&self.means).map(origin).collect();
         format!("{:?}, seed {}, {}", self.objective, cx.seed_value(), origins.join("; "))
-    }
-
-    fn begun(&self, family: &Family, point: Point, known: &[Trial], cx: &Context<'_>) -> Trial {
-        let search = self.about(cx);
-        let same = known.iter().find(|t| t.family == family.name && t.point == point && t.search == search);
-        same.cloned().unwrap_or_else(|| Trial {
-            family: family.name.clone(),
-            point,
-            search,
-            losses: Vec::new(),
-            failure: None,
-        })
     }
 
     /// Tries those of the trials that are alive and have not been tried on an origin.
@@ -447,6 +440,18 @@ pub fn best(trials: &[Trial]) -> Vec<&Trial> {
 
 /// Scores of value if there are amounts, of purchases otherwise. Of all customers: what a model leaves
 /// undefined counts as nothing, or it would be rewarded for leaving out the hard ones.
+/// A trial as it was known, or a new one.
+fn begun(search: &str, family: &Family, point: Point, known: &[Trial]) -> Trial {
+    let same = known.iter().find(|t| t.family == family.name && t.point == point && t.search == search);
+    same.cloned().unwrap_or_else(|| Trial {
+        family: family.name.clone(),
+        point,
+        search: search.to_owned(),
+        losses: Vec::new(),
+        failure: None,
+    })
+}
+
 fn scores(origin: &Backtest<'_>, settings: &BoxedFit, cx: &Context<'_>) -> Result<Scores> {
     let said = origin.forecast(settings, cx)?;
     let Some(actual) = origin.actual_value() else {

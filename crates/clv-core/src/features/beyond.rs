@@ -10,6 +10,7 @@ use crate::events::{EventKind, EventLog};
 use crate::features::taste::{cosine, keywords};
 use crate::features::{FeatureMatrix, Links, Source, Taste};
 use crate::log::TransactionLog;
+use crate::transform::hash_place;
 use crate::units::{Moment, Span};
 
 /// Columns of what else is known, as of any cut. NaN stands for what is not known of a customer
@@ -474,7 +475,7 @@ impl<'a> Beyond<'a> {
         let bought = self.past(who, cut).iter().map(|&row| (self.log.time()[row as usize], Action::Purchase));
         steps.extend(bought);
         steps.sort_unstable();
-        // The rows of one order are one step.
+        // The rows of one order are one step, and so are events of one kind at one moment.
         steps.dedup();
         steps
     }
@@ -484,7 +485,7 @@ impl<'a> Beyond<'a> {
         let rows = customers.iter().map(|&customer| {
             let mut row = vec![0.0; self.keywords];
             for word in happened.searched(customer as usize, cut) {
-                row[hash(&word, self.keywords)] += 1.0;
+                row[hash_place(&word, self.keywords)] += 1.0;
             }
             row
         });
@@ -640,7 +641,7 @@ impl Words {
         let by_hash = asked.iter().any(|n| n.starts_with(&hashed))
             || (columns.is_empty() && attribute.words().len() > WORDS);
         if by_hash {
-            let of = words().map(|word| Some(hash(word, HASHES))).collect();
+            let of = words().map(|word| Some(hash_place(word, HASHES))).collect();
             return Self { columns: hashes(name, HASHES), of };
         }
         if columns.is_empty() {
@@ -657,10 +658,6 @@ impl Words {
 }
 
 const DAY: i64 = 86_400_000_000;
-
-fn hash(word: &str, columns: usize) -> usize {
-    crc32fast::hash(word.as_bytes()) as usize % columns
-}
 
 fn hashes(name: &str, columns: usize) -> Vec<String> {
     (1..=columns).map(|number| format!("{name}#{number}")).collect()

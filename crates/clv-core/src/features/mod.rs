@@ -17,7 +17,7 @@ use past::Past;
 
 pub use beyond::Beyond;
 pub use links::Links;
-pub use source::{Remembered, Source};
+pub use source::{NothingMore, Remembered, Source};
 pub use taste::Taste;
 
 /// A column computed as of a cut; nothing later can enter.

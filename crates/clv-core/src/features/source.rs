@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
 
 use crate::cut::Cut;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::features::{Feature, FeatureMatrix};
 
 /// Where columns come from that purchases alone do not tell: asked as of any cut, it knows nothing later.
@@ -27,6 +27,23 @@ pub trait Source: Debug + Sync {
     /// The columns as features, for a learner's plan.
     fn features(&self, cut: Cut) -> Vec<Feature> {
         self.names(cut).into_iter().map(Feature::Column).collect()
+    }
+}
+
+/// The source of those who know no more than the purchases.
+#[derive(Debug, Clone, Copy)]
+pub struct NothingMore;
+
+impl Source for NothingMore {
+    fn names(&self, _cut: Cut) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn columns(&self, names: &[String], _cut: Cut, _customers: &[u32]) -> Result<FeatureMatrix> {
+        match names.first() {
+            Some(name) => Err(Error::MissingColumn { model: "a feature plan", column: name.clone() }),
+            None => Ok(FeatureMatrix::default()),
+        }
     }
 }
 

@@ -3,18 +3,18 @@
 use crate::cells::Cells;
 use crate::cut::Cut;
 use crate::error::{Error, Result};
-use crate::features::{Feature, FeatureMatrix, Source};
+use crate::features::{Feature, FeatureMatrix, NothingMore, Source};
 use crate::log::TransactionLog;
 use crate::model::{Ask, Forecast, Predict, Warning};
 use crate::summary::{Purchases, SpendBasis, Summary};
-use crate::units::{Span, TimeUnit};
+use crate::units::{Moment, Span, TimeUnit};
 
 /// A log as of a cut. Hands out histories, weighted cells, or rows labelled with what came next,
 /// all labels at or before the cut.
 #[derive(Debug)]
 pub struct Training<'a> {
     purchases: Option<&'a Purchases>,
-    beyond: Option<&'a dyn Source>,
+    beyond: &'a dyn Source,
     summary: Summary,
 }
 
@@ -50,13 +50,18 @@ impl<'a> Training<'a> {
     /// As [`Purchases::summary`].
     pub fn new(purchases: &'a Purchases, cut: Cut, unit: TimeUnit) -> Result<Self> {
         let summary = purchases.summary(cut, unit, SpendBasis::default())?;
-        Ok(Self { purchases: Some(purchases), beyond: None, summary })
+        Ok(Self { purchases: Some(purchases), beyond: &NothingMore, summary })
     }
 
     /// With what a source knows beyond the purchases, for plans with columns of it
     /// ([`Feature::Column`]); it is asked as of this cut, and as of each earlier origin that is learned from.
     pub fn knowing(self, source: &'a dyn Source) -> Self {
-        Self { beyond: Some(source), ..self }
+        Self { beyond: source, ..self }
+    }
+
+    /// The first purchase of all.
+    fn start(&self) -> Moment {
+        self.summary.first.iter().min().copied().unwrap_or_else(|| self.summary.cut.last())
     }
 
     /// The same purchases, and what is known beyond them, as of an earlier cut.
@@ -68,7 +73,7 @@ impl<'a> Training<'a> {
     /// Histories alone: enough for buy-till-you-die and spend models, not for learners that need
     /// labelled rows.
     pub fn from_summary(summary: Summary) -> Self {
-        Self { purchases: None, beyond: None, summary }
+        Self { purchases: None, beyond: &NothingMore, summary }
     }
 
     /// Merges a log's rows by grain, the first step of [`Training::new`].
@@ -98,14 +103,14 @@ impl<'a> Training<'a> {
         let needs = "the log itself";
         let purchases =
             self.purchases.ok_or(Error::TooLittleData { model: "a feature plan", needs, found: 0 })?;
-        let named: Vec<String> =
-            plan.iter().filter(|f| matches!(f, Feature::Column(_))).map(Feature::name).collect();
-        let (Some(source), false) = (self.beyond, named.is_empty()) else {
-            return FeatureMatrix::compute(plan, purchases, &self.summary);
-        };
-        let beyond = source.columns(&named, self.summary.cut, &self.summary.customer)?;
-        let own: Vec<Feature> = plan.iter().filter(|f| !matches!(f, Feature::Column(_))).cloned().collect();
+        let (beyond, own): (Vec<Feature>, Vec<Feature>) =
+            plan.iter().cloned().partition(|f| matches!(f, Feature::Column(_)));
         let own = FeatureMatrix::compute(&own, purchases, &self.summary)?;
+        if beyond.is_empty() {
+            return Ok(own);
+        }
+        let named: Vec<String> = beyond.iter().map(Feature::name).collect();
+        let beyond = self.beyond.columns(&named, self.summary.cut, &self.summary.customer)?;
         let mut data = Vec::with_capacity(plan.len() * self.summary.len());
         for row in 0..self.summary.len() {
             let (mut told, mut bought) = (beyond.row(row).iter(), own.row(row).iter());
@@ -150,8 +155,7 @@ impl<'a> Training<'a> {
         };
         let purchases = self.purchases.ok_or_else(|| too_little(0))?;
         let cut = self.summary.cut;
-        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| cut.last());
-        let third = (cut.last().days_since(start) / 3.0).floor();
+        let third = (cut.last().days_since(self.start()) / 3.0).floor();
         if third < 1.0 {
             return Err(too_little(self.summary.len()));
         }
@@ -189,7 +193,7 @@ impl<'a> Training<'a> {
     /// As [`Training::labelled`].
     pub fn windows(&self, count: usize, horizon: Span, plan: &[Feature]) -> Result<Vec<Labelled>> {
         let mut windows = Vec::new();
-        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| self.summary.cut.last());
+        let start = self.start();
         let mut cut = self.summary.cut;
         while windows.len() < count && cut.last().days_since(start) >= 2.0 * horizon.in_days() {
             let Some(purchases) = self.purchases else { break };
@@ -211,7 +215,7 @@ impl<'a> Training<'a> {
     pub fn labelled_from(&self, origins: usize, horizon: Span, plan: &[Feature]) -> Result<Labelled> {
         let mut all = self.labelled(horizon, plan)?;
         let half = Span::days((all.window.in_days() / 2.0).ceil())?;
-        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| self.summary.cut.last());
+        let start = self.start();
         let mut cut = self.summary.cut;
         for _ in 1..origins {
             cut = cut.minus(half);
@@ -245,8 +249,7 @@ impl<'a> Training<'a> {
         };
         let purchases = self.purchases.ok_or_else(|| too_little(0))?;
         let cut = self.summary.cut;
-        let start = self.summary.first.iter().min().copied().unwrap_or_else(|| cut.last());
-        let past = cut.last().days_since(start);
+        let past = cut.last().days_since(self.start());
         let mut window = horizon;
         if 2.0 * horizon.in_days() > past {
             window = Span::days((past / 2.0).floor())?;
@@ -260,10 +263,8 @@ impl<'a> Training<'a> {
         let earlier = self.as_of(purchases, origin)?;
         let features = earlier.features(plan)?;
         let summary = earlier.summary;
-        let outcomes = summary.customer.iter().map(|&c| purchases.between(c, &origin, &cut));
-        let (counts, values): (Vec<f64>, Vec<f64>) = outcomes.map(|(n, v)| (f64::from(n), v)).unzip();
-        let value = summary.spend.is_some().then_some(values);
+        let (bought, value) = self.outcomes_between(&summary, &origin, &cut);
         let scale = horizon.in_days() / window.in_days();
-        Ok(Labelled { summary, features, purchases: counts, value, window, scale })
+        Ok(Labelled { summary, features, purchases: bought, value, window, scale })
     }
 }

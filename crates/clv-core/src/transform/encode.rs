@@ -271,7 +271,7 @@ impl Fitted {
             Self::Hash { columns } => {
                 if let Some(word) = attribute.text(row) {
                     // CRC-32: the same on every machine and in every version.
-                    out[crc32fast::hash(word.as_bytes()) as usize % columns] = 1.0;
+                    out[hash_place(&word, *columns)] = 1.0;
                 }
             }
             Self::Target { words, means, mean, .. } => {
@@ -322,6 +322,11 @@ fn target_means(
         if count + pseudo > 0.0 { (sum + pseudo * mean) / (count + pseudo) } else { mean }
     };
     (sums.iter().zip(&counts).map(drawn).collect(), mean)
+}
+
+/// In which of so many columns a word is counted.
+pub(crate) fn hash_place(word: &str, columns: usize) -> usize {
+    crc32fast::hash(word.as_bytes()) as usize % columns
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
 
+pub(crate) use encode::hash_place;
 pub use encode::{Encoder, Encoding, Fill};
 
 /// What is done to every column. `x` is a value, statistics are of the column it is fitted on.

@@ -10,13 +10,12 @@ use clv_core::{Context, Error};
 use super::families::Scope;
 use super::{Chosen, Gain, What, said};
 
-/// What a candidate forecast of each holdout of the search.
+/// What a candidate forecast of each holdout of the search, and how good that was; both in no shape yet.
+#[derive(Clone)]
 pub(super) struct Candidate {
     pub chosen: Chosen,
     said: Vec<Vec<f64>>,
-    /// Scores in its best shape, and how far from perfect that is.
     scores: Vec<Scores>,
-    pub loss: f64,
 }
 
 /// By how much forecasts may be made smaller or larger, and flatter or steeper, at first; then in half steps about the best.
@@ -29,32 +28,26 @@ pub(super) struct Judge<'a> {
     objective: Objective,
     /// Of forecasting the mean for everybody.
     means: Vec<Scores>,
-    /// Losses of the models of the process, averaged over the holdouts.
-    reference: Option<[f64; 5]>,
 }
 
 /// The models of the process count as so many of a mean's members, of which there are at most so many.
 const ANCHOR: f64 = 4.0;
 const MEMBERS: f64 = 10.0;
 
-/// The scores that a balanced forecast is to be good at alike.
-const PARTS: [Objective; 5] =
-    [Objective::Mae, Objective::Rmse, Objective::Gini, Objective::Spearman, Objective::DecileMape];
-
 impl<'a> Judge<'a> {
     pub(super) fn new(holdouts: &'a [Backtest<'a>], objective: Objective) -> Result<Self, Error> {
         let mean = |holdout: &Backtest<'_>| {
             let actual = actual(holdout);
-            Scores::of(actual, &vec![actual.iter().sum::<f64>() / actual.len() as f64; actual.len()])
+            Scores::of(actual, &mean_for_all(actual))
         };
         let means = holdouts.iter().map(mean).collect::<Result<_, _>>()?;
-        Ok(Self { holdouts, objective, means, reference: None })
+        Ok(Self { holdouts, objective, means })
     }
 
     /// Fits a candidate on each holdout's past; none if it cannot be fitted on one.
     pub(super) fn hear(
         &self,
-        chosen: &Chosen,
+        chosen: Chosen,
         scope: &Scope,
         cx: &Context<'_>,
     ) -> Result<Option<Candidate>, Error> {
@@ -67,13 +60,7 @@ impl<'a> Judge<'a> {
             scores.push(Scores::of(actual(holdout), &forecast)?);
             all.push(forecast);
         }
-        let loss = self.loss(&scores);
-        Ok(Some(Candidate { chosen: chosen.clone(), said: all, scores, loss }))
-    }
-
-    /// From here on a balanced forecast is to be worse than one with these scores at nothing.
-    fn refer_to(&mut self, scores: &[Scores]) {
-        self.reference = Some(PARTS.map(|part| self.mean_loss(part, scores)));
+        Ok(Some(Candidate { chosen, said: all, scores }))
     }
 
     fn mean_loss(&self, objective: Objective, scores: &[Scores]) -> f64 {
@@ -81,14 +68,15 @@ impl<'a> Judge<'a> {
         losses.sum::<f64>() / scores.len() as f64
     }
 
-    /// The objective; a balanced one also by what each of its parts is worse than the reference's.
-    fn loss(&self, scores: &[Scores]) -> f64 {
+    /// The objective; a balanced one also by what each of its parts is worse than the anchor's.
+    fn loss_beside(&self, anchor: Option<&[Scores]>, scores: &[Scores]) -> f64 {
         let loss = self.mean_loss(self.objective, scores);
-        let (Objective::Balanced, Some(reference)) = (self.objective, &self.reference) else { return loss };
-        let worse = PARTS.iter().zip(reference).map(|(part, reference)| {
-            if *reference > 0.0 { (self.mean_loss(*part, scores) / reference - 1.0).max(0.0) } else { 0.0 }
+        let (Objective::Balanced, Some(anchor)) = (self.objective, anchor) else { return loss };
+        let worse = Objective::PARTS.map(|part| {
+            let least = self.mean_loss(part, anchor);
+            if least > 0.0 { (self.mean_loss(part, scores) / least - 1.0).max(0.0) } else { 0.0 }
         });
-        loss + worse.sum::<f64>()
+        loss + worse.iter().sum::<f64>()
     }
 
     /// A weighted mean of candidates: the models of the process, evenly, `ANCHOR` times, and then again and again the
@@ -97,7 +85,7 @@ impl<'a> Judge<'a> {
     /// The anchor is what holds when seasons change: what learners know of one season they take for granted in the
     /// next. A balanced mean is to be worse than the anchor at nothing. Each member is moved half the way to
     /// the totals that came in the holdouts; the other half is taken for chance. None of fewer than two candidates.
-    pub(super) fn together(&mut self, pool: &[Candidate]) -> Result<Option<Candidate>, Error> {
+    pub(super) fn together(&self, pool: &[Candidate]) -> Result<Option<Candidate>, Error> {
         if pool.len() < 2 {
             return Ok(None);
         }
@@ -110,13 +98,13 @@ impl<'a> Judge<'a> {
             shares[place] = ANCHOR / of_process.len() as f64;
             total = ANCHOR;
         }
+        let mut anchor: Option<Vec<Scores>> = None;
         let mut best: Option<(f64, Vec<Scores>, Vec<Vec<f64>>)> = None;
         if total > 0.0 {
-            let even = vec![1.0; pool.len()];
-            let anchor = self.mix(pool, &shares, &even, total)?;
-            self.refer_to(&anchor.0);
+            let uncorrected = vec![1.0; pool.len()];
+            anchor = Some(self.mix(pool, &shares, &uncorrected, total)?.0);
             let (scores, said) = self.mix(pool, &shares, &corrections, total)?;
-            best = Some((self.loss(&scores), scores, said));
+            best = Some((self.loss_beside(anchor.as_deref(), &scores), scores, said));
         }
         while total < MEMBERS {
             let mut next = None;
@@ -124,7 +112,7 @@ impl<'a> Judge<'a> {
                 shares[place] += 1.0;
                 let (scores, said) = self.mix(pool, &shares, &corrections, total + 1.0)?;
                 shares[place] -= 1.0;
-                let loss = self.loss(&scores);
+                let loss = self.loss_beside(anchor.as_deref(), &scores);
                 if next.as_ref().is_none_or(|(_, least, _, _)| loss < *least) {
                     next = Some((place, loss, scores, said));
                 }
@@ -145,7 +133,7 @@ impl<'a> Judge<'a> {
             })
             .collect();
         let chosen = Chosen::of(What::Mean(members));
-        Ok(best.map(|(loss, scores, said)| Candidate { chosen, said, scores, loss }))
+        Ok(best.map(|(_, scores, said)| Candidate { chosen, said, scores }))
     }
 
     /// The square root of what came over what was forecast, in the geometric mean of the holdouts.
@@ -185,11 +173,10 @@ impl<'a> Judge<'a> {
     /// The shape that lowers a candidate's loss most: first of all, then in half steps about the best. A balanced forecast
     /// keeps its own.
     pub(super) fn shape(&self, candidate: &mut Candidate) -> Result<(), Error> {
-        let plain = candidate.scores.clone();
-        candidate.loss = self.loss(&plain);
         if self.objective == Objective::Balanced {
             return Ok(());
         }
+        let mut least = self.mean_loss(self.objective, &candidate.scores);
         let (mut scale, mut power) = (1.0, 1.0);
         let grid = |scales: Vec<f64>, powers: Vec<f64>| -> Vec<(f64, f64)> {
             scales.iter().flat_map(|a| powers.iter().map(move |b| (*a, *b))).collect()
@@ -201,10 +188,9 @@ impl<'a> Judge<'a> {
                     continue;
                 }
                 let shape = Shape::new(a, b)?;
-                let scores = self.reshaped(candidate, &plain, shape)?;
-                let loss = self.loss(&scores);
-                if loss < candidate.loss {
-                    (candidate.loss, candidate.scores) = (loss, scores);
+                let loss = self.mean_loss(self.objective, &self.reshaped(candidate, shape)?);
+                if loss < least {
+                    least = loss;
                     candidate.chosen.shape = Some(shape);
                     (scale, power) = (a, b);
                 }
@@ -217,7 +203,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn reshaped(&self, candidate: &Candidate, plain: &[Scores], shape: Shape) -> Result<Vec<Scores>, Error> {
+    fn reshaped(&self, candidate: &Candidate, shape: Shape) -> Result<Vec<Scores>, Error> {
         let of = |((holdout, said), plain): ((&Backtest<'_>, &Vec<f64>), &Scores)| {
             let forecast = shaped(said, Some(shape));
             let pairs = Pairs::new(actual(holdout), &forecast)?;
@@ -227,7 +213,7 @@ impl<'a> Judge<'a> {
             scores.decile_mape = ranking::decile_mape(&pairs);
             Ok(scores)
         };
-        self.holdouts.iter().zip(&candidate.said).zip(plain).map(of).collect()
+        self.holdouts.iter().zip(&candidate.said).zip(&candidate.scores).map(of).collect()
     }
 
     /// By how much one candidate's objective is lower than another's, give or take a standard error over
@@ -243,7 +229,7 @@ impl<'a> Judge<'a> {
             let actual = actual(holdout);
             let (ours, theirs) =
                 (shaped(&of.said[place], of.chosen.shape), shaped(&over.said[place], over.chosen.shape));
-            let even = vec![actual.iter().sum::<f64>() / actual.len() as f64; actual.len()];
+            let even = mean_for_all(actual);
             let scores = |forecast: &[f64], weights: &[f64]| {
                 let pairs = Pairs::new(actual, forecast).and_then(|pairs| pairs.weighted(weights)).ok()?;
                 Some(Scores::of_pairs(&pairs))
@@ -266,6 +252,10 @@ impl<'a> Judge<'a> {
 /// What is judged of a holdout: value if there are amounts, else purchases.
 pub(super) fn actual<'a>(holdout: &'a Backtest<'_>) -> &'a [f64] {
     holdout.actual_value().unwrap_or_else(|| holdout.actual_purchases())
+}
+
+fn mean_for_all(actual: &[f64]) -> Vec<f64> {
+    vec![actual.iter().sum::<f64>() / actual.len() as f64; actual.len()]
 }
 
 fn shaped(said: &[f64], shape: Option<Shape>) -> Vec<f64> {

@@ -1,7 +1,7 @@
 //! What `auto` tries.
 
 use clv_core::backtest::{Backtest, BoxedFit};
-use clv_core::learn::{Informed, Regress, Regression};
+use clv_core::learn::{Informed, Regress};
 use clv_core::transform::Step;
 use clv_core::tune::{Family, Point, Range, Trial};
 use clv_core::{Erased, Error, Feature, Span};
@@ -24,10 +24,6 @@ pub(super) fn families(scope: &Scope) -> Result<Vec<Family>, Error> {
             ("sample", Range::Between(0.5, 1.0)),
             ("trees", Range::LogWhole(30, 300)),
         ]
-    };
-    let with = |mut space: Vec<(&'static str, Range)>, more: Vec<(&'static str, Range)>| {
-        space.extend(more);
-        space
     };
     let tuned = |name: &str, space: Vec<(&'static str, Range)>, build: Tuned| {
         let scope = scope.clone();
@@ -73,13 +69,15 @@ pub(super) fn families(scope: &Scope) -> Result<Vec<Family>, Error> {
                 scope.learned(forest, &[], point, horizon)
             },
         )?,
-        tuned("tuned boosted-tweedie", with(grown(), vec![origins(), power()]), |scope, point, horizon| {
-            scope.learned(tweedie(point)?, &[], point, horizon)
-        })?,
-        tuned("tuned boosted-ziln", with(grown(), vec![origins()]), |scope, point, horizon| {
+        tuned(
+            "tuned boosted-tweedie",
+            [grown(), vec![origins(), power()]].concat(),
+            |scope, point, horizon| scope.learned(tweedie(point)?, &[], point, horizon),
+        )?,
+        tuned("tuned boosted-ziln", [grown(), vec![origins()]].concat(), |scope, point, horizon| {
             scope.learned(BoostedZiln::new(boosted(point, Loss::Logistic)?), &[], point, horizon)
         })?,
-        tuned("tuned informed-trees", with(grown(), vec![power()]), |scope, point, horizon| {
+        tuned("tuned informed-trees", [grown(), vec![power()]].concat(), |scope, point, horizon| {
             scope.informed(tweedie(point)?, &[], point, horizon)
         })?,
         tuned("tuned informed-glm", vec![scope.breadth(), penalty(), power()], |scope, point, horizon| {
@@ -135,8 +133,13 @@ pub(super) fn settings_of(trial: &Trial, horizon: Span, scope: &Scope) -> Result
     families.iter().find(|f| f.name() == trial.family).ok_or_else(missing)?.settings(&trial.point, horizon)
 }
 
+/// Settings by name: of value if there are amounts.
+fn shelf_of(with_amounts: bool) -> fn(&str, Span) -> Result<BoxedFit, Error> {
+    if with_amounts { shelf::with_spend } else { shelf::settings }
+}
+
 pub(super) fn on_shelf(name: &'static str, with_amounts: bool) -> Result<Family, Error> {
-    let shelf = if with_amounts { shelf::with_spend } else { shelf::settings };
+    let shelf = shelf_of(with_amounts);
     Family::new(name, Vec::new(), Box::new(move |_, horizon| shelf(name, horizon)))
 }
 
@@ -151,10 +154,7 @@ pub(super) struct Scope {
 impl Scope {
     pub(super) fn of(backtest: &Backtest<'_>) -> Self {
         let cut = backtest.split().train;
-        Self {
-            with_amounts: backtest.actual_value().is_some(),
-            beyond: backtest.source().map_or(Vec::new(), |source| source.features(cut)),
-        }
+        Self { with_amounts: backtest.actual_value().is_some(), beyond: backtest.source().features(cut) }
     }
 
     /// Which columns: few, many, and if there are any all that is known beyond the purchases.
@@ -164,37 +164,31 @@ impl Scope {
     }
 
     /// A learner of the columns that a point says.
-    fn learned<R: Regress + Clone + 'static>(
+    fn learned<R: Regress + 'static>(
         &self,
         learner: R,
         steps: &[Step],
         point: &Point,
         horizon: Span,
-    ) -> Result<BoxedFit, Error>
-    where
-        R::Model: Regression,
-    {
+    ) -> Result<BoxedFit, Error> {
         let over = learner.over(horizon).features(self.columns(point, horizon)?);
         Ok(Box::new(Erased(over.origins(point.count("origins")?)?.transform(self.filled(steps)))))
     }
 
     /// A learner that knows what Pareto/NBD forecasts.
-    fn informed<R: Regress + Clone + 'static>(
+    fn informed<R: Regress + 'static>(
         &self,
         learner: R,
         steps: &[Step],
         point: &Point,
         horizon: Span,
-    ) -> Result<BoxedFit, Error>
-    where
-        R::Model: Regression,
-    {
-        let base = if self.with_amounts { shelf::with_spend } else { shelf::settings };
+    ) -> Result<BoxedFit, Error> {
+        let base = shelf_of(self.with_amounts);
         let informed = Informed::new(learner, move |horizon| base("pareto-nbd", horizon), horizon);
         Ok(Box::new(Erased(informed.features(self.columns(point, horizon)?).transform(self.filled(steps)))))
     }
 
-    /// What is not known beyond the purchases is filled in first, for learners that take no gaps.
+    /// What is not known beyond the purchases is filled in first, as some learners take no gaps.
     fn filled(&self, steps: &[Step]) -> Vec<Step> {
         let fill = (!self.beyond.is_empty()).then_some(Step::Fill);
         fill.into_iter().chain(steps.iter().copied()).collect()

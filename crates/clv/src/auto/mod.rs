@@ -19,7 +19,7 @@ use std::fmt;
 
 use clv_core::backtest::{Backtest, BoxedFit};
 use clv_core::cut::Split;
-use clv_core::features::Source;
+use clv_core::features::{NothingMore, Source};
 use clv_core::metrics::bootstrap::interval_by_weights;
 use clv_core::metrics::{Pairs, ranking};
 use clv_core::model::{Reshaped, Shape, Stack};
@@ -69,7 +69,7 @@ pub struct Auto<'a> {
     origins: usize,
     unit: TimeUnit,
     draws: usize,
-    beyond: Option<&'a dyn Source>,
+    beyond: &'a dyn Source,
 }
 
 /// The level of the intervals on the card.
@@ -85,14 +85,14 @@ impl<'a> Auto<'a> {
             origins: 3,
             unit: TimeUnit::Week,
             draws: 200,
-            beyond: None,
+            beyond: &NothingMore,
         }
     }
 
     /// Knowing what a source tells beyond the purchases, too. Ask it once for each cut that is looked at:
     /// [`Remembered`](clv_core::features::Remembered) keeps what it said.
     pub fn knowing(self, source: &'a dyn Source) -> Self {
-        Self { beyond: Some(source), ..self }
+        Self { beyond: source, ..self }
     }
 
     /// Points drawn in each family; 0 leaves all at their defaults.
@@ -140,8 +140,7 @@ impl<'a> Auto<'a> {
             let needs = "purchases before the newest holdout, which is as long as the horizon: a shorter one, or a longer log";
             return Err(Error::TooLittleData { model: "auto", needs, found: 0 });
         }
-        let outer =
-            self.knowing_too(Backtest::new(log, Split::new(cut.minus(self.horizon), cut)?, self.unit)?);
+        let outer = Backtest::new(log, Split::new(origin, cut)?, self.unit)?.knowing(self.beyond);
         let inner = self.inner(log, outer.split().train)?;
         let scope = &Scope::of(&outer);
         let with_amounts = scope.with_amounts;
@@ -172,11 +171,7 @@ impl<'a> Auto<'a> {
         let judged = self.judge(&outer, (&settings, &chosen), &ranked, scope, cx)?;
         let settings = chosen.settings(self.horizon, scope)?;
         let fitted_on = Training::merge(log, cut)?;
-        let training = Training::new(&fitted_on, cut, self.unit)?;
-        let training = match self.beyond {
-            Some(source) => training.knowing(source),
-            None => training,
-        };
+        let training = Training::new(&fitted_on, cut, self.unit)?.knowing(self.beyond);
         let fitted = settings.fit(&training, cx)?;
         let features = training.features(fitted.model.needs())?;
         let card = Card {
@@ -247,24 +242,18 @@ impl<'a> Auto<'a> {
         if past < 21.0 || past < horizon / 3.0 {
             return Err(too_little());
         }
-        if past >= 3.0 * horizon {
-            let rolling = Backtest::rolling(log, end, self.horizon, self.origins.max(1), self.unit)?;
-            return Ok(rolling.into_iter().map(|backtest| self.knowing_too(backtest)).collect());
-        }
-        let share = horizon / (past + horizon);
-        let splits = [1.0, 0.75, 1.25].iter().take(self.origins.max(1)).map(|by| {
-            let window = Span::days((past * (share * by).min(0.75)).floor())?;
-            Split::new(end.minus(window), end)
-        });
-        let all = Backtest::all(log, &splits.collect::<Result<Vec<_>, _>>()?, self.unit)?;
-        Ok(all.into_iter().map(|backtest| self.knowing_too(backtest)).collect())
-    }
-
-    fn knowing_too(&self, backtest: Backtest<'a>) -> Backtest<'a> {
-        match self.beyond {
-            Some(source) => backtest.knowing(source),
-            None => backtest,
-        }
+        let origins = self.origins.max(1);
+        let holdouts = if past >= 3.0 * horizon {
+            Backtest::rolling(log, end, self.horizon, origins, self.unit)?
+        } else {
+            let share = horizon / (past + horizon);
+            let splits = [1.0, 0.75, 1.25].iter().take(origins).map(|by| {
+                let window = Span::days((past * (share * by).min(0.75)).floor())?;
+                Split::new(end.minus(window), end)
+            });
+            Backtest::all(log, &splits.collect::<Result<Vec<_>, _>>()?, self.unit)?
+        };
+        Ok(holdouts.into_iter().map(|holdout| holdout.knowing(self.beyond)).collect())
     }
 
     /// A mean of the best of each family, unless the best of all is better by more than a standard error on the
@@ -280,14 +269,14 @@ impl<'a> Auto<'a> {
         cx: &Context<'_>,
     ) -> Result<(Chosen, Option<Gain>), Error> {
         let nothing = || Error::NoEstimate { model: "auto", why: "no model could be fitted" };
-        let single = |trial: &Trial| Chosen::of(What::Single(trial.clone()));
-        let mut judge = Judge::new(inner, self.objective)?;
-        // The best of each family, as far as they fit.
+        let judge = Judge::new(inner, self.objective)?;
+        let hear = |trial: &Trial| judge.hear(Chosen::of(What::Single(trial.clone())), scope, cx);
+        let mut alone = hear(&ranked[0])?.ok_or_else(nothing)?;
+        // The best of each family, as far as they fit; the best of all has been heard.
         let mut pool = Vec::new();
         for trial in ranked.iter().filter(|t| !NAIVE.contains(&t.family.as_str())).take(POOL) {
-            pool.extend(judge.hear(&single(trial), scope, cx)?);
+            pool.extend(if trial == &ranked[0] { Some(alone.clone()) } else { hear(trial)? });
         }
-        let mut alone = judge.hear(&single(&ranked[0]), scope, cx)?.ok_or_else(nothing)?;
         let Some(mut together) = judge.together(&pool)? else { return Ok((alone.chosen, None)) };
         judge.shape(&mut alone)?;
         judge.shape(&mut together)?;
