@@ -35,12 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .within(&spans)
         .events(&shop.events)
         .attributes(&shop.people);
-    let columns = beyond.names(cut);
+    let columns = beyond.names(cut)?;
     println!("{} columns beyond the purchases: {}", columns.len(), columns.join(", "));
     let customers = backtest.training()?.summary().customer.clone();
     let leaks = leakage::of_the_future(&shop.log, cut, |log| {
         Beyond::of(log).products().taste(&taste).columns(
-            &Beyond::of(log).products().names(cut),
+            &Beyond::of(log).products().names(cut)?,
             cut,
             &customers,
         )
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Asked for by the search of a model, or here twice: kept.
     let beyond = Remembered::new(&beyond);
     let own = Feature::broad(&spans, shop.log.amount().is_some());
-    let all: Vec<Feature> = own.iter().cloned().chain(beyond.features(cut)).collect();
+    let all: Vec<Feature> = own.iter().cloned().chain(beyond.features(cut)?).collect();
     let trees = BoostedTrees::new().trees(80).loss(clv::trees::Loss::Tweedie(1.5));
     let plain: BoxedFit = Box::new(Erased(trees.clone().over(horizon).features(own)));
     clv_examples::judge(&backtest, "purchases alone", plain)?;

@@ -154,6 +154,6 @@ impl Known {
 
     /// Whether a model asks for more than purchases tell.
     pub(crate) fn is_needed(needs: &[Feature]) -> bool {
-        needs.iter().any(|feature| matches!(feature, Feature::Column(_)))
+        needs.iter().any(Feature::is_beyond_purchases)
     }
 }

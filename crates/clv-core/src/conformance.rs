@@ -29,7 +29,7 @@ use crate::units::{Discount, Span, TimeUnit};
 ///
 /// The promises: forecasts are finite, not negative, probabilities at most 1; each customer's
 /// forecast is the same alone, in a batch and in any order; columns that were not asked for change
-/// nothing; what it cannot say, another unit, another horizon (if it has one) and columns of the wrong
+/// nothing; what is not known of a customer (NaN) is refused by the column's name or forecast all the same; what it cannot say, another unit, another horizon (if it has one) and columns of the wrong
 /// length are typed errors; discounting never adds; a loaded copy forecasts the same bits; damage to
 /// the saved form is noticed.
 ///
@@ -55,6 +55,7 @@ pub fn check(
     suite.one_by_one(training, &features, &whole)?;
     suite.single_columns(&who, &whole)?;
     suite.refusals(training, &who)?;
+    suite.gaps(training, &features)?;
     suite.discounting(&who, &whole)?;
     suite.saved(registry, &who, &whole)?;
     Ok(suite.broken)
@@ -175,6 +176,30 @@ impl Suite<'_> {
             let said = self.model.predict(who, &twice);
             let refused = matches!(said, Err(Error::Horizon { .. }));
             self.expect(refused, || "a horizon that it was not trained for is not refused".into());
+        }
+        Ok(())
+    }
+
+    /// Something is not known of the first customer: that is refused by the column's name, or forecast all the same.
+    fn gaps(&mut self, training: &Training<'_>, all: &FeatureMatrix) -> Result<()> {
+        let summary = training.summary();
+        if all.rows() == 0 {
+            return Ok(());
+        }
+        let (x, t_x, age) = (&summary.frequency[..1], &summary.recency[..1], &summary.age[..1]);
+        let spend = summary.spend.as_ref().map(|s| &s.mean[..1]);
+        for (place, name) in all.names().iter().enumerate() {
+            let mut row = all.row(0).to_vec();
+            row[place] = f64::NAN;
+            let features = FeatureMatrix::new(all.names().to_vec(), row)?;
+            let one = Customers::new(summary.unit, x, t_x, age, spend)?.spend_basis(summary.basis);
+            match self.model.predict(&one.with_features(&features)?, &self.ask) {
+                Ok(said) => self.ranges(&said, 1),
+                Err(Error::Cell { column, .. }) if column == *name => {}
+                Err(error) => {
+                    self.broken.push(format!("a gap in {name:?} is refused by the words {error}"));
+                }
+            }
         }
         Ok(())
     }

@@ -45,8 +45,12 @@ impl Cut {
 
     /// The last calendar day that counts: of a weekly grain its Sunday.
     pub fn last_day(&self) -> jiff::civil::Date {
-        let next = self.grain.start(self.grain.index(self.last).saturating_add(1));
-        Moment::from_micros(next.micros().saturating_sub(1)).date()
+        Moment::from_micros(self.end().micros().saturating_sub(1)).date()
+    }
+
+    /// The end of the last grain that counts, which is the first moment of the future.
+    pub fn end(&self) -> Moment {
+        self.grain.start(self.grain.index(self.last).saturating_add(1))
     }
 
     /// The grain.

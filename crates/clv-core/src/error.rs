@@ -165,6 +165,22 @@ pub enum Error {
         /// The column.
         column: String,
     },
+    /// An attribute says what a model cannot read.
+    #[error("attribute {attribute:?}: {given:?}, expected {allowed}")]
+    Attribute {
+        /// The attribute.
+        attribute: String,
+        /// What it says.
+        given: String,
+        /// What it may say.
+        allowed: &'static str,
+    },
+    /// Two columns have one name, or a further one has the name of one of the history's.
+    #[error("two columns are named {column:?}: a further column needs a name of its own")]
+    ColumnTwice {
+        /// The name.
+        column: String,
+    },
     /// The likelihood could not be maximised at all.
     #[error("{model} found no usable estimate: {why}")]
     NoEstimate {

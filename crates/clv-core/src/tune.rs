@@ -304,7 +304,7 @@ impl<'a> Search<'a> {
         known: &[Trial],
         cx: &Context<'_>,
     ) -> Result<Vec<Trial>> {
-        let search = self.about(cx);
+        let search = self.about(cx)?;
         let mut all = Vec::new();
         for (place, family) in families.iter().enumerate() {
             let mut trials: Vec<Trial> = self
@@ -353,26 +353,31 @@ impl<'a> Search<'a> {
     }
 
     /// What a loss hangs on beside the settings.
-    fn about(&self, cx: &Context<'_>) -> String {
+    fn about(&self, cx: &Context<'_>) -> Result<String> {
         let origin = |(origin, mean): (&Backtest<'_>, &Scores)| {
             let split = origin.split();
-            let names = origin.source().names(split.train);
+            let names = origin.source().names(split.train)?;
             let beyond = if names.is_empty() {
                 String::new()
             } else {
-                format!(" and columns {:08x}", crc32fast::hash(names.join("\n").as_bytes()))
+                let training = origin.training()?;
+                let told = origin.source().columns(&names, split.train, &training.summary().customer)?;
+                let mut hash = crc32fast::Hasher::new();
+                hash.update(names.join("\n").as_bytes());
+                told.as_slice().iter().for_each(|cell| hash.update(&cell.to_le_bytes()));
+                format!(" and columns {:08x}", hash.finalize())
             };
-            format!(
+            Ok(format!(
                 "{} to {}: {} customers, {} of {}{beyond}",
                 split.train.last_day(),
                 split.holdout.last_day(),
                 origin.actual_purchases().len(),
                 origin.actual_purchases().iter().sum::<f64>(),
                 mean.total_actual
-            )
+            ))
         };
-        let origins: Vec<String> = self.origins.iter().zip(&self.means).map(origin).collect();
-        format!("{:?}, seed {}, {}", self.objective, cx.seed_value(), origins.join("; "))
+        let origins: Vec<String> = self.origins.iter().zip(&self.means).map(origin).collect::<Result<_>>()?;
+        Ok(format!("{:?}, seed {}, {}", self.objective, cx.seed_value(), origins.join("; ")))
     }
 
     /// Tries those of the trials that are alive and have not been tried on an origin.
@@ -438,8 +443,6 @@ pub fn best(trials: &[Trial]) -> Vec<&Trial> {
     best
 }
 
-/// Scores of value if there are amounts, of purchases otherwise. Of all customers: what a model leaves
-/// undefined counts as nothing, or it would be rewarded for leaving out the hard ones.
 /// A trial as it was known, or a new one.
 fn begun(search: &str, family: &Family, point: Point, known: &[Trial]) -> Trial {
     let same = known.iter().find(|t| t.family == family.name && t.point == point && t.search == search);
@@ -452,6 +455,8 @@ fn begun(search: &str, family: &Family, point: Point, known: &[Trial]) -> Trial 
     })
 }
 
+/// Scores of value if there are amounts, of purchases otherwise. Of all customers: what a model leaves
+/// undefined counts as nothing, or it would be rewarded for leaving out the hard ones.
 fn scores(origin: &Backtest<'_>, settings: &BoxedFit, cx: &Context<'_>) -> Result<Scores> {
     let said = origin.forecast(settings, cx)?;
     let Some(actual) = origin.actual_value() else {

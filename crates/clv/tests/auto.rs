@@ -188,7 +188,7 @@ fn what_is_known_beyond_the_purchases_is_used_at_every_origin_and_sees_no_future
     let found = auto.knowing(&beyond).run(&log, end(), &[], &cx).unwrap();
     let mae = |card: &Card| card.scores[0].of.unwrap()[1];
     assert!(mae(&found.card) < 0.8 * mae(&blind.card), "{} {}", mae(&found.card), mae(&blind.card));
-    assert!(found.card.features.iter().any(|name| name == "club=member"), "{:?}", found.card.features);
+    assert!(found.card.features.iter().any(|name| name == "own_club=member"), "{:?}", found.card.features);
     // Trials of the one search are no trials of the other.
     assert_ne!(found.trials[0].search, blind.trials[0].search);
 
@@ -196,7 +196,7 @@ fn what_is_known_beyond_the_purchases_is_used_at_every_origin_and_sees_no_future
     let training = Training::new(&purchases, end(), TimeUnit::Week).unwrap();
     let ask = Ask::over(horizon);
     let refused = training.forecast(&found.model, &ask).unwrap_err().to_string();
-    assert!(refused.contains("club="), "{refused}");
+    assert!(refused.contains("own_club="), "{refused}");
     let training = training.knowing(&beyond);
     let broken = conformance::check(&found.model, &clv::registry(), &training, horizon).unwrap();
     assert!(broken.is_empty(), "{broken:#?}");

@@ -1,6 +1,7 @@
 //! What is known of customers beyond how often they bought, when, and for how much: the products, what they
 //! did without buying, what they are, and who belongs to them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attributes::{Attribute, Attributes, Values};
@@ -10,6 +11,7 @@ use crate::events::{EventKind, EventLog};
 use crate::features::taste::{cosine, keywords};
 use crate::features::{FeatureMatrix, Links, Source, Taste};
 use crate::log::TransactionLog;
+use crate::names::Names;
 use crate::transform::hash_place;
 use crate::units::{Moment, Span};
 
@@ -38,7 +40,8 @@ use crate::units::{Moment, Span};
 /// Of a catalogue ([`Beyond::catalogue`]), for each attribute `A` of products: a number's mean over the rows,
 /// `bought_A`; of words `bought_A_count`, how many distinct, `bought_A_top_share`, and `bought_A=word`, the share of each.
 ///
-/// Of taste ([`Beyond::taste`]): `taste_1` …, where the customer stands, and `taste_typical`, the cosine of the angle to the mean of all.
+/// Of taste ([`Beyond::taste`]): `taste_1@MARK` …, where the customer stands, and `taste_typical@MARK`, the cosine of the
+/// angle to the mean of all, with the taste's [`mark`](Taste::mark): another taste has other axes.
 ///
 /// Of events ([`Beyond::events`]), for each kind `K` that occurs up to the cut:
 ///
@@ -51,14 +54,15 @@ use crate::units::{Moment, Span};
 /// | `next_is_purchase` | Markov: of all customers' steps up to the cut from the kind of action that was this customer's last, the share that led to a purchase; NaN if nobody has gone on from there |
 ///
 /// and of words searched `searched_word#1` …, how many fall on each number by their hash ([`Beyond::keywords`]), or
-/// `interest_1` …, where the searches stand ([`Beyond::interests`]).
+/// `interest_1@MARK` …, where the searches stand ([`Beyond::interests`]).
 ///
-/// Of attributes ([`Beyond::attributes`]): numbers as they are; words as a column each, `region=north`. Attributes have
-/// no time: state only what was known at the earliest cut. Of attributes with more than twenty words, of customers or
-/// products, `region#1` … `region#16` by the words' hash.
+/// Of attributes ([`Beyond::attributes`]), `own_A` for each number `A`; words as a column each, `own_region=north`. Attributes
+/// have no time: state only what was known at the earliest cut. Of attributes with more than twenty words, of customers
+/// or products, `own_region#1` … `own_region#16` by the words' hash. A model that was fitted on numbers (or words) asks
+/// for numbers (or words), whatever a later table looks like.
 ///
-/// Of links ([`Beyond::links`]), as far as they were known: `links`, `linked_orders`, `linked_spend` and
-/// `linked_silence`, days since any of those linked last bought.
+/// Of links ([`Beyond::links`]), as far as they were known: `links`, to whomever, in the log or not, `linked_orders`,
+/// `linked_spend` and `linked_silence`, days since any of those linked last bought.
 ///
 /// ```
 /// use clv_core::features::{Beyond, Source};
@@ -191,37 +195,45 @@ impl<'a> Beyond<'a> {
         Self { links: Some(links), ..self }
     }
 
-    /// All that is known as of a cut; of kinds of events those that occur up to it, and those that are named.
-    fn parts(&self, cut: Cut, customers: &[u32], named: &[String]) -> Result<Vec<Part>> {
-        let mut parts = Vec::new();
-        if self.products {
-            parts.push(self.of_products(cut, customers));
-        }
-        if let Some((days, before)) = &self.holidays {
-            parts.push(self.of_holidays(cut, customers, days, *before));
-        }
-        if let Some(catalogue) = self.catalogue {
-            parts.push(self.of_catalogue(cut, customers, catalogue, named));
-        }
-        if let Some(taste) = self.taste {
-            parts.push(self.of_taste(cut, customers, taste)?);
-        }
-        if let Some(happened) = self.events.as_ref().filter(|happened| !happened.events.is_empty()) {
-            parts.push(self.of_events(cut, customers, happened, named));
-            if self.keywords > 0 {
-                parts.push(self.of_keywords(cut, customers, happened));
+    /// What there is to tell of.
+    fn groups(&self) -> impl Iterator<Item = Group> {
+        let events = self.events.as_ref().is_some_and(|happened| !happened.events.is_empty());
+        [
+            (Group::Products, self.products),
+            (Group::Holidays, self.holidays.is_some()),
+            (Group::Catalogue, self.catalogue.is_some()),
+            (Group::Taste, self.taste.is_some()),
+            (Group::Events, events),
+            (Group::Keywords, events && self.keywords > 0),
+            (Group::Interests, events && self.interests.is_some()),
+            (Group::Attributes, self.attributes.is_some()),
+            (Group::Links, self.links.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(group, told)| told.then_some(group))
+    }
+
+    /// The columns of a group as of a cut; of kinds of events and words those that occur and those that are named.
+    fn part(&self, group: Group, cut: Cut, customers: &[u32], named: &[String]) -> Result<Part> {
+        let nothing = || Ok(Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] });
+        match (group, &self.holidays, self.catalogue, &self.events) {
+            (Group::Products, ..) => Ok(self.of_products(cut, customers)),
+            (Group::Holidays, Some((days, before)), ..) => {
+                Ok(self.of_holidays(cut, customers, days, *before))
             }
-            if let Some(taste) = self.interests {
-                parts.push(self.of_interests(cut, customers, happened, taste)?);
+            (Group::Catalogue, _, Some(catalogue), _) => self.of_catalogue(cut, customers, catalogue, named),
+            (Group::Taste, ..) => self.taste.map_or_else(nothing, |t| self.of_taste(cut, customers, t)),
+            (Group::Events, _, _, Some(happened)) => Ok(self.of_events(cut, customers, happened, named)),
+            (Group::Keywords, _, _, Some(happened)) => Ok(self.of_keywords(cut, customers, happened)),
+            (Group::Interests, _, _, Some(happened)) => {
+                self.interests.map_or_else(nothing, |t| self.of_interests(cut, customers, happened, t))
             }
+            (Group::Attributes, ..) => {
+                self.attributes.map_or_else(nothing, |a| self.of_attributes(customers, a, named))
+            }
+            (Group::Links, ..) => self.links.map_or_else(nothing, |l| Ok(self.of_links(cut, customers, l))),
+            _ => nothing(),
         }
-        if let Some(attributes) = self.attributes {
-            parts.push(self.of_attributes(customers, attributes, named));
-        }
-        if let Some(links) = self.links {
-            parts.push(self.of_links(cut, customers, links));
-        }
-        Ok(parts)
     }
 
     /// A customer's rows up to a cut.
@@ -257,21 +269,6 @@ impl<'a> Beyond<'a> {
                 }
             }
         }
-        let mut names: Vec<String> = [
-            "products",
-            "lines_per_order",
-            "top_product_share",
-            "rebought_share",
-            "units_per_line",
-            "unit_price",
-            "price_paid",
-            "product_popularity",
-            "returned_share",
-        ]
-        .map(String::from)
-        .to_vec();
-        names.extend(["night", "morning", "afternoon", "evening"].map(|part| format!("{part}_share")));
-        names.extend([1, 2, 3, 4].map(|quarter| format!("quarter_{quarter}_share")));
         let rows = customers.iter().map(|&customer| {
             let rows = self.past(customer as usize, cut);
             let count = rows.len() as f64;
@@ -326,7 +323,7 @@ impl<'a> Beyond<'a> {
             found.extend(hours.iter().chain(&quarters).map(|part| share(*part, count)));
             found
         });
-        Part { names, rows: rows.collect() }
+        Part { names: PRODUCTS.map(String::from).to_vec(), rows: rows.collect() }
     }
 
     fn of_holidays(&self, cut: Cut, customers: &[u32], days: &[Moment], before: Span) -> Part {
@@ -341,10 +338,16 @@ impl<'a> Beyond<'a> {
             let rows = self.past(customer as usize, cut);
             vec![share(rows.iter().filter(near).count() as f64, rows.len() as f64), ahead]
         });
-        Part { names: vec!["before_holiday_share".into(), "days_to_holiday".into()], rows: rows.collect() }
+        Part { names: HOLIDAYS.map(String::from).to_vec(), rows: rows.collect() }
     }
 
-    fn of_catalogue(&self, cut: Cut, customers: &[u32], catalogue: &Attributes, asked: &[String]) -> Part {
+    fn of_catalogue(
+        &self,
+        cut: Cut,
+        customers: &[u32],
+        catalogue: &Attributes,
+        asked: &[String],
+    ) -> Result<Part> {
         let place: Vec<Option<usize>> = self
             .log
             .products
@@ -353,11 +356,11 @@ impl<'a> Beyond<'a> {
             .collect();
         let mut part = Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] };
         for attribute in catalogue.columns() {
-            let name = format!("bought_{}", attribute.name());
-            let words = Words::of(attribute, &name, asked);
-            match attribute.values() {
-                Values::Numbers(_) => part.names.push(name),
-                Values::Words(_) => {
+            let name = format!("{CATALOGUE}{}", attribute.name());
+            let known = Known::of(attribute, &name, asked)?;
+            match &known {
+                Known::Numbers(_) => part.names.push(name),
+                Known::Words(words, _) => {
                     part.names.extend([format!("{name}_count"), format!("{name}_top_share")]);
                     part.names.extend(words.columns.iter().cloned());
                 }
@@ -367,11 +370,11 @@ impl<'a> Beyond<'a> {
                     .past(customer as usize, cut)
                     .iter()
                     .filter_map(|&row| place[self.product(row)? as usize]);
-                match attribute.values() {
-                    Values::Numbers(numbers) => {
+                match &known {
+                    Known::Numbers(numbers) => {
                         row.push(mean(bought.filter_map(|place| numbers.get(place).copied().flatten())));
                     }
-                    Values::Words(of) => {
+                    Known::Words(words, of) => {
                         let mut counts: BTreeMap<u32, f64> = BTreeMap::new();
                         bought
                             .filter_map(|place| of.get(place).copied().flatten())
@@ -390,7 +393,7 @@ impl<'a> Beyond<'a> {
                 }
             }
         }
-        part
+        Ok(part)
     }
 
     fn of_taste(&self, cut: Cut, customers: &[u32], taste: &Taste) -> Result<Part> {
@@ -404,8 +407,8 @@ impl<'a> Beyond<'a> {
         for own in (0..self.rows.len()).filter_map(point) {
             middle.iter_mut().zip(own).for_each(|(sum, v)| *sum += v);
         }
-        let mut names: Vec<String> = (1..=taste.dims()).map(|d| format!("taste_{d}")).collect();
-        names.push("taste_typical".into());
+        let mut names = axes(TASTE, taste);
+        names.push(format!("{TASTE}typical@{}", taste.mark()));
         let rows = customers.iter().map(|&customer| {
             let own = point(customer as usize);
             let typical = own.as_ref().and_then(|own| cosine(own, &middle)).unwrap_or(f64::NAN);
@@ -418,22 +421,21 @@ impl<'a> Beyond<'a> {
 
     fn of_events(&self, cut: Cut, customers: &[u32], happened: &Happened<'_>, named: &[String]) -> Part {
         let events = happened.events;
-        let word = |kind: EventKind| kind.to_string().replace('-', "_");
         let mut occurs: BTreeSet<EventKind> = events.as_of(&cut).map(|event| event.kind).collect();
         // As of an earlier cut than the one whose columns are asked for, a kind may not have occurred.
         let is_named = |kind: &EventKind| {
-            let of = format!("{}_", word(*kind));
+            let of = prefix(*kind);
             named.iter().any(|name| name.starts_with(&of))
         };
         occurs.extend(EventKind::ALL.into_iter().filter(is_named));
         let kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(|kind| occurs.contains(kind)).collect();
         let mut names = Vec::new();
-        for kind in kinds.iter().map(|kind| word(*kind)) {
-            names.push(format!("{kind}_count"));
-            names.extend(self.spans.iter().map(|span| format!("{kind}_within_{}_days", span.in_days())));
-            names.extend(["subjects", "silence", "mean"].map(|what| format!("{kind}_{what}")));
+        for of in kinds.iter().map(|kind| prefix(*kind)) {
+            names.push(format!("{of}count"));
+            names.extend(self.spans.iter().map(|span| format!("{of}within_{}_days", span.in_days())));
+            names.extend(["subjects", "silence", "mean"].map(|what| format!("{of}{what}")));
         }
-        names.push("next_is_purchase".into());
+        names.push(NEXT.into());
         let (mut from, mut led) = (BTreeMap::new(), BTreeMap::new());
         for who in 0..happened.rows.len() {
             for pair in self.steps(cut, happened, who).windows(2) {
@@ -481,7 +483,7 @@ impl<'a> Beyond<'a> {
     }
 
     fn of_keywords(&self, cut: Cut, customers: &[u32], happened: &Happened<'_>) -> Part {
-        let names = hashes("searched_word", self.keywords);
+        let names = hashes(KEYWORDS, self.keywords);
         let rows = customers.iter().map(|&customer| {
             let mut row = vec![0.0; self.keywords];
             for word in happened.searched(customer as usize, cut) {
@@ -505,11 +507,10 @@ impl<'a> Beyond<'a> {
             let own = taste.of_customer(words.iter().map(String::as_str));
             own.unwrap_or_else(|| vec![f64::NAN; taste.dims()])
         });
-        let names = (1..=taste.dims()).map(|d| format!("interest_{d}")).collect();
-        Ok(Part { names, rows: rows.collect() })
+        Ok(Part { names: axes(INTERESTS, taste), rows: rows.collect() })
     }
 
-    fn of_attributes(&self, customers: &[u32], attributes: &Attributes, named: &[String]) -> Part {
+    fn of_attributes(&self, customers: &[u32], attributes: &Attributes, named: &[String]) -> Result<Part> {
         let place = |customer: u32| {
             let name = self.log.customers().name(customer);
             attributes.customers().find(name).map(|place| place as usize)
@@ -517,16 +518,16 @@ impl<'a> Beyond<'a> {
         let places: Vec<Option<usize>> = customers.iter().map(|&customer| place(customer)).collect();
         let mut part = Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] };
         for attribute in attributes.columns() {
-            let words = Words::of(attribute, attribute.name(), named);
-            match attribute.values() {
-                Values::Numbers(numbers) => {
-                    part.names.push(attribute.name().to_owned());
+            let name = format!("{ATTRIBUTES}{}", attribute.name());
+            match Known::of(attribute, &name, named)? {
+                Known::Numbers(numbers) => {
+                    part.names.push(name);
                     for (row, place) in part.rows.iter_mut().zip(&places) {
                         let known = place.and_then(|place| numbers.get(place).copied().flatten());
                         row.push(known.unwrap_or(f64::NAN));
                     }
                 }
-                Values::Words(of) => {
+                Known::Words(words, of) => {
                     part.names.extend(words.columns.iter().cloned());
                     for (row, place) in part.rows.iter_mut().zip(&places) {
                         let start = row.len();
@@ -539,26 +540,26 @@ impl<'a> Beyond<'a> {
                 }
             }
         }
-        part
+        Ok(part)
     }
 
     fn of_links(&self, cut: Cut, customers: &[u32], links: &Links) -> Part {
-        let mut linked: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-        let number = |name: &str| self.log.customers().find(name);
+        // By name: whether somebody linked is in the log at all may be a matter of the future.
+        let mut linked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (one, other, since) in &links.pairs {
-            if cut.is_past(*since)
-                && let (Some(one), Some(other)) = (number(one), number(other))
-            {
+            if cut.is_past(*since) {
                 linked.entry(one).or_default().insert(other);
                 linked.entry(other).or_default().insert(one);
             }
         }
         let day = |row: &u32| cut.grain().floor(self.log.time()[*row as usize]);
-        let rows = customers.iter().map(|customer| {
+        let rows = customers.iter().map(|&customer| {
             let (mut count, mut orders, mut spend, mut last) = (0.0, 0.0, 0.0, None);
-            for &other in linked.get(customer).into_iter().flatten() {
-                let past = self.past(other as usize, cut);
+            let name = self.log.customers().name(customer);
+            for other in linked.get(name).into_iter().flatten() {
                 count += 1.0;
+                let Some(other) = self.log.customers().find(other) else { continue };
+                let past = self.past(other as usize, cut);
                 orders += past.chunk_by(|a, b| day(a) == day(b)).count() as f64;
                 let money = |&row: &u32| self.log.amount().map_or(0.0, |a| a[row as usize].to_f64());
                 spend += past.iter().map(money).sum::<f64>();
@@ -566,24 +567,38 @@ impl<'a> Beyond<'a> {
             }
             vec![count, orders, spend, last.map_or(f64::NAN, |last| silence(cut, last))]
         });
-        let names = ["links", "linked_orders", "linked_spend", "linked_silence"].map(String::from).to_vec();
-        Part { names, rows: rows.collect() }
+        Part { names: LINKS.map(String::from).to_vec(), rows: rows.collect() }
     }
 }
 
 impl Source for Beyond<'_> {
-    fn names(&self, cut: Cut) -> Vec<String> {
-        // Of nobody, so that only names come; a taste learned later has none.
-        let parts = self.parts(cut, &[], &[]).unwrap_or_default();
-        parts.into_iter().flat_map(|part| part.names).collect()
+    fn names(&self, cut: Cut) -> Result<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for group in self.groups() {
+            // Of nobody, so that only names come.
+            for name in self.part(group, cut, &[], &[])?.names {
+                if !seen.insert(name.clone()) {
+                    return Err(Error::ColumnTwice { column: name });
+                }
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     fn columns(&self, names: &[String], cut: Cut, customers: &[u32]) -> Result<FeatureMatrix> {
-        let parts = self.parts(cut, customers, names)?;
+        // Only what is asked for: the rest costs time, and may not be told as of this cut.
+        let asked: BTreeSet<Group> = names.iter().filter_map(|name| Group::of(name)).collect();
+        let groups = self.groups().filter(|group| asked.contains(group));
+        let parts: Vec<Part> =
+            groups.map(|group| self.part(group, cut, customers, names)).collect::<Result<_>>()?;
         let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for (p, part) in parts.iter().enumerate() {
             for (column, name) in part.names.iter().enumerate() {
-                places.entry(name).or_insert((p, column));
+                if places.insert(name, (p, column)).is_some() {
+                    return Err(Error::ColumnTwice { column: name.clone() });
+                }
             }
         }
         let place = |name: &String| {
@@ -596,6 +611,77 @@ impl Source for Beyond<'_> {
         let cells = (0..customers.len()).flat_map(row).map(|(p, r, column)| parts[p].rows[r][column]);
         FeatureMatrix::new(names.to_vec(), cells.collect())
     }
+}
+
+/// Columns that are made together, and named so that no two groups share a name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    Products,
+    Holidays,
+    Catalogue,
+    Taste,
+    Events,
+    Keywords,
+    Interests,
+    Attributes,
+    Links,
+}
+
+const PRODUCTS: [&str; 17] = [
+    "products",
+    "lines_per_order",
+    "top_product_share",
+    "rebought_share",
+    "units_per_line",
+    "unit_price",
+    "price_paid",
+    "product_popularity",
+    "returned_share",
+    "night_share",
+    "morning_share",
+    "afternoon_share",
+    "evening_share",
+    "quarter_1_share",
+    "quarter_2_share",
+    "quarter_3_share",
+    "quarter_4_share",
+];
+const HOLIDAYS: [&str; 2] = ["before_holiday_share", "days_to_holiday"];
+const LINKS: [&str; 4] = ["links", "linked_orders", "linked_spend", "linked_silence"];
+const NEXT: &str = "next_is_purchase";
+const CATALOGUE: &str = "bought_";
+const TASTE: &str = "taste_";
+const INTERESTS: &str = "interest_";
+const KEYWORDS: &str = "searched_word";
+const ATTRIBUTES: &str = "own_";
+
+impl Group {
+    /// The group of a column, by its name.
+    fn of(name: &str) -> Option<Self> {
+        let of_event = || EventKind::ALL.into_iter().any(|kind| name.starts_with(&prefix(kind)));
+        Some(match name {
+            _ if PRODUCTS.contains(&name) => Self::Products,
+            _ if HOLIDAYS.contains(&name) => Self::Holidays,
+            _ if LINKS.contains(&name) => Self::Links,
+            _ if name.starts_with(CATALOGUE) => Self::Catalogue,
+            _ if name.starts_with(TASTE) => Self::Taste,
+            _ if name.starts_with(INTERESTS) => Self::Interests,
+            _ if name.starts_with(KEYWORDS) => Self::Keywords,
+            _ if name.starts_with(ATTRIBUTES) => Self::Attributes,
+            _ if name == NEXT || of_event() => Self::Events,
+            _ => return None,
+        })
+    }
+}
+
+/// What the columns of a kind of event begin with.
+fn prefix(kind: EventKind) -> String {
+    format!("{}_", kind.to_string().replace('-', "_"))
+}
+
+/// The columns of a taste: with its mark, as another one's axes are others.
+fn axes(of: &str, taste: &Taste) -> Vec<String> {
+    (1..=taste.dims()).map(|d| format!("{of}{d}@{}", taste.mark())).collect()
 }
 
 impl<'a> Happened<'a> {
@@ -625,6 +711,45 @@ struct Part {
     rows: Vec<Vec<f64>>,
 }
 
+/// The values of an attribute, as numbers or as words: whichever of them its columns are asked for as, or else as
+/// they are. A part of a table may hold only numbers where the whole holds words, and the other way round.
+enum Known<'a> {
+    Numbers(Cow<'a, [Option<f64>]>),
+    Words(Words, Cow<'a, [Option<u32>]>),
+}
+
+impl<'a> Known<'a> {
+    fn of(attribute: &'a Attribute, name: &str, asked: &[String]) -> Result<Self> {
+        let (each, hashed) = (format!("{name}="), format!("{name}#"));
+        let asked_words = asked.iter().any(|asked| asked.starts_with(&each) || asked.starts_with(&hashed));
+        let asked_number = asked.iter().any(|asked| asked == name);
+        Ok(match attribute.values() {
+            Values::Numbers(numbers) if asked_words => {
+                let mut words = Names::default();
+                let text = |number: &Option<f64>| number.map(|number| words.intern(&number.to_string()));
+                let of = numbers.iter().map(text).collect();
+                Self::Words(Words::of(&words, name, asked), Cow::Owned(of))
+            }
+            Values::Numbers(numbers) => Self::Numbers(Cow::Borrowed(numbers)),
+            Values::Words(of) if asked_number => {
+                let number = |word: &str| {
+                    let number = word.parse().ok().filter(|v: &f64| v.is_finite());
+                    number.ok_or_else(|| Error::Attribute {
+                        attribute: attribute.name().to_owned(),
+                        given: word.to_owned(),
+                        allowed: "a number, as where the model was fitted",
+                    })
+                };
+                let numbers: Vec<f64> = attribute.words().iter().map(number).collect::<Result<_>>()?;
+                Self::Numbers(of.iter().map(|word| word.map(|word| numbers[word as usize])).collect())
+            }
+            Values::Words(of) => {
+                Self::Words(Words::of(attribute.words(), name, asked), Cow::Borrowed(of.as_slice()))
+            }
+        })
+    }
+}
+
 /// The columns of an attribute's words: one each, or by hash if they are many.
 struct Words {
     columns: Vec<String>,
@@ -634,21 +759,22 @@ struct Words {
 
 impl Words {
     /// As named, where the attribute's columns are asked for by name: other data may know other words.
-    fn of(attribute: &Attribute, name: &str, asked: &[String]) -> Self {
-        let words = || attribute.words().iter();
+    fn of(words: &Names, name: &str, asked: &[String]) -> Self {
         let (each, hashed) = (format!("{name}="), format!("{name}#"));
         let mut columns: Vec<String> = asked.iter().filter(|n| n.starts_with(&each)).cloned().collect();
-        let by_hash = asked.iter().any(|n| n.starts_with(&hashed))
-            || (columns.is_empty() && attribute.words().len() > WORDS);
+        let by_hash =
+            asked.iter().any(|n| n.starts_with(&hashed)) || (columns.is_empty() && words.len() > WORDS);
         if by_hash {
-            let of = words().map(|word| Some(hash_place(word, HASHES))).collect();
+            let of = words.iter().map(|word| Some(hash_place(word, HASHES))).collect();
             return Self { columns: hashes(name, HASHES), of };
         }
         if columns.is_empty() {
-            columns = words().map(|word| format!("{each}{word}")).collect();
+            columns = words.iter().map(|word| format!("{each}{word}")).collect();
         }
-        let of =
-            words().map(|word| columns.iter().position(|column| column[each.len()..] == *word)).collect();
+        let of = words
+            .iter()
+            .map(|word| columns.iter().position(|column| column[each.len()..] == *word))
+            .collect();
         Self { columns, of }
     }
 
@@ -680,10 +806,10 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn expect_learned_before(what: &'static str, taste: &Taste, cut: Cut) -> Result<()> {
-    if taste.until() <= cut.last() {
+    if taste.until() <= cut.end() {
         return Ok(());
     }
-    let given = taste.until().days_since(cut.last());
+    let given = taste.until().days_since(cut.end());
     Err(Error::Setting {
         name: what,
         given,
@@ -768,7 +894,7 @@ mod tests {
             .catalogue(&goods)
             .links(&links)
             .holidays(&[day("2024-02-14"), day("2024-03-31")], Span::days(7.0).unwrap());
-        let names = known.names(cut());
+        let names = known.names(cut()).unwrap();
         let columns = known.columns(&names, cut(), &[0, 1, 2]).unwrap();
         let of = |row: usize, name: &str| columns.row(row)[columns.position(name).unwrap()];
         // Tea cost 5, 6 and 4 a piece.
@@ -803,8 +929,8 @@ mod tests {
             ("reviewed_mean", f64::NAN, 4.0),
             // Views led to a purchase twice, and once, of somebody who has not bought, to another view.
             ("next_is_purchase", 2.0 / 3.0, 2.0 / 3.0),
-            ("age", 40.0, f64::NAN),
-            ("region=north", 0.0, 1.0),
+            ("own_age", 40.0, f64::NAN),
+            ("own_region=north", 0.0, 1.0),
             ("links", 1.0, 1.0),
             ("linked_orders", 1.0, 2.0),
             ("linked_spend", 4.0, 24.0),
@@ -836,23 +962,32 @@ mod tests {
         )
         .unwrap();
         let known = Beyond::of(&log).events(&events).keywords(4).interests(&taste).taste(&taste);
-        let columns = known.columns(&known.names(later), later, &[0, 1]).unwrap();
+        let columns = known.columns(&known.names(later).unwrap(), later, &[0, 1]).unwrap();
         let of = |row: usize, name: &str| columns.row(row)[columns.position(name).unwrap()];
         let words: f64 = (1..=4).map(|k| of(1, &format!("searched_word#{k}"))).sum();
         assert_eq!((words, of(1, "searched_count")), (3.0, 1.0));
-        assert!((of(1, "interest_1") - 1.0).abs() < 1e-12 && of(0, "interest_1").is_nan());
-        assert!((of(1, "taste_typical") - 1.0).abs() < 1e-12);
+        let mark = taste.mark();
+        let interest = format!("interest_1@{mark}");
+        assert!((of(1, &interest) - 1.0).abs() < 1e-12 && of(0, &interest).is_nan());
+        assert!((of(1, &format!("taste_typical@{mark}")) - 1.0).abs() < 1e-12);
         // Learned in March, it is not to be asked as of January.
         let early = Cut::end_of(day("2024-01-31"), Grain::Day);
-        let refused = known.columns(&["taste_1".into()], early, &[0]).unwrap_err().to_string();
-        assert!(refused.contains("taste"), "{refused}");
+        for refused in [
+            known.columns(&[format!("taste_1@{mark}")], early, &[0]).unwrap_err().to_string(),
+            known.names(early).unwrap_err().to_string(),
+        ] {
+            assert!(refused.contains("taste"), "{refused}");
+        }
+        // What does not hang on the taste is told all the same; another taste's columns are not.
+        assert!(known.columns(&["next_is_purchase".into()], early, &[0]).is_ok());
+        assert!(known.columns(&["taste_1@00000000".into()], later, &[0]).is_err());
     }
 
     #[test]
     fn one_customer_is_as_among_others_and_the_future_is_not_looked_at() {
         let (log, events) = (log(), events());
         let known = Beyond::of(&log).products().events(&events);
-        let names = known.names(cut());
+        let names = known.names(cut()).unwrap();
         let bits = |columns: &FeatureMatrix, row: usize| -> Vec<u64> {
             columns.row(row).iter().map(|v| v.to_bits()).collect()
         };
@@ -861,20 +996,121 @@ mod tests {
         assert_eq!(bits(&both, 1), bits(&one, 0));
         let leaks = crate::leakage::of_the_future(&log, cut(), |log| {
             let known = Beyond::of(log).products();
-            known.columns(&known.names(cut()), cut(), &[0, 1])
+            known.columns(&known.names(cut())?, cut(), &[0, 1])
         });
         assert!(leaks.unwrap().is_empty());
+    }
+
+    /// Tables and a log that end at the cut give the same columns as those that go on after it.
+    #[test]
+    fn no_part_looks_at_what_came_later() {
+        let rows = [
+            ("ada", "2024-01-05", "tea", 2.0, 10.0),
+            ("ada", "2024-02-01", "cup", 1.0, 6.0),
+            ("bob", "2024-02-10", "tea", 1.0, 4.0),
+            ("bob", "2024-02-11", "cup", 1.0, 5.0),
+            ("bob", "2024-04-01", "pot", 9.0, 99.0),
+            ("new", "2024-03-20", "tea", 1.0, 7.0),
+            ("new", "2024-03-21", "cup", 1.0, 7.0),
+        ];
+        let happened = [
+            ("ada", "2024-01-04", EventKind::Viewed, "tea"),
+            ("ada", "2024-02-27", EventKind::Searched, "tea cup"),
+            ("bob", "2024-02-20", EventKind::Searched, "cup tea"),
+            ("new", "2024-02-25", EventKind::Viewed, "cup"),
+            ("ada", "2024-03-05", EventKind::Searched, "pot tea"),
+            ("new", "2024-03-06", EventKind::Reviewed, "pot"),
+        ];
+        let mut goods = Attributes::new(Conflict::default());
+        for (product, kind) in [("tea", "food"), ("cup", "china"), ("pot", "china")] {
+            goods.state(product, "kind", kind);
+        }
+        let (goods, people) = (goods.typed(), people());
+        let mut links = Links::default();
+        links.link("ada", "new", day("2024-02-20"));
+        links.link("bob", "ada", day("2024-03-02"));
+        let told = |until: &str| {
+            let (until, mut log, mut events) = (day(until), LogBuilder::new(), EventLog::default());
+            for (who, when, product, quantity, amount) in rows {
+                if day(when) <= until {
+                    let row = Transaction::new(who, day(when)).amount(amount).unwrap();
+                    log.push(Transaction { product: Some(product), quantity: Some(quantity), ..row })
+                        .unwrap();
+                }
+            }
+            for (customer, when, kind, subject) in happened {
+                if day(when) <= until {
+                    events.push(Event {
+                        customer,
+                        time: day(when),
+                        kind,
+                        subject: Some(subject),
+                        value: None,
+                    });
+                }
+            }
+            let log = log.finish();
+            let taste = Taste::of_products(&log, cut(), 1).unwrap();
+            let interests = Taste::of_searches(&events, cut(), 1).unwrap();
+            let known = Beyond::of(&log)
+                .products()
+                .within(&[Span::weeks(2.0).unwrap()])
+                .holidays(&[day("2024-03-31")], Span::days(14.0).unwrap())
+                .catalogue(&goods)
+                .taste(&taste)
+                .events(&events)
+                .keywords(4)
+                .interests(&interests)
+                .attributes(&people)
+                .links(&links);
+            let names = known.names(cut()).unwrap();
+            let columns = known.columns(&names, cut(), &[0, 1]).unwrap();
+            (names, columns.as_slice().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+        };
+        let (names, columns) = told("2024-03-01");
+        assert!(names.len() > 40, "{names:?}");
+        assert_eq!(told("2024-12-31"), (names.clone(), columns.clone()));
+        let links = names.iter().position(|name| name == "links").unwrap();
+        assert_eq!(f64::from_bits(columns[links]), 1.0, "linked to somebody who had not bought yet");
+    }
+
+    #[test]
+    fn an_attribute_is_read_as_it_was_when_the_model_was_fitted() {
+        let log = log();
+        let stated = |rows: &[(&str, &str)]| {
+            let mut people = Attributes::new(Conflict::default());
+            rows.iter().for_each(|(who, value)| people.state(who, "size", value));
+            people.typed()
+        };
+        let ask = |people: &Attributes, name: &str| {
+            Beyond::of(&log).attributes(people).columns(&[name.to_owned()], cut(), &[0]).map(|c| c.row(0)[0])
+        };
+        // All numbers, of a table that held words as well.
+        assert_eq!(ask(&stated(&[("ada", "40")]), "own_size=40").unwrap(), 1.0);
+        assert_eq!(ask(&stated(&[("ada", "40")]), "own_size=XL").unwrap(), 0.0);
+        let words = stated(&[("ada", "40"), ("bob", "XL")]);
+        let refused = ask(&words, "own_size").unwrap_err().to_string();
+        assert!(refused.contains("size") && refused.contains("XL"), "{refused}");
+        // A code with a zero before it, read as the number that it was elsewhere.
+        assert_eq!(ask(&stated(&[("ada", "040")]), "own_size").unwrap(), 40.0);
+        // Two columns of one name are refused.
+        let mut people = Attributes::new(Conflict::default());
+        people.state("ada", "size", "XL");
+        people.state("ada", "size=XL", "1");
+        let people = people.typed();
+        let clash = Beyond::of(&log).attributes(&people).names(cut()).unwrap_err().to_string();
+        assert!(clash.contains("own_size=XL"), "{clash}");
     }
 
     #[test]
     fn columns_are_asked_for_by_name_whatever_the_data_know() {
         let (log, events, people) = (log(), events(), people());
         let known = Beyond::of(&log).events(&events).attributes(&people);
-        let asked = ["searched_count", "region=south", "region=north"].map(String::from);
+        let asked = ["searched_count", "own_region=south", "own_region=north"].map(String::from);
         let columns = known.columns(&asked, cut(), &[1]).unwrap();
         assert_eq!(columns.row(0), [0.0, 0.0, 1.0]);
         let unknown = known.columns(&["income".into()], cut(), &[1]).unwrap_err().to_string();
         assert!(unknown.contains("income"), "{unknown}");
-        assert!(Beyond::of(&log).names(cut()).is_empty());
+        assert!(Beyond::of(&log).names(cut()).unwrap().is_empty());
     }
 }

@@ -112,6 +112,37 @@ impl Feature {
         Self::Per(Box::new(self), Box::new(other))
     }
 
+    /// Its name within another's, in parentheses if it has parts itself: `(a_per_b)_times_c`.
+    fn part_name(&self) -> String {
+        match self {
+            Self::Times(..) | Self::Per(..) => format!("({})", self.name()),
+            _ => self.name(),
+        }
+    }
+
+    /// Adds the names of the columns of a [`Source`] that it is made of, each once.
+    pub(crate) fn collect_columns(&self, to: &mut Vec<String>) {
+        match self {
+            Self::Column(name) if !to.contains(name) => to.push(name.clone()),
+            Self::Times(one, other) | Self::Per(one, other) => {
+                one.collect_columns(to);
+                other.collect_columns(to);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it needs what a [`Source`] tells.
+    pub fn is_beyond_purchases(&self) -> bool {
+        match self {
+            Self::Column(_) => true,
+            Self::Times(one, other) | Self::Per(one, other) => {
+                one.is_beyond_purchases() || other.is_beyond_purchases()
+            }
+            _ => false,
+        }
+    }
+
     /// Its column name.
     pub fn name(&self) -> String {
         match self {
@@ -135,8 +166,8 @@ impl Feature {
             Self::FirstMonth => "first_month".into(),
             Self::FirstWeekday => "first_weekday".into(),
             Self::WeekendShare => "weekend_share".into(),
-            Self::Times(one, other) => format!("{}_times_{}", one.name(), other.name()),
-            Self::Per(one, other) => format!("{}_per_{}", one.name(), other.name()),
+            Self::Times(one, other) => format!("{}_times_{}", one.part_name(), other.part_name()),
+            Self::Per(one, other) => format!("{}_per_{}", one.part_name(), other.part_name()),
             Self::Column(name) => name.clone(),
             Self::ForecastPAlive => "forecast_p_alive".into(),
             Self::ForecastPurchases => "forecast_purchases".into(),
@@ -174,12 +205,32 @@ impl FeatureMatrix {
     ///
     /// [`Error::MissingColumn`] if the plan asks for money and the log has none.
     pub fn compute(plan: &[Feature], purchases: &Purchases, summary: &Summary) -> Result<Self> {
+        Self::compute_with(plan, purchases, summary, None)
+    }
+
+    /// The same, with what a source told of the columns that the plan names, in the order of
+    /// [`Feature::collect_columns`], a row for each customer.
+    pub(crate) fn compute_with(
+        plan: &[Feature],
+        purchases: &Purchases,
+        summary: &Summary,
+        told: Option<&Self>,
+    ) -> Result<Self> {
         let names = plan.iter().map(Feature::name).collect();
         let mut data = Vec::with_capacity(plan.len() * summary.len());
+        // Where each column of the source is among what it told, as names are slow to look up for each customer.
+        let place = |name: &String| told.and_then(|told| told.position(name));
+        let places: Vec<Option<usize>> = plan
+            .iter()
+            .map(|feature| if let Feature::Column(name) = feature { place(name) } else { None })
+            .collect();
         for row in 0..summary.len() {
-            let past = Past::of(purchases, summary, row);
-            for feature in plan {
-                data.push(past.value(feature)?);
+            let past = Past::of(purchases, summary, row, told);
+            for (feature, place) in plan.iter().zip(&places) {
+                data.push(match (told, place) {
+                    (Some(told), Some(place)) => told.row(row)[*place],
+                    _ => past.value(feature)?,
+                });
             }
         }
         Ok(Self { names, data })

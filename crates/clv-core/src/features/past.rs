@@ -2,7 +2,7 @@
 
 use crate::cut::Cut;
 use crate::error::{Error, Result};
-use crate::features::Feature;
+use crate::features::{Feature, FeatureMatrix};
 use crate::summary::{Purchases, Summary};
 use crate::units::{Moment, Span};
 
@@ -15,15 +15,22 @@ pub(super) struct Past<'a> {
     when: &'a [Moment],
     /// In millionths.
     amounts: Option<&'a [i64]>,
+    /// What a source told, a row for each customer.
+    told: Option<&'a FeatureMatrix>,
 }
 
 impl<'a> Past<'a> {
-    pub(super) fn of(purchases: &'a Purchases, summary: &'a Summary, row: usize) -> Self {
+    pub(super) fn of(
+        purchases: &'a Purchases,
+        summary: &'a Summary,
+        row: usize,
+        told: Option<&'a FeatureMatrix>,
+    ) -> Self {
         let customer = summary.customer[row];
         let when = purchases.when(customer);
         let known = when.partition_point(|&m| m <= summary.cut.last());
         let amounts = purchases.amounts(customer).map(|a| &a[..known]);
-        Self { purchases, summary, row, when: &when[..known], amounts }
+        Self { purchases, summary, row, when: &when[..known], amounts, told }
     }
 
     pub(super) fn value(&self, feature: &Feature) -> Result<f64> {
@@ -69,10 +76,12 @@ impl<'a> Past<'a> {
                 let below = self.value(other)?;
                 if below == 0.0 { 0.0 } else { self.value(one)? / below }
             }
-            Feature::Column(_)
-            | Feature::ForecastPAlive
-            | Feature::ForecastPurchases
-            | Feature::ForecastValue => {
+            Feature::Column(name) => {
+                let told = self.told.and_then(|told| Some(told.row(row)[told.position(name)?]));
+                let missing = || Error::MissingColumn { model: "a feature plan", column: name.clone() };
+                told.ok_or_else(missing)?
+            }
+            Feature::ForecastPAlive | Feature::ForecastPurchases | Feature::ForecastValue => {
                 return Err(Error::MissingColumn { model: "a feature plan", column: feature.name() });
             }
         })

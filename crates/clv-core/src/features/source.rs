@@ -13,8 +13,12 @@ use crate::features::{Feature, FeatureMatrix};
 /// backtest as of each split ([`Backtest::knowing`](crate::backtest::Backtest::knowing)). Customers are numbers
 /// into the log's [`customers`](crate::TransactionLog::customers).
 pub trait Source: Debug + Sync {
-    /// The columns that can be told as of a cut.
-    fn names(&self, cut: Cut) -> Vec<String>;
+    /// The columns that can be told as of a cut, no two of one name.
+    ///
+    /// # Errors
+    ///
+    /// What keeps them from being told, such as something that was learned after the cut.
+    fn names(&self, cut: Cut) -> Result<Vec<String>>;
 
     /// Columns by name as of a cut, a row for each customer, who gets the same numbers alone and among others.
     /// NaN stands for what is not known of a customer.
@@ -25,8 +29,12 @@ pub trait Source: Debug + Sync {
     fn columns(&self, names: &[String], cut: Cut, customers: &[u32]) -> Result<FeatureMatrix>;
 
     /// The columns as features, for a learner's plan.
-    fn features(&self, cut: Cut) -> Vec<Feature> {
-        self.names(cut).into_iter().map(Feature::Column).collect()
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::names`].
+    fn features(&self, cut: Cut) -> Result<Vec<Feature>> {
+        Ok(self.names(cut)?.into_iter().map(Feature::Column).collect())
     }
 }
 
@@ -35,8 +43,8 @@ pub trait Source: Debug + Sync {
 pub struct NothingMore;
 
 impl Source for NothingMore {
-    fn names(&self, _cut: Cut) -> Vec<String> {
-        Vec::new()
+    fn names(&self, _cut: Cut) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
 
     fn columns(&self, names: &[String], _cut: Cut, _customers: &[u32]) -> Result<FeatureMatrix> {
@@ -70,7 +78,7 @@ impl<'a> Remembered<'a> {
 }
 
 impl Source for Remembered<'_> {
-    fn names(&self, cut: Cut) -> Vec<String> {
+    fn names(&self, cut: Cut) -> Result<Vec<String>> {
         self.source.names(cut)
     }
 

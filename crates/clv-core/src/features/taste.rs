@@ -16,7 +16,7 @@ use crate::units::Moment;
 ///
 /// Let `A` have a row for each customer and a column for each product, `ln(1 + n / n_p)` where the customer
 /// has bought the product (`n` customers, `n_p` of them buyers of it), each row scaled to length 1. `A ≈ U Σ Vᵀ` with
-/// as many dimensions as asked for, which are the directions in which products are bought together. A product is its row of
+/// as many dimensions as asked for (or as there are, if those are fewer), which are the directions in which products are bought together. A product is its row of
 /// `V Σ`, a customer the projection of their row on `V`, scaled to length 1.
 ///
 /// It is learned as of a cut, kept with whatever uses it, and asked about later customers; products and words
@@ -39,7 +39,7 @@ use crate::units::Moment;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Taste {
     dims: usize,
-    /// The end of what it has seen.
+    /// The first moment that it has not seen.
     until: Moment,
     places: BTreeMap<String, usize>,
     /// `ln(1 + n / n_p)`.
@@ -52,6 +52,8 @@ pub struct Taste {
 
 /// Enough for directions that matter: each sweep shrinks what is foreign to them by the square of a ratio of sizes.
 const SWEEPS: usize = 40;
+/// A direction whose square is less than this share of the first one's is rounding.
+const NOTHING: f64 = 1e-12;
 /// Directions carried along beyond those asked for, so that the last of these converge as well.
 const SPARE: usize = 4;
 
@@ -132,6 +134,15 @@ impl Taste {
             v = next;
             squares = orthonormal(&mut v, width);
         }
+        // The iteration grows each direction by its eigenvalue of AᵀA, the square of its size. Directions that do not
+        // exist have grown by rounding alone.
+        let sizes: Vec<f64> = squares
+            .iter()
+            .take(dims)
+            .take_while(|square| **square > NOTHING * squares[0])
+            .map(|square| square.sqrt())
+            .collect();
+        let dims = sizes.len();
         let mut axes = vec![0.0; places.len() * dims];
         for d in 0..dims {
             let column = |place: usize| v[place * width + d];
@@ -139,19 +150,28 @@ impl Taste {
                 (0..places.len()).map(column).max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
             (0..places.len()).for_each(|place| axes[place * dims + d] = column(place) * most.signum());
         }
-        // The iteration grows each direction by its eigenvalue of AᵀA, the square of its size.
-        let sizes = squares[..dims].iter().map(|square| square.sqrt()).collect();
-        Ok(Self { dims, until: cut.last(), places, weights, axes, sizes })
+        Ok(Self { dims, until: cut.end(), places, weights, axes, sizes })
     }
 
-    /// How many dimensions.
+    /// How many dimensions: what was asked for, or what the data have.
     pub fn dims(&self) -> usize {
         self.dims
     }
 
-    /// The end of what it was learned from.
+    /// The end of what it was learned from: the first moment that it has not seen.
     pub fn until(&self) -> Moment {
         self.until
+    }
+
+    /// Eight digits that tell it from a taste with other axes.
+    pub fn mark(&self) -> String {
+        let mut hash = crc32fast::Hasher::new();
+        self.places.keys().for_each(|word| {
+            hash.update(word.as_bytes());
+            hash.update(&[0]);
+        });
+        self.weights.iter().chain(&self.axes).for_each(|v| hash.update(&v.to_le_bytes()));
+        format!("{:08x}", hash.finalize())
     }
 
     /// Where somebody stands who wants these, each counted once: a point at distance 1, or nothing if none of them is known.
@@ -280,6 +300,13 @@ mod tests {
         assert_eq!(taste.of_customer(["unknown"]), None);
         assert_eq!(taste.nearest("p", 1)[0].0, "q");
         assert!(taste.similarity("p", "unknown").is_none() && taste.nearest("unknown", 3).is_empty());
+        // Two pairs of products that only go together are two directions, whatever is asked for.
+        let pairs = [("a", "p", "q"), ("b", "p", "q"), ("c", "r", "s"), ("d", "r", "s")];
+        let pairs: Vec<_> =
+            pairs.iter().flat_map(|(who, one, other)| [(*who, *one), (*who, *other)]).collect();
+        let narrow = Taste::of_products(&bought(&pairs), cut(), 3).unwrap();
+        assert_eq!((narrow.dims(), narrow.axes.len()), (2, 8));
+        assert_ne!(narrow.mark(), taste.mark());
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl<M: Regression> ClassModel<M> {
     ///
     /// # Errors
     ///
-    /// As [`Regression::at`].
+    /// As [`Regression::at`]; [`Error::NoEstimate`] for a gap that the learner does not take.
     pub fn probabilities(&self, row: &[f64], scratch: &mut Vec<f32>) -> Result<Vec<f64>> {
         let mut found = Vec::with_capacity(self.models.len());
         for model in &self.models {
@@ -90,6 +90,10 @@ impl<M: Regression> ClassModel<M> {
             });
         }
         let sum: f64 = found.iter().sum();
+        if sum.is_nan() {
+            let why = "a column of the row is not a number, and the learner takes no gaps";
+            return Err(Error::NoEstimate { model: "a classifier", why });
+        }
         let known = self.models.iter().flatten().count() as f64;
         for (p, model) in found.iter_mut().zip(&self.models) {
             // Where none says yes, none is likelier than another.

@@ -272,13 +272,15 @@ impl Predict for InformedModel {
         let mut inner = scratch.inner.take().unwrap_or_default();
         let answers = self.base.answers();
         let outputs = outputs(&answers).len();
+        let mut places = std::mem::take(&mut scratch.places);
         let done = columns
             .refill(&self.columns, |data| {
+                who.find(KIND.name, &self.columns[outputs..], &mut places)?;
                 for row in 0..who.len() {
                     push_outputs(&answers, scratch, row, data);
                     let start = data.len();
                     data.resize(start + self.columns.len() - outputs, 0.0);
-                    who.fill_row(KIND.name, &self.columns[outputs..], row, &mut data[start..])?;
+                    who.fill_row(&places, row, &mut data[start..]);
                 }
                 Ok(())
             })
@@ -300,6 +302,7 @@ impl Predict for InformedModel {
                 Ok(())
             });
         scratch.features = columns;
+        scratch.places = places;
         scratch.inner = Some(inner);
         done
     }

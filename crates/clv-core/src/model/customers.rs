@@ -40,6 +40,22 @@ impl History {
     }
 }
 
+/// Where a column of [`Customers`] is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// Repeat purchases.
+    Frequency,
+    /// Time from first to last purchase.
+    Recency,
+    /// Time from first purchase to now.
+    Age,
+    /// Mean spend.
+    Spend,
+    /// So far on among the further columns.
+    Further(usize),
+}
+
 /// Borrowed columns of what is known of one or many customers.
 #[derive(Clone, Copy, Debug)]
 pub struct Customers<'a> {
@@ -193,23 +209,42 @@ impl<'a> Customers<'a> {
         }
     }
 
-    /// Writes the named columns of a customer into `out`.
+    /// Where the named columns are found, into `places`, in the order of the names.
     ///
     /// # Errors
     ///
     /// [`Error::MissingColumn`] in the name of `model`.
-    pub fn fill_row(&self, model: &'static str, names: &[String], row: usize, out: &mut [f64]) -> Result<()> {
-        for (name, slot) in names.iter().zip(out) {
-            let known = match name.as_str() {
-                "frequency" => Some(f64::from(self.frequency[row])),
-                "recency" => Some(self.recency[row]),
-                "age" => Some(self.age[row]),
-                "monetary_value" => self.spend.map(|s| s[row]),
-                _ => self.features.and_then(|f| f.position(name).map(|p| f.row(row)[p])),
+    pub fn find(&self, model: &'static str, names: &[String], places: &mut Vec<Place>) -> Result<()> {
+        places.clear();
+        for name in names {
+            let found = match name.as_str() {
+                "frequency" => Some(Place::Frequency),
+                "recency" => Some(Place::Recency),
+                "age" => Some(Place::Age),
+                "monetary_value" => self.spend.map(|_| Place::Spend),
+                _ => self.features.and_then(|f| f.position(name)).map(Place::Further),
             };
-            *slot = known.ok_or_else(|| Error::MissingColumn { model, column: name.clone() })?;
+            places.push(found.ok_or_else(|| Error::MissingColumn { model, column: name.clone() })?);
         }
         Ok(())
+    }
+
+    /// Writes a customer's row of columns that were found here into `out`.
+    ///
+    /// # Panics
+    ///
+    /// If `row` is not below [`Customers::len`], or the places are of customers with other columns.
+    pub fn fill_row(&self, places: &[Place], row: usize, out: &mut [f64]) {
+        let further = self.features.map_or(&[][..], |features| features.row(row));
+        for (place, slot) in places.iter().zip(out) {
+            *slot = match *place {
+                Place::Frequency => f64::from(self.frequency[row]),
+                Place::Recency => self.recency[row],
+                Place::Age => self.age[row],
+                Place::Spend => self.spend.map_or(f64::NAN, |spend| spend[row]),
+                Place::Further(position) => further[position],
+            };
+        }
     }
 
     /// Checks that a model which counts in `unit` can read these columns.

@@ -1,6 +1,7 @@
 //! Forecasts, in columns that are present or absent.
 
 use super::ask::Answers;
+use super::customers::Place;
 use crate::FeatureMatrix;
 use crate::cells::CellIndex;
 use crate::error::{Error, Result};
@@ -108,6 +109,8 @@ pub struct Scratch {
     pub discounted: Vec<f64>,
     /// One feature row.
     pub row: Vec<f64>,
+    /// Where a row's columns are found.
+    pub places: Vec<Place>,
     /// One member's forecast on its way into a sum.
     pub summand: Vec<f64>,
     /// The same of values.

@@ -27,7 +27,7 @@ use std::fmt::Debug;
 pub use ask::{Answers, Ask, Horizons};
 pub use capabilities::{Activity, NextPurchase, PurchaseForecast, Sample, Spend};
 pub use context::{Context, Observer, Progress};
-pub use customers::{Customers, History};
+pub use customers::{Customers, History, Place};
 pub use forecast::{Forecast, ForecastMut, Scratch};
 pub use report::{Estimate, FitReport, Warning};
 pub use reshaped::{Reshaped, ReshapedModel, Shape};

@@ -36,8 +36,8 @@ pub struct Stack {
     members: Vec<String>,
     settings: Arc<Settings>,
     horizon: Span,
-    /// Of members, if they are not to be learned.
-    weights: Option<Vec<f64>>,
+    /// Of members in purchases and in value, if they are not to be learned.
+    weights: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 type Settings = dyn Fn(&str, Span) -> Result<BoxedFit> + Send + Sync;
@@ -71,22 +71,24 @@ impl Stack {
     /// which a short one may not have.
     pub fn even(self) -> Self {
         let share = vec![1.0 / self.members.len() as f64; self.members.len()];
-        Self { weights: Some(share), ..self }
+        Self { weights: Some((share.clone(), share)), ..self }
     }
 
-    /// With these weights instead of learned ones, for purchases and value alike.
+    /// With these weights instead of learned ones, in purchases and in value.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] unless there is one for each member; [`Error::Setting`] for one that is negative or not
-    /// finite.
-    pub fn weighted(self, weights: &[f64]) -> Result<Self> {
-        if weights.len() != self.members.len() {
-            let (given, expected) = (weights.len(), self.members.len());
-            return Err(Error::Length { column: "weights", given, expected });
+    /// [`Error::Length`] unless there is one of each for each member; [`Error::Setting`] for one that is negative or
+    /// not finite.
+    pub fn weighted(self, purchases: &[f64], value: &[f64]) -> Result<Self> {
+        for weights in [purchases, value] {
+            if weights.len() != self.members.len() {
+                let (given, expected) = (weights.len(), self.members.len());
+                return Err(Error::Length { column: "weights", given, expected });
+            }
+            weights.iter().try_for_each(|weight| at_least_zero("weight", *weight).map(|_| ()))?;
         }
-        weights.iter().try_for_each(|weight| at_least_zero("weight", *weight).map(|_| ()))?;
-        Ok(Self { weights: Some(weights.to_vec()), ..self })
+        Ok(Self { weights: Some((purchases.to_vec(), value.to_vec())), ..self })
     }
 }
 
@@ -103,9 +105,9 @@ impl Fit for Stack {
             members.push(fitted.model);
         }
         let says_value = members.iter().all(|member| member.answers().value);
-        let given = self.weights.clone().unwrap_or_default();
+        let (purchases, value) = self.weights.clone().unwrap_or_default();
         let (purchase_weights, value_weights) = match look {
-            None => (given.clone(), says_value.then_some(given)),
+            None => (purchases, says_value.then_some(value)),
             Some(look) => {
                 report.rows = look.rows;
                 let window = look.window;

@@ -1,5 +1,7 @@
 //! Models that say one total per customer and horizon: baselines and learners.
 
+use std::collections::BTreeSet;
+
 use super::ask::Ask;
 use super::customers::Customers;
 use super::forecast::{ForecastMut, Scratch};
@@ -36,13 +38,23 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLittleData`] without columns.
+    /// [`Error::TooLittleData`] without columns; [`Error::ColumnTwice`] for two of one name, or one of a
+    /// [`Source`](crate::features::Source) that is named like one of the history's.
     pub fn new(unit: TimeUnit, horizon: Span, features: Vec<Feature>) -> Result<Self> {
         if features.is_empty() {
             let needs = "at least one feature";
             return Err(Error::TooLittleData { model: "a feature plan", needs, found: 0 });
         }
-        let names = features.iter().map(Feature::name).collect();
+        let names: Vec<String> = features.iter().map(Feature::name).collect();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for (feature, name) in features.iter().zip(&names) {
+            // The history's own columns are looked up by their names.
+            let taken = matches!(feature, Feature::Column(_))
+                && Feature::SUMMARY.iter().any(|own| own.name() == *name);
+            if taken || !seen.insert(name) {
+                return Err(Error::ColumnTwice { column: name.clone() });
+            }
+        }
         // The history's own columns come with the customers.
         let needs = features.iter().filter(|f| !Feature::SUMMARY.contains(f)).cloned().collect();
         Ok(Self { unit, horizon, features, names, needs })
@@ -81,16 +93,23 @@ pub fn predict_totals(
     answers.expect_horizon(name, ask.horizon())?;
     out.expect(name, &answers, who.len())?;
     let factor = mean_factor(ask.discounting(), ask.horizon());
-    let Scratch { row: values, row_f32, .. } = scratch;
+    let Scratch { row: values, row_f32, places, .. } = scratch;
     values.resize(names.len(), 0.0);
+    who.find(name, names, places)?;
     for row in 0..who.len() {
-        who.fill_row(name, names, row, values)?;
+        who.fill_row(places, row, values);
         let Totals { purchases, value } = totals(row, values, row_f32)?;
-        let (purchases, value) = (purchases.max(0.0), value.max(0.0));
         if !(purchases.is_finite() && value.is_finite()) {
+            // Which column it was, before it was transformed.
+            who.fill_row(places, row, values);
+            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+                let (column, given) = (names[at].clone(), values[at]);
+                return Err(Error::Cell { row, column, given, allowed: "a finite number" });
+            }
             let (field, given) = ("forecast", purchases + value);
             return Err(Error::History { row, field, given, allowed: "finite columns within range" });
         }
+        let (purchases, value) = (purchases.max(0.0), value.max(0.0));
         if let Some(column) = &mut out.purchases {
             column[row] = purchases;
         }

@@ -95,7 +95,8 @@ impl<'a> Training<'a> {
     /// # Errors
     ///
     /// [`Error::TooLittleData`] if only a summary was given, [`Error::MissingColumn`] for money in a
-    /// log without amounts, or for a column of a source that is not there or does not know it.
+    /// log without amounts, or for a column of a source that is not there or does not know it;
+    /// [`Error::Length`] if a source does not give a row for each customer.
     pub fn features(&self, plan: &[Feature]) -> Result<FeatureMatrix> {
         if plan.is_empty() {
             return Ok(FeatureMatrix::default());
@@ -103,23 +104,24 @@ impl<'a> Training<'a> {
         let needs = "the log itself";
         let purchases =
             self.purchases.ok_or(Error::TooLittleData { model: "a feature plan", needs, found: 0 })?;
-        let (beyond, own): (Vec<Feature>, Vec<Feature>) =
-            plan.iter().cloned().partition(|f| matches!(f, Feature::Column(_)));
-        let own = FeatureMatrix::compute(&own, purchases, &self.summary)?;
-        if beyond.is_empty() {
-            return Ok(own);
+        let mut named = Vec::new();
+        plan.iter().for_each(|feature| feature.collect_columns(&mut named));
+        if named.is_empty() {
+            return FeatureMatrix::compute(plan, purchases, &self.summary);
         }
-        let named: Vec<String> = beyond.iter().map(Feature::name).collect();
-        let beyond = self.beyond.columns(&named, self.summary.cut, &self.summary.customer)?;
-        let mut data = Vec::with_capacity(plan.len() * self.summary.len());
-        for row in 0..self.summary.len() {
-            let (mut told, mut bought) = (beyond.row(row).iter(), own.row(row).iter());
-            for feature in plan {
-                let next = if matches!(feature, Feature::Column(_)) { told.next() } else { bought.next() };
-                data.extend(next);
+        let told = self.beyond.columns(&named, self.summary.cut, &self.summary.customer)?;
+        if let Some((_, column)) = told.names().iter().zip(&named).find(|(told, asked)| told != asked) {
+            return Err(Error::MissingColumn { model: "a feature plan", column: column.clone() });
+        }
+        for (column, given, expected) in [
+            ("columns of the source", told.names().len(), named.len()),
+            ("rows of the source", told.rows(), self.summary.len()),
+        ] {
+            if given != expected {
+                return Err(Error::Length { column, given, expected });
             }
         }
-        FeatureMatrix::new(plan.iter().map(Feature::name).collect(), data)
+        FeatureMatrix::compute_with(plan, purchases, &self.summary, Some(&told))
     }
 
     /// What a model forecasts of the customers of the summary, with the columns that it needs.

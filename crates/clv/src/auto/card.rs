@@ -71,17 +71,32 @@ impl DataCard {
 /// The columns as they were when the model was made, to tell drift by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
-    /// Name and percentiles 0, 5, … 100 of each column.
-    pub columns: Vec<(String, Vec<f64>)>,
+    /// Each column.
+    pub columns: Vec<ReferenceColumn>,
+}
+
+/// A column as it was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceColumn {
+    /// Its name.
+    pub name: String,
+    /// Percentiles 0, 5, … 100 of what is known; none if nothing is.
+    pub percentiles: Vec<f64>,
+    /// The share of customers of whom it is not known.
+    pub missing: f64,
 }
 
 impl Reference {
     pub(super) fn of(features: &FeatureMatrix) -> Self {
         let column = |c: usize| {
-            let mut values: Vec<f64> = features.column(c).collect();
-            values.sort_by(f64::total_cmp);
-            let at = |share: usize| values[(values.len() - 1) * share / 20];
-            (features.names()[c].clone(), (0..=20).map(at).collect())
+            let mut known: Vec<f64> = features.column(c).filter(|v| !v.is_nan()).collect();
+            known.sort_by(f64::total_cmp);
+            let at = |share: usize| known.get(known.len().saturating_sub(1) * share / 20).copied();
+            ReferenceColumn {
+                name: features.names()[c].clone(),
+                percentiles: (0..=20).filter_map(at).collect(),
+                missing: 1.0 - known.len() as f64 / features.rows() as f64,
+            }
         };
         Self {
             columns: if features.rows() == 0 {
@@ -144,6 +159,8 @@ pub struct Card {
     pub deciles: Vec<(f64, f64)>,
     /// Columns that the model reads beside the history.
     pub features: Vec<String>,
+    /// How many columns there were to read beyond the purchases.
+    pub offered: usize,
     /// Those columns as they were.
     pub reference: Reference,
     /// What to beware of.
@@ -233,6 +250,9 @@ impl fmt::Display for Card {
         }
         if !self.features.is_empty() {
             writeln!(f, "\n## Columns\n\nBeside the history: {}.", self.features.join(", "))?;
+            if self.offered > 0 {
+                writeln!(f, "{} columns beyond the purchases were there to choose from.", self.offered)?;
+            }
         }
         for (title, lines) in [("Warnings", &self.warnings), ("Could not be fitted", &self.failures)] {
             if !lines.is_empty() {

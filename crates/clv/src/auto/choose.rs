@@ -8,19 +8,26 @@ use clv_core::tune::Objective;
 use clv_core::{Context, Error};
 
 use super::families::Scope;
-use super::{Chosen, Gain, What, said};
+use super::{Chosen, Gain, Member, Said, What, defined, said};
 
 /// What a candidate forecast of each holdout of the search, and how good that was; both in no shape yet.
 #[derive(Clone)]
 pub(super) struct Candidate {
     pub chosen: Chosen,
-    said: Vec<Vec<f64>>,
+    said: Vec<Said>,
     scores: Vec<Scores>,
 }
 
 /// By how much forecasts may be made smaller or larger, and flatter or steeper, at first; then in half steps about the best.
 const SCALES: [f64; 7] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3];
 const POWERS: [f64; 6] = [0.7, 0.85, 1.0, 1.15, 1.3, 1.5];
+
+/// By what a member is multiplied.
+#[derive(Clone, Copy)]
+struct Correction {
+    purchases: f64,
+    judged: f64,
+}
 
 /// The holdouts of the search, and what a forecast of them is compared with.
 pub(super) struct Judge<'a> {
@@ -57,7 +64,7 @@ impl<'a> Judge<'a> {
             let Ok(forecast) = said(holdout, &chosen.settings(holdout.split().horizon(), scope)?, cx) else {
                 return Ok(None);
             };
-            scores.push(Scores::of(actual(holdout), &forecast)?);
+            scores.push(Scores::of(actual(holdout), &defined(&forecast.judged))?);
             all.push(forecast);
         }
         Ok(Some(Candidate { chosen, said: all, scores }))
@@ -91,7 +98,7 @@ impl<'a> Judge<'a> {
         }
         let of_process: Vec<usize> =
             (0..pool.len()).filter(|&place| pool[place].chosen.is_of_process()).collect();
-        let corrections: Vec<f64> = pool.iter().map(|one| self.correction(one)).collect();
+        let corrections: Vec<Correction> = pool.iter().map(|one| self.correction(one)).collect();
         let mut shares = vec![0.0; pool.len()];
         let mut total = 0.0;
         for &place in &of_process {
@@ -99,9 +106,9 @@ impl<'a> Judge<'a> {
             total = ANCHOR;
         }
         let mut anchor: Option<Vec<Scores>> = None;
-        let mut best: Option<(f64, Vec<Scores>, Vec<Vec<f64>>)> = None;
+        let mut best: Option<(f64, Vec<Scores>, Vec<Said>)> = None;
         if total > 0.0 {
-            let uncorrected = vec![1.0; pool.len()];
+            let uncorrected = vec![Correction { purchases: 1.0, judged: 1.0 }; pool.len()];
             anchor = Some(self.mix(pool, &shares, &uncorrected, total)?.0);
             let (scores, said) = self.mix(pool, &shares, &corrections, total)?;
             best = Some((self.loss_beside(anchor.as_deref(), &scores), scores, said));
@@ -128,7 +135,11 @@ impl<'a> Judge<'a> {
         let members = pool.iter().zip(&shares).zip(&corrections).filter(|((_, share), _)| **share > 0.0);
         let members: Vec<_> = members
             .filter_map(|((one, share), correction)| match &one.chosen.what {
-                What::Single(trial) => Some((trial.clone(), share / total * correction)),
+                What::Single(trial) => Some(Member {
+                    trial: trial.clone(),
+                    in_purchases: share / total * correction.purchases,
+                    in_judged: share / total * correction.judged,
+                }),
                 What::Mean(_) => None,
             })
             .collect();
@@ -137,13 +148,17 @@ impl<'a> Judge<'a> {
     }
 
     /// The square root of what came over what was forecast, in the geometric mean of the holdouts.
-    fn correction(&self, candidate: &Candidate) -> f64 {
-        let ratio = |(holdout, said): (&Backtest<'_>, &Vec<f64>)| {
-            let (came, said) = (actual(holdout).iter().sum::<f64>(), said.iter().sum::<f64>());
-            if came > 0.0 && said > 0.0 { (came / said).ln() } else { 0.0 }
+    fn correction(&self, candidate: &Candidate) -> Correction {
+        let log = |came: &[f64], said: &[f64]| {
+            let (came, said) = (came.iter().sum::<f64>(), said.iter().sum::<f64>());
+            if came > 0.0 && said > 0.0 { 0.5 * (came / said).ln() / self.holdouts.len() as f64 } else { 0.0 }
         };
-        let logs = self.holdouts.iter().zip(&candidate.said).map(ratio);
-        (0.5 * logs.sum::<f64>() / self.holdouts.len() as f64).exp()
+        let (mut purchases, mut judged) = (0.0, 0.0);
+        for (holdout, said) in self.holdouts.iter().zip(&candidate.said) {
+            purchases += log(holdout.actual_purchases(), &said.purchases);
+            judged += log(actual(holdout), &defined(&said.judged));
+        }
+        Correction { purchases: purchases.exp(), judged: judged.exp() }
     }
 
     /// Scores and forecasts of a weighted mean.
@@ -151,20 +166,26 @@ impl<'a> Judge<'a> {
         &self,
         pool: &[Candidate],
         shares: &[f64],
-        corrections: &[f64],
+        corrections: &[Correction],
         total: f64,
-    ) -> Result<(Vec<Scores>, Vec<Vec<f64>>), Error> {
+    ) -> Result<(Vec<Scores>, Vec<Said>), Error> {
         let mut said = Vec::with_capacity(self.holdouts.len());
         let mut scores = Vec::with_capacity(self.holdouts.len());
         for (place, holdout) in self.holdouts.iter().enumerate() {
-            let mut mean = vec![0.0; actual(holdout).len()];
+            let count = actual(holdout).len();
+            let mut mean = Said { judged: vec![0.0; count], purchases: vec![0.0; count] };
             for ((one, share), correction) in pool.iter().zip(shares).zip(corrections) {
                 if *share > 0.0 {
-                    let weight = share / total * correction;
-                    mean.iter_mut().zip(&one.said[place]).for_each(|(sum, said)| *sum += weight * said);
+                    let add = |to: &mut [f64], said: &[f64], correction: f64| {
+                        let weight = share / total * correction;
+                        // Undefined by one of them is undefined, as in the stack that is made of them.
+                        to.iter_mut().zip(said).for_each(|(sum, said)| *sum += weight * said);
+                    };
+                    add(&mut mean.judged, &one.said[place].judged, correction.judged);
+                    add(&mut mean.purchases, &one.said[place].purchases, correction.purchases);
                 }
             }
-            scores.push(Scores::of(actual(holdout), &mean)?);
+            scores.push(Scores::of(actual(holdout), &defined(&mean.judged))?);
             said.push(mean);
         }
         Ok((scores, said))
@@ -204,8 +225,8 @@ impl<'a> Judge<'a> {
     }
 
     fn reshaped(&self, candidate: &Candidate, shape: Shape) -> Result<Vec<Scores>, Error> {
-        let of = |((holdout, said), plain): ((&Backtest<'_>, &Vec<f64>), &Scores)| {
-            let forecast = shaped(said, Some(shape));
+        let of = |((holdout, said), plain): ((&Backtest<'_>, &Said), &Scores)| {
+            let forecast = shaped(&defined(&said.judged), Some(shape));
             let pairs = Pairs::new(actual(holdout), &forecast)?;
             // The order of customers stays.
             let mut scores = *plain;
@@ -227,8 +248,8 @@ impl<'a> Judge<'a> {
         let (mut estimate, mut error) = (0.0, 0.0);
         for (place, holdout) in self.holdouts.iter().enumerate() {
             let actual = actual(holdout);
-            let (ours, theirs) =
-                (shaped(&of.said[place], of.chosen.shape), shaped(&over.said[place], over.chosen.shape));
+            let forecast = |of: &Candidate| shaped(&defined(&of.said[place].judged), of.chosen.shape);
+            let (ours, theirs) = (forecast(of), forecast(over));
             let even = mean_for_all(actual);
             let scores = |forecast: &[f64], weights: &[f64]| {
                 let pairs = Pairs::new(actual, forecast).and_then(|pairs| pairs.weighted(weights)).ok()?;

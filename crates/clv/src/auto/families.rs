@@ -148,13 +148,14 @@ pub(super) fn on_shelf(name: &'static str, with_amounts: bool) -> Result<Family,
 pub(super) struct Scope {
     pub(super) with_amounts: bool,
     /// Columns beyond the purchases.
-    beyond: Vec<Feature>,
+    pub(super) beyond: Vec<Feature>,
 }
 
 impl Scope {
-    pub(super) fn of(backtest: &Backtest<'_>) -> Self {
+    pub(super) fn of(backtest: &Backtest<'_>) -> Result<Self, Error> {
         let cut = backtest.split().train;
-        Self { with_amounts: backtest.actual_value().is_some(), beyond: backtest.source().features(cut) }
+        let beyond = backtest.source().features(cut)?;
+        Ok(Self { with_amounts: backtest.actual_value().is_some(), beyond })
     }
 
     /// Which columns: few, many, and if there are any all that is known beyond the purchases.

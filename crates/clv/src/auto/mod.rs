@@ -31,7 +31,7 @@ use clv_core::{
 use crate::shelf;
 
 use card::Metric;
-pub use card::{Alternative, Card, DataCard, Gain, Reference, Score};
+pub use card::{Alternative, Card, DataCard, Gain, Reference, ReferenceColumn, Score};
 use choose::{Judge, actual};
 use families::{Scope, families, named, on_shelf, settings_of};
 
@@ -142,7 +142,7 @@ impl<'a> Auto<'a> {
         }
         let outer = Backtest::new(log, Split::new(origin, cut)?, self.unit)?.knowing(self.beyond);
         let inner = self.inner(log, outer.split().train)?;
-        let scope = &Scope::of(&outer);
+        let scope = &Scope::of(&outer)?;
         let with_amounts = scope.with_amounts;
         let families = families(scope)?;
         let search = Search::new(&inner, self.objective)?;
@@ -164,15 +164,29 @@ impl<'a> Auto<'a> {
 
         // Once the caller wants to stop, what was found is finished without the brake.
         let cx = &unbraked(cx);
-        let (chosen, mean_gain) = self.choose(&inner, &ranked, scope, cx)?;
-
-        // The holdout is of whole grains, a day or so more than some horizons.
-        let settings = chosen.settings(outer.split().horizon(), scope)?;
-        let judged = self.judge(&outer, (&settings, &chosen), &ranked, scope, cx)?;
-        let settings = chosen.settings(self.horizon, scope)?;
+        let Choice { mut chosen, instead, mean_gain } = self.choose(&inner, &ranked, scope, cx)?;
         let fitted_on = Training::merge(log, cut)?;
         let training = Training::new(&fitted_on, cut, self.unit)?.knowing(self.beyond);
-        let fitted = settings.fit(&training, cx)?;
+        let finish = |chosen: &Chosen| -> Result<_, Error> {
+            // The holdout is of whole grains, a day or so more than some horizons.
+            let settings = chosen.settings(outer.split().horizon(), scope)?;
+            let judged = self.judge(&outer, (&settings, chosen), &ranked, scope, cx)?;
+            Ok((judged, chosen.settings(self.horizon, scope)?.fit(&training, cx)?))
+        };
+        let mut doubts = Vec::new();
+        let (judged, fitted) = match (finish(&chosen), instead) {
+            (Ok(done), _) => done,
+            (Err(error), None) => return Err(error),
+            // What could be fitted on every holdout of the search could not be on more data.
+            (Err(error), Some(other)) => {
+                doubts
+                    .push(format!("instead of {chosen}, which was chosen and could not be fitted: {error}"));
+                chosen = other;
+                finish(&chosen)?
+            }
+        };
+        doubts.extend(self.doubts(&chosen, &inner, training.summary().len()));
+        doubts.extend(self.unread(scope, fitted.model.needs()));
         let features = training.features(fitted.model.needs())?;
         let card = Card {
             model: chosen.to_string(),
@@ -197,9 +211,9 @@ impl<'a> Auto<'a> {
             alternatives: judged.alternatives,
             deciles: judged.deciles,
             features: fitted.model.needs().iter().map(Feature::name).collect(),
+            offered: scope.beyond.len(),
             reference: Reference::of(&features),
-            warnings: self
-                .doubts(&chosen, &inner, training.summary().len())
+            warnings: doubts
                 .into_iter()
                 .chain(fitted.report.warnings.iter().map(Warning::to_string))
                 .collect(),
@@ -227,6 +241,20 @@ impl<'a> Auto<'a> {
             ));
         }
         doubts
+    }
+
+    /// That nothing of what is known beyond the purchases is read in the end.
+    fn unread(&self, scope: &Scope, needs: &[Feature]) -> Option<String> {
+        if scope.beyond.is_empty() || needs.iter().any(Feature::is_beyond_purchases) {
+            return None;
+        }
+        let why = if self.trials == 0 {
+            "only models that are tuned look at them, and no trials were asked for"
+        } else {
+            "what read them was not better in the search"
+        };
+        let count = scope.beyond.len();
+        Some(format!("none of the {count} columns beyond the purchases is read by the model: {why}"))
     }
 
     /// The origins to search on, the newest first: holdouts before the newest one, as long as the horizon
@@ -267,22 +295,29 @@ impl<'a> Auto<'a> {
         ranked: &[Trial],
         scope: &Scope,
         cx: &Context<'_>,
-    ) -> Result<(Chosen, Option<Gain>), Error> {
+    ) -> Result<Choice, Error> {
         let nothing = || Error::NoEstimate { model: "auto", why: "no model could be fitted" };
         let judge = Judge::new(inner, self.objective)?;
         let hear = |trial: &Trial| judge.hear(Chosen::of(What::Single(trial.clone())), scope, cx);
         let mut alone = hear(&ranked[0])?.ok_or_else(nothing)?;
-        // The best of each family, as far as they fit; the best of all has been heard.
+        // The best of each family, as far as they fit; the best of all has been heard. First those that a mean stands on.
+        let knowing = ranked.iter().filter(|trial| !NAIVE.contains(&trial.family.as_str()));
+        let (of_process, others): (Vec<&Trial>, Vec<&Trial>) =
+            knowing.partition(|trial| is_of_process(trial));
         let mut pool = Vec::new();
-        for trial in ranked.iter().filter(|t| !NAIVE.contains(&t.family.as_str())).take(POOL) {
+        for trial in of_process.into_iter().chain(others).take(POOL) {
             pool.extend(if trial == &ranked[0] { Some(alone.clone()) } else { hear(trial)? });
         }
-        let Some(mut together) = judge.together(&pool)? else { return Ok((alone.chosen, None)) };
+        let together = judge.together(&pool)?;
         judge.shape(&mut alone)?;
+        let Some(mut together) = together else {
+            return Ok(Choice { chosen: alone.chosen, instead: None, mean_gain: None });
+        };
         judge.shape(&mut together)?;
-        let gain = judge.gain(&together, &alone, (self.draws, cx.seed_value()))?;
-        let worse = gain.is_some_and(|gain| gain.estimate < -gain.error);
-        Ok((if worse { alone.chosen } else { together.chosen }, gain))
+        let mean_gain = judge.gain(&together, &alone, (self.draws, cx.seed_value()))?;
+        let worse = mean_gain.is_some_and(|gain| gain.estimate < -gain.error);
+        let (chosen, instead) = if worse { (alone, together) } else { (together, alone) };
+        Ok(Choice { chosen: chosen.chosen, instead: Some(instead.chosen), mean_gain })
     }
 
     fn judge(
@@ -294,7 +329,7 @@ impl<'a> Auto<'a> {
         cx: &Context<'_>,
     ) -> Result<Judged, Error> {
         let actual = actual(outer);
-        let forecast = said(outer, settings, cx)?;
+        let forecast = defined(&said(outer, settings, cx)?.judged);
         let ones = vec![1.0; actual.len()];
         let over = |metric: &dyn Fn(&[f64]) -> Option<f64>| -> Result<Option<[f64; 3]>, Error> {
             let found = interval_by_weights(&ones, metric, self.draws, LEVEL, cx.seed_value())?;
@@ -312,7 +347,7 @@ impl<'a> Auto<'a> {
             }
             let other = settings_of(trial, outer.split().horizon(), scope)?;
             let other = match said(outer, &other, cx) {
-                Ok(other) => other,
+                Ok(other) => defined(&other.judged),
                 Err(error) => {
                     failures.push(format!("{}: {error}", named(trial)));
                     continue;
@@ -332,6 +367,14 @@ impl<'a> Auto<'a> {
         let totals = (forecast.iter().sum(), actual.iter().sum());
         Ok(Judged { scores, alternatives, deciles, failures, totals })
     }
+}
+
+/// What the search found.
+struct Choice {
+    chosen: Chosen,
+    /// Of a mean and a single model the other one.
+    instead: Option<Chosen>,
+    mean_gain: Option<Gain>,
 }
 
 struct Judged {
@@ -360,14 +403,31 @@ fn unbraked<'a>(cx: &Context<'_>) -> Context<'a> {
     Context::default().seed(cx.seed_value()).threads(threads)
 }
 
-/// What settings forecast of a backtest: value if there are amounts, undefined counting as nothing; else
-/// purchases.
-fn said(backtest: &Backtest<'_>, settings: &BoxedFit, cx: &Context<'_>) -> Result<Vec<f64>, Error> {
+/// What settings forecast of a backtest.
+#[derive(Clone)]
+struct Said {
+    /// What is judged: value if there are amounts, NaN where it is undefined; else purchases.
+    judged: Vec<f64>,
+    purchases: Vec<f64>,
+}
+
+fn said(backtest: &Backtest<'_>, settings: &BoxedFit, cx: &Context<'_>) -> Result<Said, Error> {
     let forecast = backtest.forecast(settings, cx)?;
-    Ok(match (backtest.actual_value(), forecast.value) {
-        (Some(_), Some(value)) => value.into_iter().map(|v| v.unwrap_or(0.0)).collect(),
-        _ => forecast.purchases,
-    })
+    let judged = match (backtest.actual_value(), forecast.value) {
+        (Some(_), Some(value)) => value.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect(),
+        _ => forecast.purchases.clone(),
+    };
+    Ok(Said { judged, purchases: forecast.purchases })
+}
+
+/// What is undefined counts as nothing, or who leaves out the hard ones would be rewarded.
+fn defined(judged: &[f64]) -> Vec<f64> {
+    judged.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect()
+}
+
+/// Whether a trial is of a model of how customers buy and leave.
+fn is_of_process(trial: &Trial) -> bool {
+    matches!(&*trial.family, "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd")
 }
 
 /// What is chosen in the end.
@@ -380,8 +440,15 @@ struct Chosen {
 #[derive(Clone, Debug)]
 enum What {
     Single(Trial),
-    /// Members with their weights.
-    Mean(Vec<(Trial, f64)>),
+    Mean(Vec<Member>),
+}
+
+/// A member of a mean, with its weight in purchases and in what is judged.
+#[derive(Clone, Debug)]
+struct Member {
+    trial: Trial,
+    in_purchases: f64,
+    in_judged: f64,
 }
 
 impl Chosen {
@@ -389,10 +456,8 @@ impl Chosen {
         Self { what, shape: None }
     }
 
-    /// Whether it is a model of how customers buy and leave.
     fn is_of_process(&self) -> bool {
-        let name = |trial: &Trial| matches!(&*trial.family, "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd");
-        matches!(&self.what, What::Single(trial) if name(trial))
+        matches!(&self.what, What::Single(trial) if is_of_process(trial))
     }
 
     fn settings(&self, horizon: Span, scope: &Scope) -> Result<BoxedFit, Error> {
@@ -410,16 +475,17 @@ impl What {
             Self::Single(trial) => return settings_of(trial, horizon, scope),
             Self::Mean(members) => members.clone(),
         };
-        let names: Vec<String> = members.iter().map(|(trial, _)| named(trial)).collect();
+        let names: Vec<String> = members.iter().map(|member| named(&member.trial)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let weights: Vec<f64> = members.iter().map(|(_, weight)| *weight).collect();
+        let purchases: Vec<f64> = members.iter().map(|member| member.in_purchases).collect();
+        let judged: Vec<f64> = members.iter().map(|member| member.in_judged).collect();
         let scope = scope.clone();
         let settings = move |name: &str, horizon: Span| {
             let unknown = || Error::NoEstimate { model: "auto", why: "a member of the mean went missing" };
-            let (trial, _) = members.iter().find(|(t, _)| named(t) == name).ok_or_else(unknown)?;
-            settings_of(trial, horizon, &scope)
+            let member = members.iter().find(|member| named(&member.trial) == name).ok_or_else(unknown)?;
+            settings_of(&member.trial, horizon, &scope)
         };
-        Ok(Box::new(Erased(Stack::of(&names, settings, horizon)?.weighted(&weights)?)))
+        Ok(Box::new(Erased(Stack::of(&names, settings, horizon)?.weighted(&purchases, &judged)?)))
     }
 }
 
@@ -428,7 +494,7 @@ impl fmt::Display for Chosen {
         match &self.what {
             What::Single(trial) => f.write_str(&named(trial))?,
             What::Mean(members) => {
-                let part = |(trial, weight): &(Trial, f64)| format!("{weight:.2} {}", named(trial));
+                let part = |member: &Member| format!("{:.2} {}", member.in_judged, named(&member.trial));
                 f.write_str(&members.iter().map(part).collect::<Vec<_>>().join(" + "))?;
             }
         }
