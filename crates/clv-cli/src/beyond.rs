@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use clv::attributes::{Attributes, Conflict};
 use clv::events::{EventKind, EventLog};
 use clv::features::Beyond;
-use clv::identity::Identities;
-use clv::io::{ReadOptions, people};
-use clv::{Feature, Gathered, Gathering, Moment, Span, TransactionLog};
+use clv::io::{CustomerKey, people};
+use clv::{Cleaning, Feature, Gathered, Gathering, Moment, Reason, Span, TransactionLog};
 
-use crate::args::{Reading, date};
+use crate::args::{Transactions, date};
 use crate::failure::Failure;
 use crate::show::note;
 
@@ -24,9 +23,9 @@ pub(crate) struct Tables {
     /// subject and value. May be repeated.
     #[arg(long, value_name = "FILE")]
     events: Vec<PathBuf>,
-    /// A table of products, each further column an attribute.
+    /// A table of products, each further column an attribute. May be repeated.
     #[arg(long, value_name = "FILE")]
-    catalogue: Option<PathBuf>,
+    catalogue: Vec<PathBuf>,
     /// A holiday; what is bought within the two weeks before counts as bought for it. May be repeated.
     #[arg(long, value_name = "DATE", value_parser = date)]
     holiday: Vec<Moment>,
@@ -36,7 +35,7 @@ pub(crate) struct Tables {
 pub(crate) struct Known {
     attributes: Attributes,
     events: EventLog,
-    catalogue: Option<Attributes>,
+    catalogue: Attributes,
     holidays: Vec<Moment>,
 }
 
@@ -46,77 +45,116 @@ impl Tables {
         self.people.iter().chain(&self.events).chain(&self.catalogue).map(PathBuf::as_path)
     }
 
-    /// Reads the tables, after what the log's own sources said of customers and events.
+    /// Reads the tables, which come before what the log's own sources said of customers and events.
     pub(crate) fn read(
         &self,
-        reading: &Reading,
+        transactions: &Transactions,
         said: &mut Gathered,
         log: &TransactionLog,
     ) -> Result<Known, Failure> {
-        // Their columns are their own: only how names are written is as in the log.
-        let options = ReadOptions::new().customer_key(reading.customer_key());
-        let mut tables = Gathering::new(Default::default(), Conflict::FirstStands);
+        let strict = transactions.cleaning.strict;
+        let options = transactions.reading.options();
+        let same = &said.identities;
+        let mut attributes = Attributes::new(Conflict::FirstStands);
+        let mut events = EventLog::default();
         for path in &self.people {
-            people::attributes(path, &options, &mut tables)?;
+            let mut found = one(path, strict, |to| people::attributes(path, &options, to))?.attributes;
+            found.settle(same);
+            tell_known(path, found.customers(), log);
+            attributes.absorb(&found);
         }
         for path in &self.events {
-            people::events(path, None, &options, &mut tables)?;
+            let mut found = one(path, strict, |to| people::events(path, None, &options, to))?.events;
+            found.settle(same);
+            tell_kinds(path, &found);
+            tell_known(path, found.customers(), log);
+            found.iter().for_each(|event| events.push(event));
         }
-        let mut tables = tables.finish();
-        tell(&self.people, &self.events, &tables);
-        let same: &Identities = &said.identities;
-        tell_known(&tables, log);
-        tables.attributes.settle(same);
-        tables.events.settle(same);
-        let from_log = std::mem::take(&mut said.events);
-        let mut events = tables.events;
-        from_log.iter().for_each(|event| events.push(event));
-        let own = std::mem::take(&mut said.attributes);
-        let attributes = if self.people.is_empty() { own } else { tables.attributes };
-        let catalogue = match &self.catalogue {
-            None => None,
-            Some(path) => {
-                let mut goods = Gathering::new(Default::default(), Conflict::FirstStands);
-                people::catalogue(path, &options, &mut goods)?;
-                let goods = goods.finish().attributes;
-                note(format_args!("{}: {} products", path.display(), goods.customers().len()));
-                Some(goods)
-            }
-        };
+        std::mem::take(&mut said.events).iter().for_each(|event| events.push(event));
+        attributes.absorb(&std::mem::take(&mut said.attributes));
+        let attributes = attributes.typed();
+        tell_attributes("customers", &attributes);
+        // Products are named as they are, whatever names a customer.
+        let options = options.customer_key(CustomerKey::AsIs);
+        let mut catalogue = Attributes::new(Conflict::FirstStands);
+        for path in &self.catalogue {
+            let found = one(path, strict, |to| people::catalogue(path, &options, to))?.attributes;
+            let bought = log.products().len();
+            let known = log.products().iter().filter(|name| found.customers().find(name).is_some()).count();
+            note(format_args!("{}: it knows {known} of the {bought} products in the log", path.display()));
+            catalogue.absorb(&found);
+        }
+        let catalogue = catalogue.typed();
+        tell_attributes("products", &catalogue);
         Ok(Known { attributes, events, catalogue, holidays: self.holiday.clone() })
     }
 }
 
-fn tell(people: &[PathBuf], events: &[PathBuf], tables: &Gathered) {
-    let refused = tables.log.ledger().quoted.iter().filter(|q| q.reason != clv::Reason::NotAPurchase);
-    refused.for_each(|row| note(format_args!("  {row}")));
-    if !people.is_empty() {
-        let (attributes, customers) =
-            (tables.attributes.columns().len(), tables.attributes.customers().len());
-        note(format_args!("{attributes} attributes of {customers} customers"));
+/// One table; tells what became of its rows.
+fn one(
+    path: &Path,
+    strict: bool,
+    read: impl FnOnce(&mut Gathering) -> clv::io::Result<()>,
+) -> Result<Gathered, Failure> {
+    let mut table = Gathering::new(Cleaning { strict, ..Cleaning::default() }, Conflict::FirstStands);
+    read(&mut table)?;
+    let table = table.finish();
+    let ledger = table.log.ledger();
+    let used = ledger.dropped_for(Reason::NotAPurchase);
+    let mut fate = format!("{}: {} rows read, {used} used", path.display(), ledger.read);
+    for (reason, count) in ledger.dropped.iter().filter(|(reason, _)| **reason != Reason::NotAPurchase) {
+        fate += &format!(", {count} left out: {reason}");
     }
-    if !events.is_empty() {
-        let kinds: Vec<String> = EventKind::ALL
-            .into_iter()
-            .filter(|kind| tables.events.count(*kind) > 0)
-            .map(|kind| format!("{} {kind}", tables.events.count(kind)))
-            .collect();
-        note(format_args!("events: {}", if kinds.is_empty() { "none".into() } else { kinds.join(", ") }));
-        if tables.events.count(EventKind::Other) > 0 {
-            let known: Vec<String> = EventKind::ALL.iter().map(EventKind::to_string).collect();
-            note(format_args!("kinds other than these are all one: {}", known.join(", ")));
-        }
+    note(&fate);
+    let refused = ledger.quoted.iter().filter(|row| row.reason != Reason::NotAPurchase);
+    refused.for_each(|row| note(format_args!("  {row}")));
+    Ok(table)
+}
+
+fn tell_kinds(path: &Path, events: &EventLog) {
+    let kinds: Vec<String> = EventKind::ALL
+        .into_iter()
+        .filter(|kind| events.count(*kind) > 0)
+        .map(|kind| format!("{} {kind}", events.count(kind)))
+        .collect();
+    if kinds.is_empty() {
+        note(format_args!("warning: {}: no event", path.display()));
+        return;
+    }
+    note(format_args!("{}: {}", path.display(), kinds.join(", ")));
+    if events.count(EventKind::Other) > 0 {
+        let known: Vec<String> = EventKind::ALL.iter().map(EventKind::to_string).collect();
+        note(format_args!(
+            "warning: {}: kinds other than these are all one: {}",
+            path.display(),
+            known.join(", ")
+        ));
     }
 }
 
-/// How many of the tables' customers are the log's.
-fn tell_known(tables: &Gathered, log: &TransactionLog) {
-    for (what, names) in
-        [("attributes", tables.attributes.customers()), ("events", tables.events.customers())]
-    {
-        let known = names.iter().filter(|name| log.customers().find(name).is_some()).count();
-        if known < names.len() {
-            note(format_args!("{what}: of {} customers {known} are in the log", names.len()));
+/// How many of a table's customers are the log's.
+fn tell_known(path: &Path, customers: &clv::Names, log: &TransactionLog) {
+    let known = customers.iter().filter(|name| log.customers().find(name).is_some()).count();
+    if known < customers.len() {
+        let path = path.display();
+        note(format_args!("{path}: of its {} customers {known} are in the log", customers.len()));
+    }
+}
+
+/// What is strange about attributes: contradictions, and words among numbers.
+fn tell_attributes(whose: &str, attributes: &Attributes) {
+    if attributes.conflicts() > 0 {
+        note(format_args!(
+            "{} attributes of {whose} were stated differently: the first stands",
+            attributes.conflicts()
+        ));
+    }
+    for attribute in attributes.columns() {
+        if let Some((count, word)) = attribute.words_among_numbers() {
+            note(format_args!(
+                "warning: attribute {:?} of {whose} is read as words: {count} of its values are no numbers, such as {word:?}; leave them empty if they are not known",
+                attribute.name()
+            ));
         }
     }
 }
@@ -129,7 +167,7 @@ impl Known {
         products: bool,
     ) -> Result<Option<Beyond<'a>>, Failure> {
         let Self { attributes, events, catalogue, holidays } = self;
-        let none = holidays.is_empty() && catalogue.is_none() && events.is_empty();
+        let none = holidays.is_empty() && catalogue.columns().is_empty() && events.is_empty();
         if none && !products && attributes.columns().is_empty() {
             return Ok(None);
         }
@@ -140,7 +178,7 @@ impl Known {
         if !holidays.is_empty() {
             beyond = beyond.holidays(holidays, Span::weeks(2.0)?);
         }
-        if let Some(catalogue) = catalogue {
+        if !catalogue.columns().is_empty() {
             beyond = beyond.catalogue(catalogue);
         }
         if !events.is_empty() {

@@ -50,6 +50,7 @@ impl From<clv::io::Error> for Failure {
             // Naming a column that is not there is a slip of the command line.
             clv::io::Error::UnknownColumn { .. }
             | clv::io::Error::NoColumn { .. }
+            | clv::io::Error::NoTableColumn { .. }
             | clv::io::Error::AmbiguousDates { .. }
             | clv::io::Error::Encoding { .. }
             | clv::io::Error::OutputEnding { .. }

@@ -441,7 +441,8 @@ fn tables_beyond_the_purchases_reach_the_model_and_its_forecast() {
     let card = json(folder, &format!("{line} --products {tables} --output best.json"));
     let columns: Vec<&str> =
         card["features"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
-    for column in ["club=member", "viewed_count", "bought_level=high", "top_product_share", "days_to_holiday"]
+    for column in
+        ["own_club=member", "viewed_count", "bought_level=high", "top_product_share", "days_to_holiday"]
     {
         assert!(columns.contains(&column), "{column}: {columns:?}");
     }
@@ -456,5 +457,54 @@ fn tables_beyond_the_purchases_reach_the_model_and_its_forecast() {
     let onto = format!("predict tx.csv --model best.json --horizon 8 {tables} --output people.csv");
     refused(folder, &onto, 2, "overwrite an input");
     assert!(!folder.join("g.csv").exists());
-    refused(folder, &format!("{line} --people people.csv --output people.csv"), 2, ".json");
+}
+
+/// Tables beside the log with its column names, and with what cannot be used in them.
+#[test]
+fn what_becomes_of_each_row_of_the_tables_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut orders = String::from("kunde,tag,betrag,ware\n");
+    for customer in 0..60 {
+        for day in 0..8 {
+            orders += &format!("K{customer}@x.de,2023-{:02}-{:02},10,Pro\n", 1 + day, 1 + customer % 27);
+        }
+    }
+    std::fs::write(folder.join("tx.csv"), &orders).unwrap();
+    let people = "kunde,income,region\nk1@X.de,100,north\nk2@x.de,n/a,south\nk3@x.de,120,\nk1@x.de,90,north\n,5,north\nz@x.de,1,\n";
+    std::fs::write(folder.join("people.csv"), people).unwrap();
+    let events = "kunde,tag,kind\nk1@x.de,2023-02-01,view\nk2@x.de,never,view\nk2@x.de,2023-03-01,danced\n";
+    std::fs::write(folder.join("events.csv"), events).unwrap();
+    std::fs::write(folder.join("empty.csv"), "kunde,tag,kind\n").unwrap();
+    std::fs::write(folder.join("goods.csv"), "product,level\nPro,high\npro,low\n").unwrap();
+    let line = "auto tx.csv --customer kunde --date tag --amount betrag --product ware --customer-key email \
+                --horizon 4 --trials 0 --output m.json";
+    let tables = "--people people.csv --events events.csv --events empty.csv --catalogue goods.csv";
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let done = clv(folder, &format!("{line} {tables}"));
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let told = text(&done.stderr);
+    for part in [
+        "people.csv: 6 rows read, 5 used, 1 left out: no customer",
+        "people.csv: of its 4 customers 3 are in the log",
+        "1 attributes of customers were stated differently",
+        "attribute \"income\" of customers is read as words: 1 of its values are no numbers, such as \"n/a\"",
+        "events.csv: 3 rows read, 2 used, 1 left out: unreadable date",
+        "events.csv: 1 viewed, 1 other",
+        "kinds other than these are all one",
+        "empty.csv: no event",
+        // Names of products are not put into lower case as addresses are.
+        "goods.csv: it knows 1 of the 1 products in the log",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(text(&done.stdout).contains("only models that are tuned look at them"), "{}", text(&done.stdout));
+    refused(folder, &format!("{line} --people people.csv --strict"), 1, "no customer");
+    std::fs::write(folder.join("odd.csv"), "kunde,tag,what\nk1@x.de,2023-02-01,view\n").unwrap();
+    refused(
+        folder,
+        &format!("{line} --events odd.csv"),
+        2,
+        "no column of the kind of event; it may be named event",
+    );
 }

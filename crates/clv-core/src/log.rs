@@ -104,6 +104,11 @@ impl TransactionLog {
         self.order.get(row).copied().flatten().map(|i| self.orders.name(i))
     }
 
+    /// All products that rows name.
+    pub fn products(&self) -> &Names {
+        &self.products
+    }
+
     /// The product of a row.
     pub fn product(&self, row: usize) -> Option<&str> {
         self.product.get(row).copied().flatten().map(|i| self.products.name(i))

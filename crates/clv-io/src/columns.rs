@@ -329,6 +329,24 @@ impl File<'_> {
         }
     }
 
+    /// A column of a table beside the log: the one that is named, where the table has it (it is the log's name for such a
+    /// column), or else one that is known.
+    pub(crate) fn of_table(
+        &self,
+        what: &'static str,
+        named: Option<&str>,
+        names: &'static [&'static str],
+    ) -> Result<Column> {
+        let own = named.and_then(|name| self.header.iter().position(|h| h == name));
+        let found = own.map_or_else(|| self.known(names), |position| self.at(position).map(Some));
+        found?.ok_or_else(|| Error::NoTableColumn {
+            path: self.path.into(),
+            what,
+            names,
+            found: self.header.to_vec(),
+        })
+    }
+
     pub(crate) fn needed(&self, what: &'static str, named: Option<&str>, names: &[&str]) -> Result<Column> {
         if let Some(name) = named {
             return self.named(name);

@@ -85,6 +85,18 @@ pub enum Error {
         /// What the file has.
         found: Vec<String>,
     },
+    /// A table beside the log lacks a column.
+    #[error("{}: no column of the {what}; it may be named {} (the file has: {})", path.display(), names.join(", "), found.join(", "))]
+    NoTableColumn {
+        /// Which file.
+        path: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+        /// What it may be named; spaces, underscores and case do not matter.
+        names: &'static [&'static str],
+        /// What the file has.
+        found: Vec<String>,
+    },
     /// A column that was named is not there.
     #[error("{}: no column {name:?} (the file has: {})", path.display(), found.join(", "))]
     UnknownColumn {

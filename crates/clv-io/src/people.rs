@@ -16,8 +16,18 @@ use crate::table::{Cell, Digits, Dressed, Line, Refused};
 use crate::values::{DATES, Decimal};
 
 const KIND: &[&str] = &["event", "kind", "type", "action", "activity"];
-const SUBJECT: &[&str] =
-    &["subject", "productid", "sku", "stockcode", "query", "keywords", "campaign", "campaignid", "item"];
+const SUBJECT: &[&str] = &[
+    "subject",
+    "product",
+    "productid",
+    "sku",
+    "stockcode",
+    "query",
+    "keywords",
+    "campaign",
+    "campaignid",
+    "item",
+];
 const VALUE: &[&str] = &["value", "duration", "seconds", "rating", "score", "quantity"];
 
 /// Reads a table with a customer column; each other column is an attribute.
@@ -53,14 +63,14 @@ pub fn catalogue(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Res
 
 fn attributes_of(
     path: &Path,
-    (what, stated, usual): (&'static str, Option<&str>, &[&str]),
+    (what, stated, usual): (&'static str, Option<&str>, &'static [&'static str]),
     options: &ReadOptions,
     to: &mut dyn Intake,
 ) -> Result<()> {
     let table = source::open(path, options)?;
     let header = table.header().to_vec();
     let file = File { header: &header, path };
-    let customer = file.needed(what, stated, usual)?;
+    let customer = file.of_table(what, stated, usual)?;
     let dress = Dress::default();
     let all: Vec<usize> = (0..header.len()).collect();
     to.source(&path.display().to_string());
@@ -103,11 +113,11 @@ pub fn events(
     let table = source::open(path, options)?;
     let header = table.header().to_vec();
     let file = File { header: &header, path };
-    let customer = file.needed("customer", options.customer.as_deref(), CUSTOMER)?;
-    let date = file.needed("date", options.date.as_deref(), DATE)?;
+    let customer = file.of_table("customer", options.customer.as_deref(), CUSTOMER)?;
+    let date = file.of_table("date", options.date.as_deref(), DATE)?;
     let (kinds, subject, value) = (file.known(KIND)?, file.known(SUBJECT)?, file.known(VALUE)?);
     if kind.is_none() && kinds.is_none() {
-        return Err(Error::NoColumn { path: path.into(), what: "event", found: header.clone() });
+        file.of_table("kind of event", None, KIND)?;
     }
     let dates = Dress::dates(table.as_ref(), &date, Shape::Plain, options, path)?;
     let dress = Dress { dates, decimal: options.decimal.unwrap_or(Decimal::Point) };

@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known = args.resume.as_deref().map_or(Ok(Vec::new()), trials)?;
     let mut gathered = input::gather(&args.transactions, args.until)?;
     let log = std::mem::take(&mut gathered.log);
-    let known_beyond = args.beyond.read(&args.transactions.reading, &mut gathered, &log)?;
+    let known_beyond = args.beyond.read(&args.transactions, &mut gathered, &log)?;
     let beyond = known_beyond.of(&log, args.products)?;
     let beyond = beyond.as_ref().map(|source| Remembered::new(source));
     let cut = input::cut(&log, &args.transactions, args.until);

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     crate::input::expect_output(&args.output, &inputs)?;
     let (mut observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
     observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
-    let known = args.beyond.read(&args.transactions.reading, &mut gathered, &observed.log)?;
+    let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
     let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
     let training = observed.training()?;
     let training = match &beyond {

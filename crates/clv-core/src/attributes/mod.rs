@@ -79,6 +79,17 @@ impl Attribute {
         }
     }
 
+    /// Of words that are mostly numbers, how many are none, and one of those: a column of numbers that a few cells have
+    /// made one of words. Nothing otherwise.
+    pub fn words_among_numbers(&self) -> Option<(usize, &str)> {
+        let Values::Words(of) = &self.values else { return None };
+        let is_number = |word: u32| as_number(self.words.name(word)).is_some();
+        let (numbers, words): (Vec<u32>, Vec<u32>) =
+            of.iter().flatten().copied().partition(|w| is_number(*w));
+        let few = !words.is_empty() && words.len() < numbers.len();
+        few.then(|| (words.len(), self.words.name(words[0])))
+    }
+
     /// How many customers have no value.
     pub fn missing(&self) -> usize {
         (0..self.values.len()).filter(|&row| !self.values.is_known(row)).count()
@@ -151,10 +162,7 @@ impl Attributes {
     pub fn typed(mut self) -> Self {
         for column in &mut self.columns {
             let Values::Words(words) = &column.values else { continue };
-            // 01234 is a postcode: a number with a zero before it is a word.
-            let coded = |text: &str| text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
-            let number = |text: &str| text.parse().ok().filter(|v: &f64| v.is_finite() && !coded(text));
-            let parsed: Option<Vec<f64>> = column.words.iter().map(number).collect();
+            let parsed: Option<Vec<f64>> = column.words.iter().map(as_number).collect();
             if let Some(numbers) = parsed.filter(|n| !n.is_empty()) {
                 let values = words.iter().map(|w| w.map(|w| numbers[w as usize])).collect();
                 column.values = Values::Numbers(values);
@@ -163,6 +171,16 @@ impl Attributes {
         }
         self.fill_up();
         self
+    }
+
+    /// Takes on what others state, after what is stated here.
+    pub fn absorb(&mut self, others: &Self) {
+        for attribute in &others.columns {
+            for (row, customer) in others.customers.iter().enumerate() {
+                self.state(customer, &attribute.name, &attribute.text(row).unwrap_or_default());
+            }
+        }
+        self.conflicts += others.conflicts;
     }
 
     /// Who is known.
@@ -226,6 +244,12 @@ impl Attributes {
     }
 }
 
+/// 01234 is a postcode: a number with a zero before it is a word.
+fn as_number(text: &str) -> Option<f64> {
+    let coded = text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
+    text.parse().ok().filter(|v: &f64| v.is_finite() && !coded)
+}
+
 fn settle<T: Copy + PartialEq>(slot: &mut Option<T>, value: T, rule: Conflict, conflicts: &mut u64) {
     match *slot {
         Some(old) if old != value => {
@@ -279,6 +303,26 @@ mod tests {
         assert_eq!(people.attribute("job").unwrap().text(1).as_deref(), Some("baker"));
         assert_eq!(people.attribute("zip").unwrap().text(0).as_deref(), Some("01234"));
         assert_eq!((people.conflicts(), people.attribute("job").unwrap().missing()), (1, 1));
+    }
+
+    #[test]
+    fn a_few_words_among_numbers_are_told_and_tables_are_put_together() {
+        let mut people = Attributes::new(Conflict::FirstStands);
+        [("a", "30"), ("b", "41"), ("c", "n/a")].map(|(who, age)| people.state(who, "age", age));
+        let mut more = Attributes::new(Conflict::FirstStands);
+        [("c", "7"), ("d", "8"), ("d", "9")].map(|(who, age)| more.state(who, "age", age));
+        more.state("e", "region", "north");
+        let age = |people: &Attributes| people.attribute("age").unwrap().clone();
+        assert_eq!(age(&people).words_among_numbers(), Some((1, "n/a")));
+        people.absorb(&more.typed());
+        let people = people.typed();
+        assert_eq!(age(&people).words_among_numbers(), Some((1, "n/a")));
+        assert_eq!(
+            (0..4).filter_map(|row| age(&people).text(row)).collect::<Vec<_>>(),
+            ["30", "41", "n/a", "8"]
+        );
+        assert_eq!((people.conflicts(), people.customers().len()), (2, 5));
+        assert_eq!(people.attribute("region").unwrap().words_among_numbers(), None);
     }
 
     #[test]

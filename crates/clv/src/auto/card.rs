@@ -198,7 +198,13 @@ impl fmt::Display for Card {
         )?;
         if let Some(Gain { estimate, error }) = self.mean_gain {
             let way = if estimate > 0.0 { "lowered" } else { "raised" };
-            let taken = if estimate < -error { "was not taken" } else { "was taken" };
+            let taken = if estimate < -error {
+                "was not taken"
+            } else if estimate < 0.0 {
+                "was taken all the same: the best of many is the luckiest, and less than a standard error is no sign"
+            } else {
+                "was taken"
+            };
             writeln!(
                 f,
                 "A mean of several of these {way} the loss there by {:.4} beside the best one (standard error {error:.4}), and {taken}.",

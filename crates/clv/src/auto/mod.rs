@@ -137,7 +137,7 @@ impl<'a> Auto<'a> {
         let origin = cut.minus(self.horizon);
         let before = log.time().iter().filter(|time| origin.is_past(**time)).count();
         if before == 0 {
-            let needs = "purchases before the newest holdout, which is as long as the horizon: a shorter one, or a longer log";
+            let needs = "a horizon shorter than the log, or a longer log: the last horizon of it is kept apart to judge by, and what lies before is learned from";
             return Err(Error::TooLittleData { model: "auto", needs, found: 0 });
         }
         let outer = Backtest::new(log, Split::new(origin, cut)?, self.unit)?.knowing(self.beyond);
