@@ -1,5 +1,6 @@
 //! What the user knows beyond the purchases: tables of customers, events and products.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clv::attributes::{Attributes, Conflict};
@@ -57,9 +58,12 @@ impl Tables {
         let same = &said.identities;
         let mut attributes = Attributes::new(Conflict::FirstStands);
         let mut events = EventLog::default();
+        let mut told = said.attributes.conflicts();
         for path in &self.people {
             let mut found = one(path, strict, |to| people::attributes(path, &options, to))?.attributes;
             found.settle(same);
+            tell_conflicts(path.display(), found.conflicts());
+            told += found.conflicts();
             tell_known(path, found.customers(), log);
             attributes.absorb(&found);
         }
@@ -67,12 +71,15 @@ impl Tables {
             let mut found = one(path, strict, |to| people::events(path, None, &options, to))?.events;
             found.settle(same);
             tell_kinds(path, &found);
-            tell_known(path, found.customers(), log);
+            if !found.is_empty() {
+                tell_known(path, found.customers(), log);
+            }
             found.iter().for_each(|event| events.push(event));
         }
         std::mem::take(&mut said.events).iter().for_each(|event| events.push(event));
         attributes.absorb(&std::mem::take(&mut said.attributes));
         let attributes = attributes.typed();
+        tell_conflicts("tables beside each other", attributes.conflicts() - told);
         tell_attributes("customers", &attributes);
         // Products are named as they are, whatever names a customer.
         let options = options.customer_key(CustomerKey::AsIs);
@@ -80,8 +87,13 @@ impl Tables {
         for path in &self.catalogue {
             let found = one(path, strict, |to| people::catalogue(path, &options, to))?.attributes;
             let bought = log.products().len();
+            tell_conflicts(path.display(), found.conflicts());
             let known = log.products().iter().filter(|name| found.customers().find(name).is_some()).count();
-            note(format_args!("{}: it knows {known} of the {bought} products in the log", path.display()));
+            let warning = if known == 0 { "warning: " } else { "" };
+            note(format_args!(
+                "{warning}{}: it knows {known} of the {bought} products in the log",
+                path.display()
+            ));
             catalogue.absorb(&found);
         }
         let catalogue = catalogue.typed();
@@ -91,17 +103,17 @@ impl Tables {
 }
 
 /// One table; tells what became of its rows.
-fn one(
+pub(crate) fn one(
     path: &Path,
     strict: bool,
-    read: impl FnOnce(&mut Gathering) -> clv::io::Result<()>,
+    read: impl FnOnce(&mut Gathering) -> clv::io::Result<people::TableColumns>,
 ) -> Result<Gathered, Failure> {
     let mut table = Gathering::new(Cleaning { strict, ..Cleaning::default() }, Conflict::FirstStands);
-    read(&mut table)?;
+    let columns = read(&mut table)?;
     let table = table.finish();
     let ledger = table.log.ledger();
     let used = ledger.dropped_for(Reason::NotAPurchase);
-    let mut fate = format!("{}: {} rows read, {used} used", path.display(), ledger.read);
+    let mut fate = format!("{}: {columns}: {} rows read, {used} used", path.display(), ledger.read);
     for (reason, count) in ledger.dropped.iter().filter(|(reason, _)| **reason != Reason::NotAPurchase) {
         fate += &format!(", {count} left out: {reason}");
     }
@@ -121,7 +133,11 @@ fn tell_kinds(path: &Path, events: &EventLog) {
         note(format_args!("warning: {}: no event", path.display()));
         return;
     }
-    note(format_args!("{}: {}", path.display(), kinds.join(", ")));
+    let (first, last) = events.iter().fold((i64::MAX, i64::MIN), |(first, last), event| {
+        (first.min(event.time.micros()), last.max(event.time.micros()))
+    });
+    let day = |micros| Moment::from_micros(micros).date();
+    note(format_args!("{}: {}, from {} to {}", path.display(), kinds.join(", "), day(first), day(last)));
     if events.count(EventKind::Other) > 0 {
         let known: Vec<String> = EventKind::ALL.iter().map(EventKind::to_string).collect();
         note(format_args!(
@@ -132,23 +148,26 @@ fn tell_kinds(path: &Path, events: &EventLog) {
     }
 }
 
-/// How many of a table's customers are the log's.
+/// How many of the log's customers a table knows, and how many others.
 fn tell_known(path: &Path, customers: &clv::Names, log: &TransactionLog) {
     let known = customers.iter().filter(|name| log.customers().find(name).is_some()).count();
-    if known < customers.len() {
-        let path = path.display();
-        note(format_args!("{path}: of its {} customers {known} are in the log", customers.len()));
+    let warning = if known == 0 { "warning: " } else { "" };
+    note(format_args!(
+        "{warning}{}: it knows {known} of the {} customers in the log, and {} others",
+        path.display(),
+        log.customers().len(),
+        customers.len() - known
+    ));
+}
+
+fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64) {
+    if conflicts > 0 {
+        note(format_args!("{of}: values stated differently, of which the first stand: {conflicts}"));
     }
 }
 
-/// What is strange about attributes: contradictions, and words among numbers.
+/// Words among numbers.
 fn tell_attributes(whose: &str, attributes: &Attributes) {
-    if attributes.conflicts() > 0 {
-        note(format_args!(
-            "{} attributes of {whose} were stated differently: the first stands",
-            attributes.conflicts()
-        ));
-    }
     for attribute in attributes.columns() {
         if let Some((count, word)) = attribute.words_among_numbers() {
             note(format_args!(
@@ -160,6 +179,29 @@ fn tell_attributes(whose: &str, attributes: &Attributes) {
 }
 
 impl Known {
+    /// Tells of words that a model which asks for words does not know: they count as none of those that it does.
+    pub(crate) fn tell_unknown_words(&self, needs: &[Feature]) {
+        let asked: BTreeSet<String> = needs.iter().map(Feature::name).collect();
+        for (prefix, table) in [("own_", &self.attributes), ("bought_", &self.catalogue)] {
+            for attribute in table.columns() {
+                let of = format!("{prefix}{}=", attribute.name());
+                if !asked.range(of.clone()..).next().is_some_and(|name| name.starts_with(&of)) {
+                    continue;
+                }
+                let unknown = attribute.words().iter().filter(|word| !asked.contains(&format!("{of}{word}")));
+                let unknown: Vec<&str> = unknown.collect();
+                if let Some(some) = unknown.get(..unknown.len().min(5)).filter(|some| !some.is_empty()) {
+                    note(format_args!(
+                        "warning: attribute {:?}: {} of its words are not known to the model, such as {}",
+                        attribute.name(),
+                        unknown.len(),
+                        some.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+
     /// All of it, with what the log's rows tell of products if asked for; nothing if there is nothing.
     pub(crate) fn of<'a>(
         &'a self,

@@ -162,13 +162,10 @@ impl Observed {
         observation: &Observation,
         known: &Path,
     ) -> Result<(Self, Vec<Option<Moment>>), Failure> {
-        // Its columns are its own: only how names are written is as in the log.
-        let options = ReadOptions::new().customer_key(args.reading.customer_key());
-        let mut table = Gathering::default();
-        clv::io::people::events(known, Some(EventKind::Other), &options, &mut table)?;
-        let table = table.finish();
-        let unread = table.log.ledger().quoted.iter().filter(|q| q.reason != clv::Reason::NotAPurchase);
-        unread.for_each(|row| note(format_args!("{}: {row}", known.display())));
+        let options = args.reading.options();
+        let table = crate::beyond::one(known, args.cleaning.strict, |to| {
+            clv::io::people::events(known, Some(EventKind::Other), &options, to)
+        })?;
         let mut gathered = gather(args, observation.until)?;
         note(format_args!(
             "{}: {} customers known since a date",

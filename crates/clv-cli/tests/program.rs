@@ -138,7 +138,7 @@ fn people_get_tables_and_shells_completions() {
     refused(folder, "auto tx.csv --horizon 20 --objective accuracy --output b.json", 2, "balanced");
     refused(folder, "auto tx.csv --horizon 20 --output b.txt", 2, ".json");
     refused(folder, "auto tx.csv --horizon 20 --output nowhere/b.json", 1, "no such folder");
-    refused(folder, "auto tx.csv --horizon 900 --output b.json", 1, "a shorter one");
+    refused(folder, "auto tx.csv --horizon 900 --output b.json", 1, "a horizon shorter than the log");
     assert!(done(folder, "stages tx.csv").contains("churned"));
     assert!(done(folder, "completions bash").contains("evaluate"));
     // A learner is fitted, saved and asked for its own horizon only.
@@ -453,6 +453,11 @@ fn tables_beyond_the_purchases_reach_the_model_and_its_forecast() {
     let forecast =
         json(folder, &format!("predict tx.csv --model best.json --horizon 8 {tables} --output f.csv"));
     assert_eq!(forecast["customers"], 300);
+    std::fs::write(folder.join("other.csv"), people.replace("guest", "visitor")).unwrap();
+    let other = tables.replace("people.csv", "other.csv");
+    let told = clv(folder, &format!("predict tx.csv --model best.json --horizon 8 {other} --output o.csv"));
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("1 of its words are not known to the model, such as visitor"), "{told}");
     refused(folder, "predict tx.csv --model best.json --horizon 8 --output g.csv", 1, "--people");
     let onto = format!("predict tx.csv --model best.json --horizon 8 {tables} --output people.csv");
     refused(folder, &onto, 2, "overwrite an input");
@@ -485,12 +490,12 @@ fn what_becomes_of_each_row_of_the_tables_is_told() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     let told = text(&done.stderr);
     for part in [
-        "people.csv: 6 rows read, 5 used, 1 left out: no customer",
-        "people.csv: of its 4 customers 3 are in the log",
-        "1 attributes of customers were stated differently",
+        "people.csv: customer = kunde: 6 rows read, 5 used, 1 left out: no customer",
+        "people.csv: it knows 3 of the 60 customers in the log, and 1 others",
+        "people.csv: values stated differently, of which the first stand: 1",
         "attribute \"income\" of customers is read as words: 1 of its values are no numbers, such as \"n/a\"",
-        "events.csv: 3 rows read, 2 used, 1 left out: unreadable date",
-        "events.csv: 1 viewed, 1 other",
+        "events.csv: customer = kunde, date = tag, kind = kind: 3 rows read, 2 used, 1 left out: unreadable date",
+        "events.csv: 1 viewed, 1 other, from 2023-02-01 to 2023-03-01",
         "kinds other than these are all one",
         "empty.csv: no event",
         // Names of products are not put into lower case as addresses are.

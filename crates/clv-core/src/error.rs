@@ -166,8 +166,10 @@ pub enum Error {
         column: String,
     },
     /// An attribute says what a model cannot read.
-    #[error("attribute {attribute:?}: {given:?}, expected {allowed}")]
+    #[error("attribute {attribute:?} of {whose:?}: {given:?}, expected {allowed}")]
     Attribute {
+        /// Of which customer or product.
+        whose: String,
         /// The attribute.
         attribute: String,
         /// What it says.

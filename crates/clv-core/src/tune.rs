@@ -361,10 +361,13 @@ impl<'a> Search<'a> {
                 String::new()
             } else {
                 let training = origin.training()?;
-                let told = origin.source().columns(&names, split.train, &training.summary().customer)?;
                 let mut hash = crc32fast::Hasher::new();
                 hash.update(names.join("\n").as_bytes());
-                told.as_slice().iter().for_each(|cell| hash.update(&cell.to_le_bytes()));
+                // What is forecast with, and what is learned from.
+                for cut in [split.train, split.train.minus(split.horizon())] {
+                    let told = origin.source().columns(&names, cut, &training.summary().customer)?;
+                    told.as_slice().iter().for_each(|cell| hash.update(&cell.to_le_bytes()));
+                }
                 format!(" and columns {:08x}", hash.finalize())
             };
             Ok(format!(

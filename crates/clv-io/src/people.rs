@@ -1,5 +1,6 @@
 //! Tables that are not of purchases: attributes of customers, events, aliases.
 
+use std::fmt;
 use std::path::Path;
 
 use clv_core::Intake;
@@ -30,6 +31,17 @@ const SUBJECT: &[&str] = &[
 ];
 const VALUE: &[&str] = &["value", "duration", "seconds", "rating", "score", "quantity"];
 
+/// Which columns of a table were taken for what: `customer = kunde, date = tag`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableColumns(Vec<(&'static str, String)>);
+
+impl fmt::Display for TableColumns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |(what, name): &(&str, String)| format!("{what} = {name}");
+        f.write_str(&self.0.iter().map(part).collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// Reads a table with a customer column; each other column is an attribute.
 ///
 /// ```
@@ -47,7 +59,7 @@ const VALUE: &[&str] = &["value", "duration", "seconds", "rating", "score", "qua
 /// # Errors
 ///
 /// [`Error`]; rows without a customer are entries of the ledger.
-pub fn attributes(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<()> {
+pub fn attributes(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<TableColumns> {
     attributes_of(path, ("customer", options.customer.as_deref(), CUSTOMER), options, to)
 }
 
@@ -57,7 +69,7 @@ pub fn attributes(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Re
 /// # Errors
 ///
 /// As [`attributes`].
-pub fn catalogue(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<()> {
+pub fn catalogue(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Result<TableColumns> {
     attributes_of(path, ("product", options.product.as_deref(), PRODUCT), options, to)
 }
 
@@ -66,12 +78,19 @@ fn attributes_of(
     (what, stated, usual): (&'static str, Option<&str>, &'static [&'static str]),
     options: &ReadOptions,
     to: &mut dyn Intake,
-) -> Result<()> {
+) -> Result<TableColumns> {
     let table = source::open(path, options)?;
     let header = table.header().to_vec();
     let file = File { header: &header, path };
     let customer = file.of_table(what, stated, usual)?;
     let dress = Dress::default();
+    // With a comma before the cents, a number is stated with a point.
+    let commas: Vec<bool> = (0..header.len())
+        .map(|position| {
+            let proved = || Decimal::proved(table.sample(position).iter().map(String::as_str));
+            options.decimal.unwrap_or_else(proved) == Decimal::Comma
+        })
+        .collect();
     let all: Vec<usize> = (0..header.len()).collect();
     to.source(&path.display().to_string());
     table.visit(&all, &mut |line: u64, found: Line<'_>| {
@@ -84,7 +103,10 @@ fn attributes_of(
                     Ok(who) => {
                         for (position, attribute) in header.iter().enumerate() {
                             if position != customer.position && !attribute.is_empty() {
-                                to.attribute(&who, attribute, &text(row.row.cell(position)));
+                                let cell = row.row.cell(position);
+                                let number = if commas[position] { with_comma(cell) } else { None };
+                                let stated = number.map_or_else(|| text(cell), |number| number.to_string());
+                                to.attribute(&who, attribute, &stated);
                             }
                         }
                         to.set_aside(line, Reason::NotAPurchase, &customer.name, "attributes");
@@ -95,7 +117,7 @@ fn attributes_of(
         };
         entered.map_err(|source| Error::Log { path: path.into(), source })
     })?;
-    Ok(())
+    Ok(TableColumns(vec![(what, customer.name)]))
 }
 
 /// Reads a table of events: customer, date, and as far as there are such columns kind, subject and
@@ -109,18 +131,24 @@ pub fn events(
     kind: Option<EventKind>,
     options: &ReadOptions,
     to: &mut dyn Intake,
-) -> Result<()> {
+) -> Result<TableColumns> {
     let table = source::open(path, options)?;
     let header = table.header().to_vec();
     let file = File { header: &header, path };
     let customer = file.of_table("customer", options.customer.as_deref(), CUSTOMER)?;
     let date = file.of_table("date", options.date.as_deref(), DATE)?;
-    let (kinds, subject, value) = (file.known(KIND)?, file.known(SUBJECT)?, file.known(VALUE)?);
+    let (kinds, value) = (file.known(KIND)?, file.known(VALUE)?);
+    let product = options.product.as_deref().filter(|name| header.iter().any(|h| h == name));
+    let subject = product.map_or_else(|| file.known(SUBJECT), |name| file.named(name).map(Some))?;
     if kind.is_none() && kinds.is_none() {
         file.of_table("kind of event", None, KIND)?;
     }
     let dates = Dress::dates(table.as_ref(), &date, Shape::Plain, options, path)?;
-    let dress = Dress { dates, decimal: options.decimal.unwrap_or(Decimal::Point) };
+    let proved = || {
+        let sample = value.as_ref().map_or_else(Vec::new, |column| table.sample(column.position));
+        Decimal::proved(sample.iter().map(String::as_str))
+    };
+    let dress = Dress { dates, decimal: options.decimal.unwrap_or_else(proved) };
     let all: Vec<usize> = (0..header.len()).collect();
     to.source(&path.display().to_string());
     table.visit(&all, &mut |line: u64, found: Line<'_>| {
@@ -132,11 +160,12 @@ pub fn events(
                     let who = name(row, &customer, options)?;
                     let time = row.moment(&date)?;
                     let time = time.ok_or_else(|| Refused::new(Reason::MissingDate, &date, "", DATES))?;
-                    Ok((who, time))
+                    let value = value.as_ref().map(|column| row.number(column, Reason::BadQuantity));
+                    Ok((who, time, value.transpose()?.flatten()))
                 };
                 match read() {
                     Err(refused) => refuse(to, line, refused),
-                    Ok((who, time)) => {
+                    Ok((who, time, value)) => {
                         let cell = |column: &Option<Column>| {
                             column.as_ref().map(|c| text(row.row.cell(c.position))).filter(|t| !t.is_empty())
                         };
@@ -147,8 +176,6 @@ pub fn events(
                             EventKind::Other => named.as_deref().or(stated.as_deref()),
                             _ => named.as_deref(),
                         };
-                        let value =
-                            value.as_ref().and_then(|c| row.number(c, Reason::BadQuantity).ok().flatten());
                         to.event(Event { customer: &who, time, kind, subject, value });
                         to.set_aside(line, Reason::NotAPurchase, "event", &kind.to_string());
                         Ok(())
@@ -158,7 +185,10 @@ pub fn events(
         };
         entered.map_err(|source| Error::Log { path: path.into(), source })
     })?;
-    Ok(())
+    let mut taken = vec![("customer", customer.name), ("date", date.name)];
+    let others = [("kind", kinds), ("subject", subject), ("value", value)];
+    taken.extend(others.into_iter().filter_map(|(what, column)| Some((what, column?.name))));
+    Ok(TableColumns(taken))
 }
 
 /// Reads an alias table of two columns: a name, and the name that counts.
@@ -194,6 +224,14 @@ fn name(row: Dressed<'_>, customer: &Column, options: &ReadOptions) -> Result<St
         return Err(Refused::new(Reason::MissingCustomer, customer, "", "a name that is not empty"));
     }
     Ok(key(text, options.customer_key).into_owned())
+}
+
+/// A number that is read otherwise than with a point: 01234 stays the word that it is.
+fn with_comma(cell: Cell<'_>) -> Option<f64> {
+    match cell {
+        Cell::Text(text) if text.contains([',', '.']) => Decimal::Comma.read(text),
+        _ => None,
+    }
 }
 
 fn refuse(to: &mut dyn Intake, line: u64, refused: Refused) -> clv_core::Result<()> {

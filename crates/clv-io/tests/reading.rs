@@ -10,6 +10,7 @@ use clv_core::cleaning::Returns;
 use clv_core::events::EventKind;
 use clv_core::ledger::Reason;
 use clv_core::{Cleaning, Gathering, Moment, Notice, TransactionLog};
+use clv_io::values::Decimal;
 use clv_io::{CustomerKey, Error, ReadOptions, Reading, Shape, read_csv, read_log, read_logs};
 
 fn csv(text: impl Into<Vec<u8>>, options: &ReadOptions) -> Result<Reading, Error> {
@@ -389,4 +390,41 @@ fn a_message_in_two_files_counts_once_and_numbers_name_customers() {
         assert_eq!((ledger.ledger().kept, ledger.ledger().dropped_for(Reason::Duplicate)), (4, 1));
         assert_eq!(ledger.purchases(1).unwrap().0.len(), 1);
     }
+}
+
+#[test]
+fn tables_beside_the_log_are_read_in_its_dress() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let gathered = |path: &Path, options: &ReadOptions, events: bool| {
+        let mut shop = Gathering::new(Cleaning::default(), Conflict::FirstStands);
+        if events {
+            clv_io::people::events(path, None, options, &mut shop).unwrap();
+        } else {
+            clv_io::people::attributes(path, options, &mut shop).unwrap();
+        }
+        shop.finish()
+    };
+    let people = write("people.csv", "kunde;einkommen;plz;anteil\na;1.234,50;01234;0,5\nb;2.500;98765;1\n");
+    let options = ReadOptions::new().customer("kunde").decimal(Decimal::Comma);
+    let told = gathered(&people, &options, false).attributes;
+    let texts = |name: &str| -> Vec<String> {
+        (0..2).filter_map(|row| told.attribute(name).unwrap().text(row)).collect()
+    };
+    assert_eq!(texts("einkommen"), ["1234.5", "2500"]);
+    assert_eq!(texts("plz"), ["01234", "98765"]);
+    // Proved from the column, where nothing is said.
+    let told = gathered(&people, &ReadOptions::new().customer("kunde"), false).attributes;
+    assert_eq!(told.attribute("anteil").unwrap().text(0).unwrap(), "0.5");
+    let events = "kunde;tag;kind;ware;value\na;01.02.2023;view;P1;3,5\na;25.02.2023;view;P2;\nb;26.02.2023;view;P1;lang\n";
+    let events = write("events.csv", events);
+    let options = ReadOptions::new().customer("kunde").date("tag").product("ware");
+    let told = gathered(&events, &options, true);
+    let found: Vec<(Option<&str>, Option<f64>)> = told.events.iter().map(|e| (e.subject, e.value)).collect();
+    assert_eq!(found, [(Some("P1"), Some(3.5)), (Some("P2"), None)]);
+    assert_eq!(told.log.ledger().dropped_for(Reason::BadQuantity), 1);
 }

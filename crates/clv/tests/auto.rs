@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clv::attributes::{Attributes, Conflict};
 use clv::auto::{Auto, Card};
-use clv::features::{Beyond, Remembered};
+use clv::features::{Beyond, Remembered, Source};
 use clv::model::Stack;
 use clv::prelude::*;
 use clv::tune::Objective;
-use clv::{conformance, shelf};
+use clv::{FeatureMatrix, conformance, shelf};
 
 fn date(text: &str) -> Moment {
     Moment::parse_date(text).unwrap()
@@ -207,4 +207,64 @@ fn what_is_known_beyond_the_purchases_is_used_at_every_origin_and_sees_no_future
     let after = Beyond::of(&later).attributes(&people);
     let after = auto.knowing(&after).run(&later, cut, &[], &cx).unwrap();
     assert_eq!(known.card, after.card);
+}
+
+/// Of each customer whether they are a member; from a day on nobody can say any more.
+#[derive(Debug)]
+struct Membership<'a> {
+    log: &'a TransactionLog,
+    until: Moment,
+}
+
+impl Source for Membership<'_> {
+    fn names(&self, _cut: Cut) -> clv::Result<Vec<String>> {
+        Ok(vec!["member".to_owned()])
+    }
+
+    fn columns(&self, names: &[String], cut: Cut, customers: &[u32]) -> clv::Result<FeatureMatrix> {
+        let told = |&customer: &u32| {
+            let number: u32 = self.log.customers().name(customer)[1..].parse().unwrap();
+            f64::from(u8::from(number % 3 == 0))
+        };
+        if cut.last() > self.until {
+            return Err(clv::Error::MissingColumn { model: "membership", column: names[0].clone() });
+        }
+        FeatureMatrix::new(names.to_vec(), customers.iter().map(told).collect())
+    }
+}
+
+#[test]
+fn what_can_be_fitted_in_the_search_and_not_in_the_end_gives_way() {
+    let (log, _) = club();
+    let horizon = Span::weeks(12.0).unwrap();
+    let auto = Auto::new(horizon).trials(4).draws(20).objective(Objective::Mae);
+    let cx = Context::default().seed(1);
+    // Known as of every cut of the search, and of what it learns from; not as of the holdout that it is judged on.
+    let source = Membership { log: &log, until: end().minus(horizon).minus(Span::days(1.0).unwrap()).last() };
+    let found = auto.knowing(&source).run(&log, end(), &[], &cx).unwrap();
+    let card = &found.card;
+    assert!(card.features.iter().all(|name| name != "member"), "{:?}", card.features);
+    assert!(card.warnings.iter().any(|w| w.contains("could not be fitted")), "{:?}", card.warnings);
+    assert_eq!(card.mean_gain, None);
+}
+
+#[test]
+fn a_column_with_gaps_is_kept_on_the_card_and_read_back() {
+    let (log, mut people) = club();
+    people = {
+        let mut some = Attributes::new(Conflict::default());
+        for (row, name) in people.customers().iter().enumerate().filter(|(row, _)| row % 4 != 1) {
+            let club = people.attribute("club").unwrap().text(row).unwrap();
+            some.state(name, "member", if club == "member" { "1" } else { "0" });
+        }
+        some.typed()
+    };
+    let beyond = Beyond::of(&log).attributes(&people);
+    let auto = Auto::new(Span::weeks(12.0).unwrap()).trials(4).draws(20).objective(Objective::Mae);
+    let card = auto.knowing(&beyond).run(&log, end(), &[], &Context::default().seed(1)).unwrap().card;
+    let column = card.reference.columns.iter().find(|column| column.name == "own_member").unwrap();
+    assert!((column.missing - 0.25).abs() < 0.02, "{column:?}");
+    assert_eq!((column.percentiles.len(), column.percentiles[0], column.percentiles[20]), (21, 0.0, 1.0));
+    let read: Card = serde_json::from_str(&serde_json::to_string(&card).unwrap()).unwrap();
+    assert_eq!(read, card);
 }

@@ -111,6 +111,36 @@ fn a_name_stands_for_one_column() {
 }
 
 #[test]
+fn members_of_a_stack_are_given_their_columns_together() {
+    let purchases = Training::merge(&log(), cut()).unwrap();
+    #[derive(Debug)]
+    struct Silent;
+    impl Source for Silent {
+        fn names(&self, _cut: Cut) -> clv::Result<Vec<String>> {
+            Ok(vec!["silence".to_owned()])
+        }
+
+        fn columns(&self, names: &[String], _cut: Cut, customers: &[u32]) -> clv::Result<FeatureMatrix> {
+            FeatureMatrix::new(names.to_vec(), vec![1.0; customers.len()])
+        }
+    }
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap().knowing(&Silent);
+    let horizon = Span::weeks(10.0).unwrap();
+    let settings = |name: &str, horizon: Span| -> clv::Result<clv::backtest::BoxedFit> {
+        let feature = if name == "own" { Feature::Silence } else { column("silence") };
+        Ok(Box::new(clv::Erased(BoostedTrees::new().trees(3).over(horizon).features(vec![feature]))))
+    };
+    let stack = clv::model::Stack::of(&["own", "other"], settings, horizon).unwrap().even();
+    let refused = stack.fit(&training, &Context::default()).unwrap_err();
+    assert!(matches!(&refused, Error::ColumnTwice { column } if column == "silence"), "{refused}");
+    // Nobody is forecast without a word.
+    let trees = BoostedTrees::new().trees(3).over(horizon).features(vec![Feature::Silence]);
+    let trees = trees.fit(&training, &Context::default()).unwrap().model;
+    let nobody = Customers::new(TimeUnit::Week, &[], &[], &[], Some(&[])).unwrap();
+    assert!(trees.predict(&nobody, &Ask::over(horizon)).unwrap().purchases.unwrap().is_empty());
+}
+
+#[test]
 fn a_gap_at_prediction_is_refused_by_name_where_the_learner_takes_none() {
     let purchases = Training::merge(&log(), cut()).unwrap();
     let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap().knowing(&HONEST);

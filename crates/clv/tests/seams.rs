@@ -5,7 +5,7 @@
 
 use clv::backtest::{Backtest, BoxedFit};
 use clv::prelude::*;
-use clv::{Erased, Error, conformance, shelf};
+use clv::{Erased, Error, Feature, conformance, shelf};
 
 fn date(text: &str) -> Moment {
     Moment::parse_date(text).unwrap()
@@ -43,8 +43,19 @@ fn every_model_on_the_shelf_keeps_the_promises() {
     // Learners that stand on no shelf.
     let trees = || BoostedTrees::new().trees(20);
     let bagged_forest = clv::learn::Bagged::new(RandomForest::new().trees(5), 2).unwrap();
-    let unshelved: [(&str, BoxedFit); 8] = [
+    let columns = vec![Feature::Frequency, Feature::Silence, Feature::TotalSpend];
+    let unshelved: [(&str, BoxedFit); 11] = [
         ("svm", Box::new(Erased(clv::linear::Svm::regression().rows(300).over(horizon)))),
+        // With a column beside the history, which may be missing.
+        (
+            "linear with columns",
+            Box::new(Erased(LinearRegression::default().over(horizon).features(columns.clone()))),
+        ),
+        (
+            "logistic with columns",
+            Box::new(Erased(Hurdle::default().over(horizon).features(columns.clone()))),
+        ),
+        ("trees with columns", Box::new(Erased(trees().over(horizon).features(columns.clone())))),
         ("quantile", Box::new(Erased(clv::linear::QuantileRegression::new(0.7).unwrap().over(horizon)))),
         ("online", Box::new(Erased(clv::linear::RecursiveLeastSquares::default().over(horizon)))),
         ("elastic net", Box::new(Erased(ElasticNet::new(0.1, 0.5).unwrap().over(horizon)))),

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (mut observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
     observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
     let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
+    known.tell_unknown_words(model.needs());
     let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
     let training = observed.training()?;
     let training = match &beyond {
@@ -52,10 +53,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     let summary = training.summary();
     let features = training.features(model.needs()).map_err(|error| match &beyond {
-        None => Failure::from(error),
-        Some(_) => Failure::data(format_args!(
+        Some(_) if matches!(error, clv::Error::MissingColumn { .. }) => Failure::data(format_args!(
             "{error}; the model was made with more than the log: give the whole tables again that it was made with (--people, --events, --catalogue, --holiday)"
         )),
+        _ => Failure::from(error),
     })?;
     let mut who = summary.customers();
     if features.rows() > 0 {

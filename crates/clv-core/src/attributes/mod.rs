@@ -53,6 +53,8 @@ pub struct Attribute {
     name: String,
     values: Values,
     words: Names,
+    /// How each number was written, as a word; nothing for words, which their values are.
+    spelt: Vec<Option<u32>>,
 }
 
 impl Attribute {
@@ -66,27 +68,39 @@ impl Attribute {
         &self.values
     }
 
-    /// The distinct words, if it holds words.
+    /// The distinct words; of numbers how they were written.
     pub fn words(&self) -> &Names {
         &self.words
     }
 
-    /// The value of a customer as text; `None` where it is not known.
-    pub fn text(&self, row: usize) -> Option<String> {
+    /// The word of each customer, as a number into [`Attribute::words`]; of numbers how they were written.
+    pub(crate) fn spelling(&self) -> &[Option<u32>] {
         match &self.values {
-            Values::Numbers(v) => v.get(row).copied().flatten().map(|n| n.to_string()),
-            Values::Words(v) => v.get(row).copied().flatten().map(|w| self.words.name(w).to_owned()),
+            Values::Numbers(_) => &self.spelt,
+            Values::Words(of) => of,
+        }
+    }
+
+    /// The value of a customer as it was written; `None` where it is not known.
+    pub fn text(&self, row: usize) -> Option<String> {
+        let written = self.spelling().get(row).copied().flatten().map(|w| self.words.name(w).to_owned());
+        match &self.values {
+            Values::Numbers(v) => {
+                v.get(row).copied().flatten().map(|n| written.unwrap_or_else(|| n.to_string()))
+            }
+            Values::Words(_) => written,
         }
     }
 
     /// Of words that are mostly numbers, how many are none, and one of those: a column of numbers that a few cells have
-    /// made one of words. Nothing otherwise.
+    /// made one of words. Nothing otherwise, or if one is a code such as 01234.
     pub fn words_among_numbers(&self) -> Option<(usize, &str)> {
         let Values::Words(of) = &self.values else { return None };
         let is_number = |word: u32| as_number(self.words.name(word)).is_some();
         let (numbers, words): (Vec<u32>, Vec<u32>) =
             of.iter().flatten().copied().partition(|w| is_number(*w));
-        let few = !words.is_empty() && words.len() < numbers.len();
+        let coded = words.iter().any(|word| is_code(self.words.name(*word)));
+        let few = !coded && !words.is_empty() && words.len() < numbers.len();
         few.then(|| (words.len(), self.words.name(words[0])))
     }
 
@@ -133,7 +147,8 @@ impl Attributes {
             Some(column) => column,
             None => {
                 let values = Values::Words(Vec::new());
-                self.columns.push(Attribute { name: attribute.to_owned(), values, words: Names::default() });
+                let (name, words) = (attribute.to_owned(), Names::default());
+                self.columns.push(Attribute { name, values, words, spelt: Vec::new() });
                 self.columns.len() - 1
             }
         };
@@ -152,6 +167,10 @@ impl Attributes {
                 numbers.resize(customers, None);
                 // A typed column stays typed: what is no number is not known.
                 if let Some(number) = value.parse().ok().filter(|v: &f64| v.is_finite()) {
+                    column.spelt.resize(customers, None);
+                    let (slot, word) = (&mut column.spelt[row], column.words.intern(value));
+                    // One fact stated twice is one contradiction.
+                    settle(slot, word, self.rule, &mut 0);
                     settle(&mut numbers[row], number, self.rule, &mut self.conflicts);
                 }
             }
@@ -164,9 +183,9 @@ impl Attributes {
             let Values::Words(words) = &column.values else { continue };
             let parsed: Option<Vec<f64>> = column.words.iter().map(as_number).collect();
             if let Some(numbers) = parsed.filter(|n| !n.is_empty()) {
+                column.spelt = words.clone();
                 let values = words.iter().map(|w| w.map(|w| numbers[w as usize])).collect();
                 column.values = Values::Numbers(values);
-                column.words = Names::default();
             }
         }
         self.fill_up();
@@ -212,7 +231,10 @@ impl Attributes {
         let (rule, conflicts) = (self.rule, &mut self.conflicts);
         for column in &mut self.columns {
             match &mut column.values {
-                Values::Numbers(values) => merge(values, &numbers, count, rule, conflicts),
+                Values::Numbers(values) => {
+                    merge(&mut column.spelt, &numbers, count, rule, &mut 0);
+                    merge(values, &numbers, count, rule, conflicts);
+                }
                 Values::Words(values) => merge(values, &numbers, count, rule, conflicts),
             }
         }
@@ -237,17 +259,23 @@ impl Attributes {
         let count = self.customers.len();
         for column in &mut self.columns {
             match &mut column.values {
-                Values::Numbers(v) => v.resize(count, None),
+                Values::Numbers(v) => {
+                    v.resize(count, None);
+                    column.spelt.resize(count, None);
+                }
                 Values::Words(v) => v.resize(count, None),
             }
         }
     }
 }
 
-/// 01234 is a postcode: a number with a zero before it is a word.
+/// 01234 is a postcode: digits with a zero before them are a word.
+fn is_code(text: &str) -> bool {
+    text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn as_number(text: &str) -> Option<f64> {
-    let coded = text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
-    text.parse().ok().filter(|v: &f64| v.is_finite() && !coded)
+    text.parse().ok().filter(|v: &f64| v.is_finite() && !is_code(text))
 }
 
 fn settle<T: Copy + PartialEq>(slot: &mut Option<T>, value: T, rule: Conflict, conflicts: &mut u64) {
@@ -308,9 +336,13 @@ mod tests {
     #[test]
     fn a_few_words_among_numbers_are_told_and_tables_are_put_together() {
         let mut people = Attributes::new(Conflict::FirstStands);
-        [("a", "30"), ("b", "41"), ("c", "n/a")].map(|(who, age)| people.state(who, "age", age));
+        for (who, age) in [("a", "30"), ("b", "41"), ("c", "n/a")] {
+            people.state(who, "age", age);
+        }
         let mut more = Attributes::new(Conflict::FirstStands);
-        [("c", "7"), ("d", "8"), ("d", "9")].map(|(who, age)| more.state(who, "age", age));
+        for (who, age) in [("c", "7"), ("d", "8"), ("d", "9")] {
+            more.state(who, "age", age);
+        }
         more.state("e", "region", "north");
         let age = |people: &Attributes| people.attribute("age").unwrap().clone();
         assert_eq!(age(&people).words_among_numbers(), Some((1, "n/a")));
@@ -323,6 +355,30 @@ mod tests {
         );
         assert_eq!((people.conflicts(), people.customers().len()), (2, 5));
         assert_eq!(people.attribute("region").unwrap().words_among_numbers(), None);
+        // A postcode is no slip.
+        let mut people = Attributes::new(Conflict::FirstStands);
+        for (who, zip) in [("a", "98765"), ("b", "80331"), ("c", "01234")] {
+            people.state(who, "zip", zip);
+        }
+        assert_eq!(people.typed().attribute("zip").unwrap().words_among_numbers(), None);
+    }
+
+    #[test]
+    fn numbers_remember_how_they_were_written() {
+        let mut people = Attributes::new(Conflict::FirstStands);
+        for (who, n) in [("a", "38.0"), ("b", "+49"), ("c", "12345678901234567890")] {
+            people.state(who, "n", n);
+        }
+        let mut people = people.typed();
+        people.state("d", "n", "9.90");
+        people.state("a", "n", "38");
+        let texts = |people: &Attributes| -> Vec<String> {
+            (0..4).filter_map(|row| people.attribute("n").unwrap().text(row)).collect()
+        };
+        assert_eq!(texts(&people), ["38.0", "+49", "12345678901234567890", "9.90"]);
+        assert_eq!(people.conflicts(), 0);
+        people.settle(&Identities::default());
+        assert_eq!(texts(&people).len(), 4);
     }
 
     #[test]

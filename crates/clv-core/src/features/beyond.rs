@@ -357,7 +357,7 @@ impl<'a> Beyond<'a> {
         let mut part = Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] };
         for attribute in catalogue.columns() {
             let name = format!("{CATALOGUE}{}", attribute.name());
-            let known = Known::of(attribute, &name, asked)?;
+            let known = Known::of(catalogue.customers(), attribute, &name, asked)?;
             match &known {
                 Known::Numbers(_) => part.names.push(name),
                 Known::Words(words, _) => {
@@ -519,7 +519,7 @@ impl<'a> Beyond<'a> {
         let mut part = Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] };
         for attribute in attributes.columns() {
             let name = format!("{ATTRIBUTES}{}", attribute.name());
-            match Known::of(attribute, &name, named)? {
+            match Known::of(attributes.customers(), attribute, &name, named)? {
                 Known::Numbers(numbers) => {
                     part.names.push(name);
                     for (row, place) in part.rows.iter_mut().zip(&places) {
@@ -719,29 +719,27 @@ enum Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn of(attribute: &'a Attribute, name: &str, asked: &[String]) -> Result<Self> {
+    fn of(whose: &Names, attribute: &'a Attribute, name: &str, asked: &[String]) -> Result<Self> {
         let (each, hashed) = (format!("{name}="), format!("{name}#"));
         let asked_words = asked.iter().any(|asked| asked.starts_with(&each) || asked.starts_with(&hashed));
         let asked_number = asked.iter().any(|asked| asked == name);
         Ok(match attribute.values() {
-            Values::Numbers(numbers) if asked_words => {
-                let mut words = Names::default();
-                let text = |number: &Option<f64>| number.map(|number| words.intern(&number.to_string()));
-                let of = numbers.iter().map(text).collect();
-                Self::Words(Words::of(&words, name, asked), Cow::Owned(of))
+            Values::Numbers(_) if asked_words => {
+                Self::Words(Words::of(attribute.words(), name, asked), Cow::Borrowed(attribute.spelling()))
             }
             Values::Numbers(numbers) => Self::Numbers(Cow::Borrowed(numbers)),
             Values::Words(of) if asked_number => {
-                let number = |word: &str| {
+                let number = |(row, word): (usize, &Option<u32>)| {
+                    let Some(word) = word.map(|word| attribute.words().name(word)) else { return Ok(None) };
                     let number = word.parse().ok().filter(|v: &f64| v.is_finite());
-                    number.ok_or_else(|| Error::Attribute {
+                    number.map(Some).ok_or_else(|| Error::Attribute {
+                        whose: whose.name(row as u32).to_owned(),
                         attribute: attribute.name().to_owned(),
                         given: word.to_owned(),
-                        allowed: "a number, as where the model was fitted",
+                        allowed: "a number, as where the model was fitted, or nothing",
                     })
                 };
-                let numbers: Vec<f64> = attribute.words().iter().map(number).collect::<Result<_>>()?;
-                Self::Numbers(of.iter().map(|word| word.map(|word| numbers[word as usize])).collect())
+                Self::Numbers(of.iter().enumerate().map(number).collect::<Result<_>>()?)
             }
             Values::Words(of) => {
                 Self::Words(Words::of(attribute.words(), name, asked), Cow::Borrowed(of.as_slice()))
@@ -1087,10 +1085,13 @@ mod tests {
         };
         // All numbers, of a table that held words as well.
         assert_eq!(ask(&stated(&[("ada", "40")]), "own_size=40").unwrap(), 1.0);
+        assert_eq!(ask(&stated(&[("ada", "40.0")]), "own_size=40.0").unwrap(), 1.0);
         assert_eq!(ask(&stated(&[("ada", "40")]), "own_size=XL").unwrap(), 0.0);
+        let hashed = format!("own_size#{}", hash_place("+49", HASHES) + 1);
+        assert_eq!(ask(&stated(&[("ada", "+49")]), &hashed).unwrap(), 1.0);
         let words = stated(&[("ada", "40"), ("bob", "XL")]);
         let refused = ask(&words, "own_size").unwrap_err().to_string();
-        assert!(refused.contains("size") && refused.contains("XL"), "{refused}");
+        assert!(["size", "XL", "bob"].iter().all(|word| refused.contains(word)), "{refused}");
         // A code with a zero before it, read as the number that it was elsewhere.
         assert_eq!(ask(&stated(&[("ada", "040")]), "own_size").unwrap(), 40.0);
         // Two columns of one name are refused.

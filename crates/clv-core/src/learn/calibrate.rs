@@ -125,9 +125,10 @@ impl Calibration {
         Self::Isotonic { score, probability }
     }
 
-    /// The probability that a score stands for.
+    /// The probability that a score stands for; NaN of NaN.
     pub fn at(&self, s: f64) -> f64 {
         match self {
+            _ if s.is_nan() => s,
             Self::Platt { a, b } => 1.0 / (1.0 + (a * s + b).exp()),
             Self::Isotonic { score, probability } => {
                 let above = score.partition_point(|known| *known < s);

@@ -104,6 +104,15 @@ impl<F: Regression, S: Regression> ScaledBands<F, S> {
     }
 }
 
+/// A gap that the learner does not take would otherwise become an interval from 0 to 0.
+fn expect_defined(end: f64) -> Result<()> {
+    if end.is_nan() {
+        let why = "a column of the row is not a number, and the learner takes no gaps";
+        return Err(Error::NoEstimate { model: "an interval", why });
+    }
+    Ok(())
+}
+
 impl<F: Regression, S: Regression> Bands for ScaledBands<F, S> {
     fn score(&self, row: &[f64], y: f64, scratch: &mut Vec<f32>) -> Result<f64> {
         let (forecast, spread) = self.of(row, scratch)?;
@@ -112,6 +121,7 @@ impl<F: Regression, S: Regression> Bands for ScaledBands<F, S> {
 
     fn interval(&self, row: &[f64], t: f64, scratch: &mut Vec<f32>) -> Result<(f64, f64)> {
         let (forecast, spread) = self.of(row, scratch)?;
+        expect_defined(forecast - t * spread)?;
         Ok(((forecast - t * spread).max(0.0), (forecast + t * spread).max(0.0)))
     }
 }
@@ -123,6 +133,7 @@ impl<M: Regression> Bands for QuantileBands<M> {
 
     fn interval(&self, row: &[f64], t: f64, scratch: &mut Vec<f32>) -> Result<(f64, f64)> {
         let (low, high) = (self.low.at(row, scratch)? - t, self.high.at(row, scratch)? + t);
+        expect_defined(low + high)?;
         // Quantiles learned apart may cross, and a negative t may turn them.
         let middle = (low + high) / 2.0;
         Ok((low.min(middle).max(0.0), high.max(middle).max(0.0)))

@@ -7,6 +7,7 @@ use super::{Learned, LearnedTotals, Regress, Rows};
 use crate::backtest::BoxedFit;
 use crate::error::{Error, Result};
 use crate::features::{Feature, FeatureMatrix};
+use crate::model::totals::expect_a_name_each;
 use crate::model::{
     Answers, Ask, Context, Customers, Fit, FitReport, Fitted, ForecastMut, Horizons, Kind, Plan, Predict,
     Scratch, Training, Warning,
@@ -154,7 +155,7 @@ impl<R: Regress> Fit for Informed<R> {
         let learned = LearnedTotals::of(plan, transforms, 1.0, purchases, value);
         let fitted = (self.base)(window)?.fit(data, cx)?;
         Warning::add_new(&mut report.warnings, fitted.report.warnings);
-        let model = InformedModel::of(unit, self.horizon, window, fitted.model, Box::new(learned));
+        let model = InformedModel::of(unit, self.horizon, window, fitted.model, Box::new(learned))?;
         Ok(Fitted { model, report })
     }
 }
@@ -224,15 +225,16 @@ impl InformedModel {
         window: Span,
         base: Box<dyn Predict>,
         learned: Box<dyn Predict>,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut needs = base.needs().to_vec();
         for feature in learned.needs() {
             if !is_output(feature) && !needs.contains(feature) {
                 needs.push(feature.clone());
             }
         }
+        expect_a_name_each(&needs)?;
         let columns = learned.needs().iter().map(Feature::name).collect();
-        Self { unit, horizon, window, base, learned, columns, needs }
+        Ok(Self { unit, horizon, window, base, learned, columns, needs })
     }
 
     /// The model whose forecasts are read.
@@ -275,6 +277,9 @@ impl Predict for InformedModel {
         let mut places = std::mem::take(&mut scratch.places);
         let done = columns
             .refill(&self.columns, |data| {
+                if who.is_empty() {
+                    return Ok(());
+                }
                 who.find(KIND.name, &self.columns[outputs..], &mut places)?;
                 for row in 0..who.len() {
                     push_outputs(&answers, scratch, row, data);
@@ -325,6 +330,6 @@ pub(crate) fn register_informed(registry: &mut Registry) {
             return Err(Error::CannotSay { model: KIND.name, quantity: what, hint: "" });
         }
         let (unit, horizon) = (saved.field("unit")?, saved.field("horizon")?);
-        Ok(Box::new(InformedModel::of(unit, horizon, saved.field("window")?, base, learned)))
+        Ok(Box::new(InformedModel::of(unit, horizon, saved.field("window")?, base, learned)?))
     });
 }

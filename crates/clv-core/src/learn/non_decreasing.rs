@@ -105,7 +105,7 @@ impl<R: Regress + Clone + 'static> NonDecreasing<R> {
             let mut report = FitReport::new("several-horizons", summary.unit, summary.len());
             report.rows = columns.rows();
             report.warnings.clone_from(&warnings);
-            Ok(Fitted { model: StackModel::sum(summary.unit, *horizon, members, names), report })
+            Ok(Fitted { model: StackModel::sum(summary.unit, *horizon, members, names)?, report })
         };
         self.horizons.iter().enumerate().map(model_of).collect()
     }

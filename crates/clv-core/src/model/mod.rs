@@ -18,7 +18,7 @@ mod forecast;
 mod report;
 mod reshaped;
 mod stack;
-mod totals;
+pub(crate) mod totals;
 mod training;
 mod with_spend;
 

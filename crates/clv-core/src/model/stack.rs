@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::totals::expect_a_name_each;
 use super::{
     Answers, Ask, Context, Customers, Fit, FitReport, Fitted, ForecastMut, Horizons, Kind, Predict, Scratch,
     Training, Warning,
@@ -126,7 +127,7 @@ impl Fit for Stack {
             value_weights,
             needs: Vec::new(),
         };
-        model.collect_needs();
+        model.collect_needs()?;
         Ok(Fitted { model, report })
     }
 }
@@ -184,7 +185,7 @@ impl StackModel {
         horizon: Span,
         members: Vec<Box<dyn Predict>>,
         names: Vec<String>,
-    ) -> Self {
+    ) -> Result<Self> {
         let weights = vec![1.0; members.len()];
         let value_weights = members.iter().all(|m| m.answers().value).then(|| weights.clone());
         let mut model = Self {
@@ -196,8 +197,8 @@ impl StackModel {
             value_weights,
             needs: Vec::new(),
         };
-        model.collect_needs();
-        model
+        model.collect_needs()?;
+        Ok(model)
     }
 
     /// Each member's name and its weight in purchases.
@@ -211,7 +212,7 @@ impl StackModel {
         self.names.iter().map(String::as_str).zip(weights)
     }
 
-    fn collect_needs(&mut self) {
+    fn collect_needs(&mut self) -> Result<()> {
         for member in &self.members {
             for feature in member.needs() {
                 if !self.needs.contains(feature) {
@@ -219,6 +220,8 @@ impl StackModel {
                 }
             }
         }
+        // Members are given their columns together.
+        expect_a_name_each(&self.needs)
     }
 
     /// Adds up one column of the members' forecasts, into `one` and from there into `column`.
@@ -367,7 +370,7 @@ pub(super) fn register(registry: &mut Registry) {
             value_weights: saved.field("value_weights")?,
             needs: Vec::new(),
         };
-        model.collect_needs();
+        model.collect_needs()?;
         Ok(Box::new(model))
     });
 }

@@ -46,15 +46,7 @@ impl Plan {
             return Err(Error::TooLittleData { model: "a feature plan", needs, found: 0 });
         }
         let names: Vec<String> = features.iter().map(Feature::name).collect();
-        let mut seen: BTreeSet<&str> = BTreeSet::new();
-        for (feature, name) in features.iter().zip(&names) {
-            // The history's own columns are looked up by their names.
-            let taken = matches!(feature, Feature::Column(_))
-                && Feature::SUMMARY.iter().any(|own| own.name() == *name);
-            if taken || !seen.insert(name) {
-                return Err(Error::ColumnTwice { column: name.clone() });
-            }
-        }
+        expect_a_name_each(&features)?;
         // The history's own columns come with the customers.
         let needs = features.iter().filter(|f| !Feature::SUMMARY.contains(f)).cloned().collect();
         Ok(Self { unit, horizon, features, names, needs })
@@ -69,6 +61,21 @@ impl Plan {
     pub fn needs(&self) -> &[Feature] {
         &self.needs
     }
+}
+
+/// Columns are looked up by their names, those of the history first: each has one of its own.
+pub(crate) fn expect_a_name_each(features: &[Feature]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for feature in features {
+        let name = feature.name();
+        let taken =
+            matches!(feature, Feature::Column(_)) && Feature::SUMMARY.iter().any(|own| own.name() == name);
+        if taken || seen.contains(&name) {
+            return Err(Error::ColumnTwice { column: name });
+        }
+        seen.insert(name);
+    }
+    Ok(())
 }
 
 /// Writes the forecast of a model of totals: checks the question, hands over each customer's row of
@@ -95,6 +102,9 @@ pub fn predict_totals(
     let factor = mean_factor(ask.discounting(), ask.horizon());
     let Scratch { row: values, row_f32, places, .. } = scratch;
     values.resize(names.len(), 0.0);
+    if who.is_empty() {
+        return Ok(());
+    }
     who.find(name, names, places)?;
     for row in 0..who.len() {
         who.fill_row(places, row, values);
@@ -102,7 +112,9 @@ pub fn predict_totals(
         if !(purchases.is_finite() && value.is_finite()) {
             // Which column it was, before it was transformed.
             who.fill_row(places, row, values);
-            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+            // An infinite one first, as one that is missing may have been filled in.
+            let infinite = values.iter().position(|v| v.is_infinite());
+            if let Some(at) = infinite.or_else(|| values.iter().position(|v| v.is_nan())) {
                 let (column, given) = (names[at].clone(), values[at]);
                 return Err(Error::Cell { row, column, given, allowed: "a finite number" });
             }

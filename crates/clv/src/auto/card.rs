@@ -214,7 +214,7 @@ impl fmt::Display for Card {
         writeln!(f, "What is handed over was then fitted again on everything until {}.", self.judged_until)?;
         writeln!(
             f,
-            "\n## Scores\n\nTrained until {}, judged until {}; the search saw nothing of this. In total {:.2} were forecast and {:.2} came.\n",
+            "\n## Scores\n\nTrained until {}, judged until {}; the search saw nothing of this. In total {:.2} were forecast and {:.2} came of those who had bought before.\n",
             self.trained_until, self.judged_until, self.total_forecast, self.total_actual
         )?;
         writeln!(f, "| | estimate | 95% interval |\n|---|--:|--:|")?;
@@ -253,6 +253,12 @@ impl fmt::Display for Card {
         writeln!(f, "\n## Calibration\n\n| tenth | mean forecast | mean outcome |\n|--:|--:|--:|")?;
         for (place, (forecast, outcome)) in self.deciles.iter().enumerate() {
             writeln!(f, "| {} | {forecast:.4} | {outcome:.4} |", place + 1)?;
+        }
+        if self.model.contains("broad ") {
+            writeln!(
+                f,
+                "\n`broad` in a model's settings: it reads the history's own columns (0), those of rhythm, trend, amounts and calendar as well (1), or all that is known beyond the purchases too (2)."
+            )?;
         }
         if !self.features.is_empty() {
             writeln!(f, "\n## Columns\n\nBeside the history: {}.", self.features.join(", "))?;

@@ -164,7 +164,7 @@ impl<'a> Auto<'a> {
 
         // Once the caller wants to stop, what was found is finished without the brake.
         let cx = &unbraked(cx);
-        let Choice { mut chosen, instead, mean_gain } = self.choose(&inner, &ranked, scope, cx)?;
+        let Choice { mut chosen, instead, mut mean_gain } = self.choose(&inner, &ranked, scope, cx)?;
         let fitted_on = Training::merge(log, cut)?;
         let training = Training::new(&fitted_on, cut, self.unit)?.knowing(self.beyond);
         let finish = |chosen: &Chosen| -> Result<_, Error> {
@@ -173,17 +173,20 @@ impl<'a> Auto<'a> {
             let judged = self.judge(&outer, (&settings, chosen), &ranked, scope, cx)?;
             Ok((judged, chosen.settings(self.horizon, scope)?.fit(&training, cx)?))
         };
+        // What could be fitted on every holdout of the search may not be on more data.
         let mut doubts = Vec::new();
-        let (judged, fitted) = match (finish(&chosen), instead) {
-            (Ok(done), _) => done,
-            (Err(error), None) => return Err(error),
-            // What could be fitted on every holdout of the search could not be on more data.
-            (Err(error), Some(other)) => {
-                doubts
-                    .push(format!("instead of {chosen}, which was chosen and could not be fitted: {error}"));
-                chosen = other;
-                finish(&chosen)?
-            }
+        let singles = ranked.iter().map(|trial| Chosen::of(What::Single(trial.clone())));
+        let mut others = instead.into_iter().chain(singles);
+        let (judged, fitted) = loop {
+            let error = match finish(&chosen) {
+                Ok(done) => break done,
+                Err(error) => error,
+            };
+            let Some(other) = others.next() else { return Err(error) };
+            doubts.push(format!(
+                "{chosen} was chosen and could not be fitted ({error}): this is the next best"
+            ));
+            (chosen, mean_gain) = (other, None);
         };
         doubts.extend(self.doubts(&chosen, &inner, training.summary().len()));
         doubts.extend(self.unread(scope, fitted.model.needs()));
