@@ -10,7 +10,7 @@ fn fit(c: &mut Criterion) {
     let training = Training::from_summary(clv_benches::histories(100_000));
     let mut group = c.benchmark_group("fit, 100k customers");
     group.sample_size(10);
-    for name in ["nbd", "bg-nbd", "mbg-nbd", "pareto-nbd", "gamma-gamma"] {
+    for name in ["nbd", "bg-nbd", "mbg-nbd", "pareto-nbd", "ggom-nbd", "gamma-gamma"] {
         let settings = shelf::settings(name, Span::weeks(52.0).expect("valid")).expect("on the shelf");
         let report = settings.fit(&training, &Context::default()).expect("an estimate").report;
         assert!(report.converged, "{name}: {report:?}");
@@ -36,5 +36,20 @@ fn fit(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fit);
+fn fit_a_million(c: &mut Criterion) {
+    let training = Training::from_summary(clv_benches::histories(1_000_000));
+    let mut group = c.benchmark_group("fit, a million customers");
+    group.sample_size(10);
+    for name in ["pareto-nbd", "ggom-nbd"] {
+        let settings = shelf::settings(name, Span::weeks(52.0).expect("valid")).expect("on the shelf");
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                settings.fit(black_box(&training), &Context::default()).expect("an estimate").report.rows
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, fit, fit_a_million);
 criterion_main!(benches);

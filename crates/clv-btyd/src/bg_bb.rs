@@ -26,23 +26,23 @@ use clv_math::special::{digamma, ln_rising, trigamma};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{Parameter, Sums, check_values};
+use crate::process::{Parameter, Scale, Sums, check_values};
 use crate::search::{Found, Level, Options, Search};
 use crate::simulate::{beta, uniform};
 
 const KIND: Kind = Kind::new("bg-bb", 1);
 
 const PARAMETERS: [Parameter; 4] = [
-    Parameter { name: "alpha", is_rate: false, at_edge: "customers hardly differ in how often they buy" },
-    Parameter { name: "beta", is_rate: false, at_edge: "customers hardly differ in how often they buy" },
+    Parameter { name: "alpha", scale: Scale::None, at_edge: "customers hardly differ in how often they buy" },
+    Parameter { name: "beta", scale: Scale::None, at_edge: "customers hardly differ in how often they buy" },
     Parameter {
         name: "gamma",
-        is_rate: false,
+        scale: Scale::None,
         at_edge: "nobody is seen to leave, or customers hardly differ in it",
     },
     Parameter {
         name: "delta",
-        is_rate: false,
+        scale: Scale::None,
         at_edge: "nobody is seen to leave, or customers hardly differ in it",
     },
 ];

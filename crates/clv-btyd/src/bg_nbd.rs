@@ -21,7 +21,7 @@ use clv_math::minimise::Derivatives;
 
 use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::future::Future;
-use crate::process::{Parameter, Process, check_values};
+use crate::process::{Parameter, Process, Scale, check_values};
 use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// Population parameters of the BG/NBD model.
@@ -49,16 +49,24 @@ impl BgNbd {
 impl Process for BgNbd {
     const KIND: Kind = Kind::new("bg-nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
-        Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },
+        Parameter {
+            name: "r",
+            scale: Scale::None,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
+        Parameter {
+            name: "alpha",
+            scale: Scale::Time,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
         Parameter {
             name: "a",
-            is_rate: false,
+            scale: Scale::None,
             at_edge: "nobody is seen to leave, or customers hardly differ in it",
         },
         Parameter {
             name: "b",
-            is_rate: false,
+            scale: Scale::None,
             at_edge: "nobody is seen to leave, or customers hardly differ in it",
         },
     ];

@@ -25,7 +25,7 @@ use clv_math::special::{digamma, ln_rising, trigamma};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{Parameter, Sums, check_values};
+use crate::process::{Parameter, Scale, Sums, check_values};
 use crate::search::{Found, Level, Options, Search};
 use crate::simulate::{beta, exponential, gamma, uniform};
 
@@ -35,21 +35,21 @@ const TENURES: Kind = Kind::new("weibull-gamma", 1);
 const ALIKE: &str = "customers hardly differ in how they leave";
 
 const RENEWAL_PARAMETERS: [Parameter; 3] = [
-    Parameter { name: "alpha", is_rate: false, at_edge: ALIKE },
-    Parameter { name: "beta", is_rate: false, at_edge: ALIKE },
+    Parameter { name: "alpha", scale: Scale::None, at_edge: ALIKE },
+    Parameter { name: "beta", scale: Scale::None, at_edge: ALIKE },
     Parameter {
         name: "c",
-        is_rate: false,
+        scale: Scale::None,
         at_edge: "churn changes with tenure faster than the data can tell",
     },
 ];
 
 const TENURE_PARAMETERS: [Parameter; 3] = [
-    Parameter { name: "r", is_rate: false, at_edge: ALIKE },
-    Parameter { name: "alpha", is_rate: true, at_edge: ALIKE },
+    Parameter { name: "r", scale: Scale::None, at_edge: ALIKE },
+    Parameter { name: "alpha", scale: Scale::Time, at_edge: ALIKE },
     Parameter {
         name: "c",
-        is_rate: false,
+        scale: Scale::None,
         at_edge: "leaving changes with tenure faster than the data can tell",
     },
 ];

@@ -102,7 +102,7 @@ impl<P: Process> MaximumLikelihood<P> {
                        observe longer, or fix parameters that are known from elsewhere";
             return Err(Error::NoEstimate { model: name, why });
         }
-        let centre: Vec<f64> = P::PARAMETERS.iter().map(|p| if p.is_rate { mean_age } else { 1.0 }).collect();
+        let centre: Vec<f64> = P::PARAMETERS.iter().map(|p| p.scale.centre(mean_age)).collect();
         let search = Search::new(name, P::PARAMETERS, &self.options, &centre);
         let starts = P::starts(mean_age, repeats / sum(&|i| cells.age[i]));
         // A rough fit needs no more than a few thousand histories, those with repeats among them.

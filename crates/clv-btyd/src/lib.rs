@@ -6,6 +6,7 @@
 //! | [`BgNbd`] | at random | after any repeat purchase | `MaximumLikelihood::<BgNbd>` |
 //! | [`MbgNbd`] | at random | after any purchase | `MaximumLikelihood::<MbgNbd>` |
 //! | [`ParetoNbd`] | at random | at any time | `MaximumLikelihood::<ParetoNbd>` |
+//! | [`GgomNbd`] | at random | at any time, the sooner the longer a customer | `MaximumLikelihood::<GgomNbd>` |
 //! | [`BgBb`] | once at most at each opportunity | before any of them | [`BgBbFit`] |
 //! | [`BetaDiscreteWeibull`] | a contract, renewed or not | seen, at renewals | [`RenewalFit`] |
 //! | [`WeibullGamma`] | a contract | seen, at any time | [`TenureFit`] |
@@ -40,6 +41,7 @@ mod contract;
 mod estimate;
 mod future;
 mod gamma_gamma;
+mod ggom_nbd;
 mod mbg_nbd;
 mod model;
 mod nbd;
@@ -54,11 +56,12 @@ pub use contract::{BetaDiscreteWeibull, Cohort, RenewalFit, Tenure, TenureFit, W
 pub use estimate::MaximumLikelihood;
 pub use future::Future;
 pub use gamma_gamma::{GammaGamma, GammaGammaFit, SpendModel};
+pub use ggom_nbd::GgomNbd;
 pub use mbg_nbd::MbgNbd;
 pub use model::PurchaseModel;
 pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;
-pub use process::{Parameter, Process};
+pub use process::{Parameter, Process, Scale};
 pub use simulate::Simulation;
 
 use clv_core::saved::Registry;
@@ -69,5 +72,6 @@ pub fn register(registry: &mut Registry) {
     model::register::<BgNbd>(registry);
     model::register::<MbgNbd>(registry);
     model::register::<ParetoNbd>(registry);
+    model::register::<GgomNbd>(registry);
     gamma_gamma::register(registry);
 }

@@ -19,7 +19,7 @@ use clv_math::minimise::Derivatives;
 
 use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::future::Future;
-use crate::process::{Parameter, Process, check_values};
+use crate::process::{Parameter, Process, Scale, check_values};
 use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// Population parameters of the MBG/NBD model.
@@ -47,16 +47,24 @@ impl MbgNbd {
 impl Process for MbgNbd {
     const KIND: Kind = Kind::new("mbg-nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
-        Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },
+        Parameter {
+            name: "r",
+            scale: Scale::None,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
+        Parameter {
+            name: "alpha",
+            scale: Scale::Time,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
         Parameter {
             name: "a",
-            is_rate: false,
+            scale: Scale::None,
             at_edge: "nobody is seen to leave, or customers hardly differ in it",
         },
         Parameter {
             name: "b",
-            is_rate: false,
+            scale: Scale::None,
             at_edge: "nobody is seen to leave, or customers hardly differ in it",
         },
     ];

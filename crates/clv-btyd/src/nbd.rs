@@ -19,7 +19,7 @@ use clv_math::minimise::Derivatives;
 use clv_math::special::{digamma, ln_rising, trigamma};
 
 use crate::future::Future;
-use crate::process::{Parameter, Process, Sums, check_values, frequency_runs};
+use crate::process::{Parameter, Process, Scale, Sums, check_values, frequency_runs};
 use crate::simulate::{gamma, poisson_times};
 
 /// Population parameters of the NBD model.
@@ -48,8 +48,16 @@ impl Nbd {
 impl Process for Nbd {
     const KIND: Kind = Kind::new("nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
-        Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },
+        Parameter {
+            name: "r",
+            scale: Scale::None,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
+        Parameter {
+            name: "alpha",
+            scale: Scale::Time,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
     ];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {

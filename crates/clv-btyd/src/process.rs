@@ -13,10 +13,32 @@ use crate::future::Future;
 pub struct Parameter {
     /// Name, as in the literature.
     pub name: &'static str,
-    /// Whether it is a rate: counted in time units, and so changed with them.
-    pub is_rate: bool,
+    /// How it changes with the time unit.
+    pub scale: Scale,
     /// What it means if it runs to the edge of the search.
     pub at_edge: &'static str,
+}
+
+/// How a parameter changes with the time unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// A shape: not at all.
+    None,
+    /// Counted in time units.
+    Time,
+    /// Counted in one over time units.
+    PerTime,
+}
+
+impl Scale {
+    /// The middle of what is likely, for customers of this mean age.
+    pub fn centre(self, mean_age: f64) -> f64 {
+        match self {
+            Self::None => 1.0,
+            Self::Time => mean_age,
+            Self::PerTime => 1.0 / mean_age,
+        }
+    }
 }
 
 /// The population parameters of a purchase model, and what follows from them.

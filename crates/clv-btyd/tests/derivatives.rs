@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use clv_btyd::{BgNbd, MbgNbd, Nbd, ParetoNbd, Process};
+use clv_btyd::{BgNbd, GgomNbd, MbgNbd, Nbd, ParetoNbd, Process};
 use clv_core::Cells;
 
 /// Histories of every kind: nobody back, just bought, one long gap, hundreds of purchases.
@@ -82,6 +82,17 @@ fn bg_nbd() {
 #[test]
 fn mbg_nbd() {
     check::<MbgNbd>(&[&[0.525, 6.183, 0.891, 1.614], &[0.05, 300.0, 0.01, 0.02], &[15.0, 0.1, 30.0, 90.0]]);
+}
+
+#[test]
+fn ggom_nbd() {
+    check::<GgomNbd>(&[
+        &[0.553, 10.578, 0.02, 0.606, 0.3],
+        &[0.553, 10.578, 1e-5, 0.606, 1.2e-4],
+        &[0.8, 10.0, 0.05, 1.5, 4.0],
+        &[2.0, 3.0, 0.5, 0.4, 0.01],
+        &[0.7, 8.0, 0.3, 5.0, 1000.0],
+    ]);
 }
 
 #[test]

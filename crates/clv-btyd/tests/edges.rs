@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use clv_btyd::{BgNbd, GammaGamma, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel, SpendModel};
+use clv_btyd::{BgNbd, GammaGamma, GgomNbd, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel, SpendModel};
 use clv_core::model::{Activity, NextPurchase, PurchaseForecast, Spend};
 use clv_core::{Discount, History, TimeUnit};
 use rand::{RngExt, SeedableRng};
@@ -102,6 +102,11 @@ fn mbg_nbd() {
 #[test]
 fn pareto_nbd() {
     check::<ParetoNbd>(4);
+}
+
+#[test]
+fn ggom_nbd() {
+    check::<GgomNbd>(6);
 }
 
 #[test]

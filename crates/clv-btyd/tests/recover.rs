@@ -131,7 +131,7 @@ fn optimum_stands<P: Process>(cells: &Cells, evidence: &str) -> Result<bool, Err
             .zip(fitted.model.parameters().values())
             .enumerate()
             .map(|(i, (p, v))| {
-                let centre = if p.is_rate { mean_age } else { 1.0 };
+                let centre = p.scale.centre(mean_age);
                 (v * factors[i % 2]).clamp(1e-3 * centre, 1e3 * centre)
             })
             .collect();

@@ -96,7 +96,7 @@ pub fn registry() -> Registry {
 pub mod prelude {
     #[cfg(feature = "btyd")]
     pub use clv_btyd::{
-        BgNbd, GammaGamma, GammaGammaFit, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, PurchaseModel,
+        BgNbd, GammaGamma, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, PurchaseModel,
         Simulation, SpendModel,
     };
     pub use clv_core::backtest::Backtest;

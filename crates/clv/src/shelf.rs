@@ -89,6 +89,8 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         #[cfg(feature = "btyd")]
         "pareto-nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::ParetoNbd>::new())),
         #[cfg(feature = "btyd")]
+        "ggom-nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::GgomNbd>::new())),
+        #[cfg(feature = "btyd")]
         "gamma-gamma" => Box::new(Erased(clv_btyd::GammaGammaFit::new())),
         #[cfg(feature = "linear")]
         "linear" => Box::new(Erased(clv_linear::LinearRegression.over(horizon))),
@@ -120,7 +122,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
             return Err(Error::Unreadable {
                 what: "model",
                 given: name.to_owned(),
-                allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, \
+                allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, \
                           gamma-gamma, linear, tweedie-glm, hurdle, \
                           random-forest, boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack (as far as their features are on)",
             });
@@ -171,7 +173,7 @@ impl Fit for SpendOrMean {
 pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     let purchases = settings(name, horizon)?;
     Ok(match name {
-        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" => {
+        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" => {
             Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
         }
         #[cfg(feature = "trees")]

@@ -4,6 +4,7 @@ use clv_math::quadrature::{Tail, ln_integral};
 use clv_math::special::{beta_inc, ln_beta, ln_gamma, ln_rising};
 
 use super::Future;
+use super::ageing::Ageing;
 
 impl Future {
     /// Probability of exactly `count` purchases in `(0, t]`.
@@ -16,6 +17,7 @@ impl Future {
     /// stays:                  NB(n)
     /// leaves after purchase:  B(a, b+n)/B(a, b) NB(n) + [n > 0] B(a+1, b+n−1)/B(a, b) P(NB ≥ n)
     /// leaves anytime:         NB(n) (B/(B+t))^s + ∫₀ᵗ NB_τ(n) s/(B+τ) (B/(B+τ))^s dτ
+    /// leaves ageing:          the same with S(t) and −S′(τ) of that process
     /// ```
     ///
     /// Fader, Hardie & Lee (2005), equation (8), for the second, with the bracket written as the
@@ -40,13 +42,18 @@ impl Future {
                 let leaves = ln_left_with(k, rate, s, life, t, n);
                 stays.exp() + leaves.exp()
             }
+            Self::LeavesAgeing { k, rate, s, life, b } => {
+                let ageing = Ageing { s, life, b };
+                let stays = ln_negative_binomial(k, rate, t, n) + ageing.ln_survival(t);
+                stays.exp() + ageing.left_with(k, rate, t, n)
+            }
         };
         p.clamp(0.0, 1.0)
     }
 }
 
 /// `ln NB(n)`: the chance of `n` purchases in `t` of a customer who stays.
-fn ln_negative_binomial(k: f64, rate: f64, t: f64, n: f64) -> f64 {
+pub(super) fn ln_negative_binomial(k: f64, rate: f64, t: f64, n: f64) -> f64 {
     if t == 0.0 {
         return if n == 0.0 { 0.0 } else { f64::NEG_INFINITY };
     }

@@ -1,6 +1,6 @@
 //! What a customer who is alive now will do: the conjugate processes that remain.
 //!
-//! Given that a customer is alive, each model's posterior is again one of three processes, so every
+//! Given that a customer is alive, each model's posterior is again one of four processes, so every
 //! question about the future is asked here and not in the models:
 //!
 //! | variant | purchases | leaves | from |
@@ -8,15 +8,19 @@
 //! | [`Future::Stays`] | rate `λ ~ Gamma(k, A)` | never | NBD |
 //! | [`Future::LeavesAfterPurchase`] | the same | after each purchase with `p ~ Beta(a, b)` | BG/NBD, MBG/NBD |
 //! | [`Future::LeavesAnytime`] | the same | at rate `μ ~ Gamma(s, B)` | Pareto/NBD |
+//! | [`Future::LeavesAgeing`] | the same | at a rate that grows like `e^{bt}` | GGom/NBD |
 //!
 //! with `k = r + x` and `A = α + T`. Every quantity is an integral of something positive, so nothing
 //! cancels and no parameter value is special (`s = 1`, `a = 1`, `a + b ≤ 1`).
 
+mod ageing;
 mod counts;
 mod next;
 
 use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{beta_power_mean, beta_power_means, ln_hyperu};
+
+use ageing::Ageing;
 
 /// A customer's future, given that they are alive now.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +54,19 @@ pub enum Future {
         /// Rate of `μ`, `B = β + T`, in time units.
         life: f64,
     },
+    /// The same, and leaves at rate `η b e^{b(T+u)}`, `η e^{bT} ~ Gamma(s, life)`.
+    LeavesAgeing {
+        /// Shape `k`.
+        k: f64,
+        /// Rate `A`, in time units.
+        rate: f64,
+        /// Shape of `η`.
+        s: f64,
+        /// `L = (β + e^{bT} − 1) e^{−bT}`, without a unit.
+        life: f64,
+        /// By how much the logarithm of the rate to leave grows in a unit of time.
+        b: f64,
+    },
 }
 
 impl Future {
@@ -58,13 +75,14 @@ impl Future {
     /// # Formula
     ///
     /// ```text
-    /// 1,    E[(1 + p t/A)^{−k}] = ₂F₁(k, a; a + b; −t/A),    (B / (B + t))^s
+    /// 1,    E[(1 + p t/A)^{−k}] = ₂F₁(k, a; a + b; −t/A),    (B / (B + t))^s,    (L / (L + e^{bt} − 1))^s
     /// ```
     pub fn survival(&self, t: f64) -> f64 {
         match *self {
             Self::Stays { .. } => 1.0,
             Self::LeavesAfterPurchase { k, rate, a, b } => beta_power_mean(a, b, k, t / rate).exp(),
             Self::LeavesAnytime { s, life, .. } => (-s * (t / life).ln_1p()).exp(),
+            Self::LeavesAgeing { s, life, b, .. } => Ageing { s, life, b }.ln_survival(t).exp(),
         }
     }
 
@@ -78,7 +96,7 @@ impl Future {
     pub fn expected(&self, from: f64, to: f64) -> f64 {
         match *self {
             Self::Stays { k, rate } => k / rate * (to - from),
-            Self::LeavesAfterPurchase { .. } => self.integrate(from, to, 0.0).0,
+            Self::LeavesAfterPurchase { .. } | Self::LeavesAgeing { .. } => self.integrate(from, to, 0.0).0,
             Self::LeavesAnytime { k, rate, s, life } => {
                 let (y1, y2) = ((from / life).ln_1p(), (to / life).ln_1p());
                 // ∫ e^{(1−s)y} dy, exact through s = 1.
@@ -100,7 +118,9 @@ impl Future {
                 let plain = k / rate * horizon;
                 (plain, plain * decay_mean(delta * horizon))
             }
-            Self::LeavesAfterPurchase { .. } => self.integrate(0.0, horizon, delta),
+            Self::LeavesAfterPurchase { .. } | Self::LeavesAgeing { .. } => {
+                self.integrate(0.0, horizon, delta)
+            }
             Self::LeavesAnytime { .. } => {
                 (self.expected(0.0, horizon), self.integrate(0.0, horizon, delta).1)
             }
@@ -127,6 +147,8 @@ impl Future {
                 let ln = (k / rate).ln() + life.ln() + ln_hyperu(1.0, 2.0 - s, delta * life);
                 Some(ln.exp())
             }
+            // Those who age leave sooner or later.
+            Self::LeavesAgeing { .. } => Some(self.integrate(0.0, 46.0 / delta, delta).1),
             _ if delta == 0.0 => None,
             Self::Stays { k, rate } => Some(k / (rate * delta)),
             Self::LeavesAfterPurchase { .. } => Some(self.integrate(0.0, 46.0 / delta, delta).1),
@@ -136,10 +158,16 @@ impl Future {
     /// `∫ rate(u) du` and `∫ e^{−δu} rate(u) du` over `(from, to]`, by Gauss–Legendre in
     /// `q = ln(1 + κu/scale)`, a variable in which the rate changes on a scale of one.
     fn integrate(&self, from: f64, to: f64, delta: f64) -> (f64, f64) {
+        if let Self::LeavesAgeing { k, rate, s, life, b } = *self {
+            let (plain, discounted) = Ageing { s, life, b }.integrals(from, to, delta);
+            return (k / rate * plain, k / rate * discounted);
+        }
         let (scale, kappa) = match *self {
             Self::Stays { rate, .. } => (rate, 1.0 + delta * rate),
             Self::LeavesAfterPurchase { k, rate, a, b } => (rate, 1.0 + k * a / (a + b) + delta * rate),
-            Self::LeavesAnytime { s, life, .. } => (life, 1.0 + s + delta * life),
+            Self::LeavesAnytime { s, life, .. } | Self::LeavesAgeing { s, life, .. } => {
+                (life, 1.0 + s + delta * life)
+            }
         };
         // Past e^{−46} a discounted purchase adds nothing; the plain sum still wants the rest.
         let per_u = kappa / scale;
@@ -188,6 +216,9 @@ impl Future {
             }
             Self::LeavesAnytime { k, rate, s, life } => {
                 out.iter_mut().zip(times).for_each(|(r, t)| *r = k / rate * (-s * (t / life).ln_1p()).exp());
+            }
+            Self::LeavesAgeing { k, rate, .. } => {
+                out.iter_mut().zip(times).for_each(|(r, t)| *r = k / rate * self.survival(*t));
             }
         }
     }

@@ -62,7 +62,8 @@ impl Future {
         match *self {
             Self::Stays { k, rate }
             | Self::LeavesAfterPurchase { k, rate, .. }
-            | Self::LeavesAnytime { k, rate, .. } => rate / (1.0 + k),
+            | Self::LeavesAnytime { k, rate, .. }
+            | Self::LeavesAgeing { k, rate, .. } => rate / (1.0 + k),
         }
     }
 }

@@ -28,14 +28,14 @@ use clv_math::special::beta_inc_inverse;
 use rand_chacha::ChaCha8Rng;
 
 pub use self::fit::GammaGammaFit;
-use crate::process::{Parameter, check_values};
+use crate::process::{Parameter, Scale, check_values};
 use crate::simulate::gamma;
 
 const KIND: Kind = Kind::new("gamma-gamma", 1);
 static PARAMETERS: [Parameter; 3] = [
-    Parameter { name: "p", is_rate: false, at_edge: "a customer's amounts hardly differ" },
-    Parameter { name: "q", is_rate: false, at_edge: "customers hardly differ in their mean spend" },
-    Parameter { name: "gamma", is_rate: false, at_edge: "customers hardly differ in their mean spend" },
+    Parameter { name: "p", scale: Scale::None, at_edge: "a customer's amounts hardly differ" },
+    Parameter { name: "q", scale: Scale::None, at_edge: "customers hardly differ in their mean spend" },
+    Parameter { name: "gamma", scale: Scale::None, at_edge: "customers hardly differ in their mean spend" },
 ];
 
 /// Population parameters of the Gamma-Gamma model.

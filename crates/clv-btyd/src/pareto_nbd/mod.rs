@@ -24,7 +24,7 @@ use clv_math::special::{digamma, ln_rising, trigamma};
 use self::integral::Silence;
 use crate::beta_geometric::softplus;
 use crate::future::Future;
-use crate::process::{Parameter, Process, Sums, check_values, frequency_runs};
+use crate::process::{Parameter, Process, Scale, Sums, check_values, frequency_runs};
 use crate::simulate::{exponential, gamma, poisson_times};
 
 /// Population parameters of the Pareto/NBD model.
@@ -57,16 +57,24 @@ impl ParetoNbd {
 impl Process for ParetoNbd {
     const KIND: Kind = Kind::new("pareto-nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter { name: "r", is_rate: false, at_edge: "customers hardly differ in their purchase rate" },
-        Parameter { name: "alpha", is_rate: true, at_edge: "customers hardly differ in their purchase rate" },
+        Parameter {
+            name: "r",
+            scale: Scale::None,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
+        Parameter {
+            name: "alpha",
+            scale: Scale::Time,
+            at_edge: "customers hardly differ in their purchase rate",
+        },
         Parameter {
             name: "s",
-            is_rate: false,
+            scale: Scale::None,
             at_edge: "nobody is seen to leave, or customers hardly differ in it",
         },
         Parameter {
             name: "beta",
-            is_rate: true,
+            scale: Scale::Time,
             at_edge: "nobody is seen to leave, or customers hardly differ in it",
         },
     ];

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
-use clv::btyd::{BgNbd, GammaGammaFit, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process};
+use clv::btyd::{BgNbd, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process};
 use clv::{Context, Erased, Fit, FitReport, Span};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
+    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
     /// boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack, zero, mean, last-period,
     /// rfm-cell-mean.
     model: String,
@@ -99,6 +99,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         "bg-nbd" => likelihood::<BgNbd>(args),
         "mbg-nbd" => likelihood::<MbgNbd>(args),
         "pareto-nbd" => likelihood::<ParetoNbd>(args),
+        "ggom-nbd" => likelihood::<GgomNbd>(args),
         "gamma-gamma" => {
             let mut fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
             for (name, value) in &args.fix {

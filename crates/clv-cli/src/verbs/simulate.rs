@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clv::btyd::{BgNbd, GammaGamma, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel, Simulation};
+use clv::btyd::{BgNbd, GammaGamma, GgomNbd, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel, Simulation};
 use clv::{Moment, Predict, TimeUnit};
 
 use crate::args::{Output, assignment, date};
@@ -11,7 +11,7 @@ use crate::show::{json, note};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Purchase model: nbd, bg-nbd, mbg-nbd, pareto-nbd.
+    /// Purchase model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd.
     #[arg(long, default_value = "pareto-nbd")]
     model: String,
     /// A parameter of it, name=value, rates in the time unit; all or none [default: as CDNOW's].
@@ -90,8 +90,10 @@ fn model(args: &Args) -> Result<Box<dyn Predict>, Failure> {
         "bg-nbd" => build::<BgNbd>(args, &[0.243, weeks(4.414), 0.793, 2.426]),
         "mbg-nbd" => build::<MbgNbd>(args, &[0.525, weeks(6.183), 0.891, 1.614]),
         "pareto-nbd" => build::<ParetoNbd>(args, &[0.553, weeks(10.58), 0.606, weeks(11.67)]),
+        // Not CDNOW's: one whose customers age.
+        "ggom-nbd" => build::<GgomNbd>(args, &[0.9, weeks(6.0), 0.06 * args.unit.days() / 7.0, 0.7, 8.0]),
         other => Err(Failure::usage(format_args!(
-            "--model {other:?} cannot be simulated; allowed: nbd, bg-nbd, mbg-nbd, pareto-nbd"
+            "--model {other:?} cannot be simulated; allowed: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd"
         ))),
     }
 }
