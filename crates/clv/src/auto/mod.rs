@@ -428,9 +428,10 @@ fn defined(judged: &[f64]) -> Vec<f64> {
     judged.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect()
 }
 
-/// Whether a trial is of a model of how customers buy and leave.
+/// Whether a trial is of a model of how customers buy and leave. (Those of the NBD never leave: it may be a member, and is
+/// nothing to stand on where many have left.)
 fn is_of_process(trial: &Trial) -> bool {
-    matches!(&*trial.family, "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd")
+    matches!(&*trial.family, "bg-nbd" | "mbg-nbd" | "pareto-nbd")
 }
 
 /// What is chosen in the end.
