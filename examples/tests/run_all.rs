@@ -89,6 +89,7 @@ fn the_best_without_choosing_and_a_model_made_fast() {
     says("27-made-fast", &[], &["fused", "rounded to 64 steps", "boosted trees"]);
     says("29-contracts", &[], &["alpha 0.704, beta 1.182", "constant churn", "payments more"]);
     says("30-bg-bb", &[], &["delta", "as before", "BG/BB"]);
+    says("31-beat-and-age", &[], &["clicks to a purchase", "weeks of silence", "ggom-nbd"]);
     says("28-beyond", &[], &["columns that change with the future: 0", "purchases alone", "and all else"]);
 }
 

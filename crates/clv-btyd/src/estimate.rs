@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training, Warning};
 
 use crate::model::PurchaseModel;
-use crate::process::Process;
+use crate::process::{Parameter, Process, Scale};
 use crate::search::{Found, Level, Options, Search};
 
 /// How to fit a purchase model: by maximum likelihood, with a penalty or fixed parameters if wanted.
@@ -85,6 +85,11 @@ impl<P: Process> MaximumLikelihood<P> {
         cx: &Context<'_>,
     ) -> Result<Fitted<PurchaseModel<P>>, Error> {
         let name = P::KIND.name;
+        let is_chosen = |p: &Parameter| p.scale != Scale::Count || self.options.is_fixed(p.name);
+        if !P::PARAMETERS.iter().all(is_chosen) {
+            let why = "histories do not tell how regular customers are: fix k, or choose it by RegularFit";
+            return Err(Error::NoEstimate { model: name, why });
+        }
         let customers = cells.customers();
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });

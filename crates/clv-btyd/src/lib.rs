@@ -7,6 +7,7 @@
 //! | [`MbgNbd`] | at random | after any purchase | `MaximumLikelihood::<MbgNbd>` |
 //! | [`ParetoNbd`] | at random | at any time | `MaximumLikelihood::<ParetoNbd>` |
 //! | [`GgomNbd`] | at random | at any time, the sooner the longer a customer | `MaximumLikelihood::<GgomNbd>` |
+//! | [`BgCnbd`], [`MbgCnbd`] | at a beat | as BG/NBD, MBG/NBD | [`RegularFit`] |
 //! | [`BgBb`] | once at most at each opportunity | before any of them | [`BgBbFit`] |
 //! | [`BetaDiscreteWeibull`] | a contract, renewed or not | seen, at renewals | [`RenewalFit`] |
 //! | [`WeibullGamma`] | a contract | seen, at any time | [`TenureFit`] |
@@ -37,6 +38,7 @@
 mod beta_geometric;
 mod bg_bb;
 mod bg_nbd;
+mod cnbd;
 mod contract;
 mod estimate;
 mod future;
@@ -52,6 +54,7 @@ mod simulate;
 
 pub use bg_bb::{BgBb, BgBbFit, Tries};
 pub use bg_nbd::BgNbd;
+pub use cnbd::{BgCnbd, MbgCnbd, RegularFit};
 pub use contract::{BetaDiscreteWeibull, Cohort, RenewalFit, Tenure, TenureFit, WeibullGamma};
 pub use estimate::MaximumLikelihood;
 pub use future::Future;
@@ -73,5 +76,7 @@ pub fn register(registry: &mut Registry) {
     model::register::<MbgNbd>(registry);
     model::register::<ParetoNbd>(registry);
     model::register::<GgomNbd>(registry);
+    model::register::<BgCnbd>(registry);
+    model::register::<MbgCnbd>(registry);
     gamma_gamma::register(registry);
 }

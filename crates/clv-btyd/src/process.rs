@@ -28,13 +28,15 @@ pub enum Scale {
     Time,
     /// Counted in one over time units.
     PerTime,
+    /// A whole number that is chosen and not searched for: histories do not tell it.
+    Count,
 }
 
 impl Scale {
     /// The middle of what is likely, for customers of this mean age.
     pub fn centre(self, mean_age: f64) -> f64 {
         match self {
-            Self::None => 1.0,
+            Self::None | Self::Count => 1.0,
             Self::Time => mean_age,
             Self::PerTime => 1.0 / mean_age,
         }

@@ -8,7 +8,7 @@ use clv_core::{Context, Error, FitReport, TimeUnit, Warning};
 use clv_math::curvature::Curvature;
 use clv_math::minimise::{Derivatives, Minimum, Newton, StopReason, newton};
 
-use crate::process::Parameter;
+use crate::process::{Parameter, Scale};
 
 /// A parameter is searched from 1e-6 to 1e6 times its centre.
 const SEARCHED: f64 = 1e6;
@@ -26,6 +26,10 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn penalty(self, lambda: f64) -> Result<Self, Error> {
         Ok(Self { penalty: clv_core::setting::at_least_zero("penalty", lambda)?, ..self })
+    }
+
+    pub(crate) fn is_fixed(&self, name: &str) -> bool {
+        self.fixed.iter().any(|(fixed, _)| *fixed == name)
     }
 
     pub(crate) fn fix(mut self, parameters: &[Parameter], name: &str, value: f64) -> Result<Self, Error> {
@@ -84,7 +88,9 @@ impl<'a> Search<'a> {
             parameters,
             options,
             centre: centre.iter().map(|c| c.ln()).collect(),
-            free: (0..parameters.len()).filter(|&i| fixed(&parameters[i]).is_none()).collect(),
+            free: (0..parameters.len())
+                .filter(|&i| fixed(&parameters[i]).is_none() && parameters[i].scale != Scale::Count)
+                .collect(),
             template: parameters.iter().map(|p| fixed(p).unwrap_or(1.0)).collect(),
         }
     }

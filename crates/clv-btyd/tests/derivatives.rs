@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use clv_btyd::{BgNbd, GgomNbd, MbgNbd, Nbd, ParetoNbd, Process};
+use clv_btyd::{BgCnbd, BgNbd, GgomNbd, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process, Scale};
 use clv_core::Cells;
 
 /// Histories of every kind: nobody back, just bought, one long gap, hundreds of purchases.
@@ -43,7 +43,9 @@ fn check<P: Process>(points: &[&[f64]]) {
             moved[i] *= 1.0 + by;
             P::from_values(&moved).unwrap().derivatives(&cells)
         };
-        for i in 0..n {
+        // What is searched for stands before what is chosen.
+        let searched = P::PARAMETERS.iter().filter(|p| p.scale != Scale::Count).count();
+        for i in 0..searched {
             // Five-point differences: error h⁴.
             let h = 1e-3;
             let difference = |f: &dyn Fn(f64) -> f64| {
@@ -56,7 +58,7 @@ fn check<P: Process>(points: &[&[f64]]) {
                 "{point:?} ∂{i}: {slope} {}",
                 d.gradient[i]
             );
-            for j in 0..n {
+            for j in 0..searched {
                 let second = difference(&|by| at(i, by).gradient[j]);
                 let exact = d.hessian[i * n + j];
                 let scale = exact
@@ -82,6 +84,19 @@ fn bg_nbd() {
 #[test]
 fn mbg_nbd() {
     check::<MbgNbd>(&[&[0.525, 6.183, 0.891, 1.614], &[0.05, 300.0, 0.01, 0.02], &[15.0, 0.1, 30.0, 90.0]]);
+}
+
+#[test]
+fn bg_cnbd_and_mbg_cnbd() {
+    let points: [&[f64]; 5] = [
+        &[0.243, 4.414, 0.793, 2.426, 1.0],
+        &[0.85, 1.45, 0.79, 2.42, 3.0],
+        &[0.05, 300.0, 0.01, 0.02, 2.0],
+        &[15.0, 0.1, 30.0, 90.0, 6.0],
+        &[2.0, 5.0, 0.3, 3.0, 20.0],
+    ];
+    check::<BgCnbd>(&points);
+    check::<MbgCnbd>(&points);
 }
 
 #[test]

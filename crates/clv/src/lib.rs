@@ -96,8 +96,8 @@ pub fn registry() -> Registry {
 pub mod prelude {
     #[cfg(feature = "btyd")]
     pub use clv_btyd::{
-        BgNbd, GammaGamma, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, PurchaseModel,
-        Simulation, SpendModel,
+        BgCnbd, BgNbd, GammaGamma, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd,
+        ParetoNbd, PurchaseModel, RegularFit, Simulation, SpendModel,
     };
     pub use clv_core::backtest::Backtest;
     pub use clv_core::learn::{Regress, Regression, Rows};

@@ -91,6 +91,10 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         #[cfg(feature = "btyd")]
         "ggom-nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::GgomNbd>::new())),
         #[cfg(feature = "btyd")]
+        "bg-cnbd-k" => Box::new(Erased(clv_btyd::RegularFit::<clv_btyd::BgCnbd>::new())),
+        #[cfg(feature = "btyd")]
+        "mbg-cnbd-k" => Box::new(Erased(clv_btyd::RegularFit::<clv_btyd::MbgCnbd>::new())),
+        #[cfg(feature = "btyd")]
         "gamma-gamma" => Box::new(Erased(clv_btyd::GammaGammaFit::new())),
         #[cfg(feature = "linear")]
         "linear" => Box::new(Erased(clv_linear::LinearRegression.over(horizon))),
@@ -122,7 +126,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
             return Err(Error::Unreadable {
                 what: "model",
                 given: name.to_owned(),
-                allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, \
+                allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, \
                           gamma-gamma, linear, tweedie-glm, hurdle, \
                           random-forest, boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack (as far as their features are on)",
             });
@@ -173,7 +177,7 @@ impl Fit for SpendOrMean {
 pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     let purchases = settings(name, horizon)?;
     Ok(match name {
-        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" => {
+        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" | "bg-cnbd-k" | "mbg-cnbd-k" => {
             Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
         }
         #[cfg(feature = "trees")]

@@ -17,6 +17,7 @@ impl Future {
     /// stays:                  NB(n)
     /// leaves after purchase:  B(a, b+n)/B(a, b) NB(n) + [n > 0] B(a+1, b+n−1)/B(a, b) P(NB ≥ n)
     /// leaves anytime:         NB(n) (B/(B+t))^s + ∫₀ᵗ NB_τ(n) s/(B+τ) (B/(B+τ))^s dτ
+    /// leaves regularly:       Σ_j w_j { E[(1−p)ⁿ] P(nk−j ≤ N < (n+1)k−j) + [n > 0] E[p(1−p)^{n−1}] P(N ≥ nk−j) }
     /// leaves ageing:          the same with S(t) and −S′(τ) of that process
     /// ```
     ///
@@ -42,6 +43,7 @@ impl Future {
                 let leaves = ln_left_with(k, rate, s, life, t, n);
                 stays.exp() + leaves.exp()
             }
+            Self::LeavesAfterRegular { .. } => self.regular().probability_of(t, n),
             Self::LeavesAgeing { k, rate, s, life, b } => {
                 let ageing = Ageing { s, life, b };
                 let stays = ln_negative_binomial(k, rate, t, n) + ageing.ln_survival(t);

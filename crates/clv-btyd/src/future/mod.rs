@@ -1,6 +1,6 @@
 //! What a customer who is alive now will do: the conjugate processes that remain.
 //!
-//! Given that a customer is alive, each model's posterior is again one of four processes, so every
+//! Given that a customer is alive, each model's posterior is again one of five processes, so every
 //! question about the future is asked here and not in the models:
 //!
 //! | variant | purchases | leaves | from |
@@ -8,6 +8,7 @@
 //! | [`Future::Stays`] | rate `λ ~ Gamma(k, A)` | never | NBD |
 //! | [`Future::LeavesAfterPurchase`] | the same | after each purchase with `p ~ Beta(a, b)` | BG/NBD, MBG/NBD |
 //! | [`Future::LeavesAnytime`] | the same | at rate `μ ~ Gamma(s, B)` | Pareto/NBD |
+//! | [`Future::LeavesAfterRegular`] | at each `k`-th click of such a rate | as the second | BG/CNBD-k, MBG/CNBD-k |
 //! | [`Future::LeavesAgeing`] | the same | at a rate that grows like `e^{bt}` | GGom/NBD |
 //!
 //! with `k = r + x` and `A = α + T`. Every quantity is an integral of something positive, so nothing
@@ -16,11 +17,13 @@
 mod ageing;
 mod counts;
 mod next;
+mod regular;
 
 use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{beta_power_mean, beta_power_means, ln_hyperu};
 
 use ageing::Ageing;
+use regular::Regular;
 
 /// A customer's future, given that they are alive now.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,7 +57,23 @@ pub enum Future {
         /// Rate of `μ`, `B = β + T`, in time units.
         life: f64,
     },
-    /// The same, and leaves at rate `η b e^{b(T+u)}`, `η e^{bT} ~ Gamma(s, life)`.
+    /// Buys at each `k`-th click of a process with rate `λ ~ Gamma`, and leaves as after
+    /// [`Future::LeavesAfterPurchase`].
+    LeavesAfterRegular {
+        /// Shape `n = r + kx`.
+        shape: f64,
+        /// Rate `A = α + T`, in time units.
+        rate: f64,
+        /// First parameter of `p`.
+        a: f64,
+        /// Second parameter of `p`.
+        b: f64,
+        /// Clicks to a purchase.
+        k: u32,
+        /// Time since the last purchase, `T − t_x`.
+        silence: f64,
+    },
+    /// The same as the third, and leaves at rate `η b e^{b(T+u)}`, `η e^{bT} ~ Gamma(s, life)`.
     LeavesAgeing {
         /// Shape `k`.
         k: f64,
@@ -82,6 +101,7 @@ impl Future {
             Self::Stays { .. } => 1.0,
             Self::LeavesAfterPurchase { k, rate, a, b } => beta_power_mean(a, b, k, t / rate).exp(),
             Self::LeavesAnytime { s, life, .. } => (-s * (t / life).ln_1p()).exp(),
+            Self::LeavesAfterRegular { .. } => self.regular().survival(t),
             Self::LeavesAgeing { s, life, b, .. } => Ageing { s, life, b }.ln_survival(t).exp(),
         }
     }
@@ -95,6 +115,10 @@ impl Future {
     /// ```
     pub fn expected(&self, from: f64, to: f64) -> f64 {
         match *self {
+            Self::LeavesAfterRegular { .. } => {
+                let regular = self.regular();
+                (regular.expected(to) - regular.expected(from)).max(0.0)
+            }
             Self::Stays { k, rate } => k / rate * (to - from),
             Self::LeavesAfterPurchase { .. } | Self::LeavesAgeing { .. } => self.integrate(from, to, 0.0).0,
             Self::LeavesAnytime { k, rate, s, life } => {
@@ -120,6 +144,10 @@ impl Future {
             }
             Self::LeavesAfterPurchase { .. } | Self::LeavesAgeing { .. } => {
                 self.integrate(0.0, horizon, delta)
+            }
+            Self::LeavesAfterRegular { .. } => {
+                let regular = self.regular();
+                (regular.expected(horizon), regular.discounted(horizon, delta))
             }
             Self::LeavesAnytime { .. } => {
                 (self.expected(0.0, horizon), self.integrate(0.0, horizon, delta).1)
@@ -152,6 +180,7 @@ impl Future {
             _ if delta == 0.0 => None,
             Self::Stays { k, rate } => Some(k / (rate * delta)),
             Self::LeavesAfterPurchase { .. } => Some(self.integrate(0.0, 46.0 / delta, delta).1),
+            Self::LeavesAfterRegular { .. } => Some(self.regular().discounted(46.0 / delta, delta)),
         }
     }
 
@@ -162,12 +191,18 @@ impl Future {
             let (plain, discounted) = Ageing { s, life, b }.integrals(from, to, delta);
             return (k / rate * plain, k / rate * discounted);
         }
+        if let Self::LeavesAfterRegular { .. } = *self {
+            let regular = self.regular();
+            return (
+                self.expected(from, to),
+                regular.discounted(to, delta) - regular.discounted(from, delta),
+            );
+        }
         let (scale, kappa) = match *self {
             Self::Stays { rate, .. } => (rate, 1.0 + delta * rate),
             Self::LeavesAfterPurchase { k, rate, a, b } => (rate, 1.0 + k * a / (a + b) + delta * rate),
-            Self::LeavesAnytime { s, life, .. } | Self::LeavesAgeing { s, life, .. } => {
-                (life, 1.0 + s + delta * life)
-            }
+            Self::LeavesAnytime { s, life, .. } => (life, 1.0 + s + delta * life),
+            Self::LeavesAfterRegular { .. } | Self::LeavesAgeing { .. } => unreachable!("integrated above"),
         };
         // Past e^{−46} a discounted purchase adds nothing; the plain sum still wants the rest.
         let per_u = kappa / scale;
@@ -217,9 +252,19 @@ impl Future {
             Self::LeavesAnytime { k, rate, s, life } => {
                 out.iter_mut().zip(times).for_each(|(r, t)| *r = k / rate * (-s * (t / life).ln_1p()).exp());
             }
-            Self::LeavesAgeing { k, rate, .. } => {
-                out.iter_mut().zip(times).for_each(|(r, t)| *r = k / rate * self.survival(*t));
+            Self::LeavesAfterRegular { .. } | Self::LeavesAgeing { .. } => {
+                unreachable!("they have integrals of their own")
             }
+        }
+    }
+
+    /// The process of a regular customer; of any other one nothing that is asked.
+    fn regular(&self) -> Regular {
+        match *self {
+            Self::LeavesAfterRegular { shape, rate, a, b, k, silence } => {
+                Regular { shape, rate, a, b, k, silence }
+            }
+            _ => unreachable!("asked of a regular customer only"),
         }
     }
 }

@@ -64,6 +64,7 @@ impl Future {
             | Self::LeavesAfterPurchase { k, rate, .. }
             | Self::LeavesAnytime { k, rate, .. }
             | Self::LeavesAgeing { k, rate, .. } => rate / (1.0 + k),
+            Self::LeavesAfterRegular { shape, rate, k, .. } => f64::from(k) * rate / (1.0 + shape),
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
-use clv::btyd::{BgNbd, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process};
+use clv::btyd::{
+    BgCnbd, BgNbd, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process,
+    RegularFit,
+};
 use clv::{Context, Erased, Fit, FitReport, Span};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +18,7 @@ use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
+    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
     /// boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack, zero, mean, last-period,
     /// rfm-cell-mean.
     model: String,
@@ -94,12 +97,23 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         }
         Ok(Box::new(Erased(fit)))
     }
+    /// With `k` chosen, unless it is fixed.
+    fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
+        let mut each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
+        for (name, value) in &args.fix {
+            each = each.fix(name, *value).map_err(Failure::usage)?;
+        }
+        let is_fixed = args.fix.iter().any(|(name, _)| name == "k");
+        Ok(if is_fixed { Box::new(Erased(each)) } else { Box::new(Erased(RegularFit::new().each(each))) })
+    }
     match args.model.as_str() {
         "nbd" => likelihood::<Nbd>(args),
         "bg-nbd" => likelihood::<BgNbd>(args),
         "mbg-nbd" => likelihood::<MbgNbd>(args),
         "pareto-nbd" => likelihood::<ParetoNbd>(args),
         "ggom-nbd" => likelihood::<GgomNbd>(args),
+        "bg-cnbd-k" => regular::<BgCnbd>(args),
+        "mbg-cnbd-k" => regular::<MbgCnbd>(args),
         "gamma-gamma" => {
             let mut fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
             for (name, value) in &args.fix {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clv::btyd::{BgNbd, GammaGamma, GgomNbd, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel, Simulation};
+use clv::btyd::{
+    BgCnbd, BgNbd, GammaGamma, GgomNbd, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel, Simulation,
+};
 use clv::{Moment, Predict, TimeUnit};
 
 use crate::args::{Output, assignment, date};
@@ -11,7 +13,7 @@ use crate::show::{json, note};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Purchase model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd.
+    /// Purchase model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k.
     #[arg(long, default_value = "pareto-nbd")]
     model: String,
     /// A parameter of it, name=value, rates in the time unit; all or none [default: as CDNOW's].
@@ -92,8 +94,11 @@ fn model(args: &Args) -> Result<Box<dyn Predict>, Failure> {
         "pareto-nbd" => build::<ParetoNbd>(args, &[0.553, weeks(10.58), 0.606, weeks(11.67)]),
         // Not CDNOW's: one whose customers age.
         "ggom-nbd" => build::<GgomNbd>(args, &[0.9, weeks(6.0), 0.06 * args.unit.days() / 7.0, 0.7, 8.0]),
+        // Groceries, every other click.
+        "bg-cnbd-k" => build::<BgCnbd>(args, &[0.359, weeks(1.129), 0.523, 2.785, 2.0]),
+        "mbg-cnbd-k" => build::<MbgCnbd>(args, &[1.329, weeks(2.813), 0.425, 0.79, 2.0]),
         other => Err(Failure::usage(format_args!(
-            "--model {other:?} cannot be simulated; allowed: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd"
+            "--model {other:?} cannot be simulated; allowed: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k"
         ))),
     }
 }

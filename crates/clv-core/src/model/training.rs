@@ -143,6 +143,26 @@ impl<'a> Training<'a> {
         Cells::of(&self.summary.customers())
     }
 
+    /// `Σ ln Δ` over the times `Δ` between purchases up to the cut, in the summary's unit: what tells one regularity of
+    /// purchases from another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] if only a summary was given.
+    pub fn sum_of_ln_gaps(&self) -> Result<f64> {
+        let needs = "the log itself: histories do not tell the times between purchases";
+        let purchases =
+            self.purchases.ok_or(Error::TooLittleData { model: "regularity", needs, found: 0 })?;
+        let unit = self.summary.unit.days();
+        let of = |&customer: &u32| {
+            let when = purchases.when(customer);
+            let known = when.partition_point(|&m| m <= self.summary.cut.last());
+            let gaps = when[..known].windows(2).map(|pair| (pair[1].days_since(pair[0]) / unit).ln());
+            gaps.sum::<f64>()
+        };
+        Ok(self.summary.customer.iter().map(of).sum())
+    }
+
     /// What was known one window before the cut, the window being the horizon or, if that is shorter, a
     /// third of the past: so that a model fitted on it has two windows to learn from.
     ///
