@@ -22,12 +22,33 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("ci") => ci(),
         Some("arrows") => report("arrows", arrows::check()),
+        Some("recovery") => {
+            if run("recovery", RECOVERY) {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
         _ => {
-            eprintln!("usage: cargo xtask ci | arrows");
+            eprintln!("usage: cargo xtask ci | arrows | recovery");
             ExitCode::from(2)
         }
     }
 }
+
+/// A thousand fits of each model to simulated customers: do intervals cover the truth?
+const RECOVERY: &[&str] = &[
+    "test",
+    "--release",
+    "-p",
+    "clv-btyd",
+    "--test",
+    "recovery",
+    "--locked",
+    "--",
+    "--ignored",
+    "--nocapture",
+];
 
 fn ci() -> ExitCode {
     let mut failed = report("arrows", arrows::check()) != ExitCode::SUCCESS;

@@ -66,6 +66,11 @@ impl<P: Process> MaximumLikelihood<P> {
         Ok(Self { options: self.options.fix(P::PARAMETERS, name, value)?, ..self })
     }
 
+    /// The penalty.
+    pub(crate) fn penalty_value(&self) -> f64 {
+        self.options.penalty
+    }
+
     /// Starts the search here instead of at several places.
     pub fn start(mut self, at: P) -> Self {
         self.options.start = Some(at.values());

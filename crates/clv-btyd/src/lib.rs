@@ -51,6 +51,7 @@ mod pareto_nbd;
 mod process;
 mod search;
 mod simulate;
+mod uncertainty;
 
 pub use bg_bb::{BgBb, BgBbFit, Tries};
 pub use bg_nbd::BgNbd;
@@ -66,6 +67,7 @@ pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;
 pub use process::{Parameter, Process, Scale};
 pub use simulate::Simulation;
+pub use uncertainty::{Draws, ProfileInterval, log_interval};
 
 use clv_core::saved::Registry;
 

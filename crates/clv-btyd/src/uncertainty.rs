@@ -1,0 +1,270 @@
+//! How sure an estimate is: intervals, profiles of the likelihood, refits on drawn customers, and draws from its
+//! curvature.
+//!
+//! Rates and shapes are positive and their errors skewed, so everything here is on the logarithmic scale.
+
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clv_core::model::Estimate;
+use clv_core::{Cells, Context, Error, Fitted, Warning};
+use clv_math::special::normal_quantile;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Binomial, Distribution, StandardNormal};
+
+use crate::estimate::MaximumLikelihood;
+use crate::model::PurchaseModel;
+use crate::process::Process;
+
+/// How many standard errors on either side.
+fn half_width(level: f64) -> Result<f64, Error> {
+    if level > 0.0 && level < 1.0 {
+        return Ok(normal_quantile(0.5 + 0.5 * level));
+    }
+    Err(Error::Setting { name: "level", given: level, allowed: "above 0, below 1" })
+}
+
+/// `θ̂ e^{± z σ/θ̂}`: the interval of an estimate whose logarithm is nearly normal; none if it has no standard error.
+///
+/// # Errors
+///
+/// [`Error::Setting`] unless the level is above 0 and below 1.
+pub fn log_interval(estimate: &Estimate, level: f64) -> Result<Option<(f64, f64)>, Error> {
+    let z = half_width(level)?;
+    let by = |error: f64| (z * error / estimate.value).exp();
+    Ok(estimate.standard_error.map(|error| (estimate.value / by(error), estimate.value * by(error))))
+}
+
+/// The values of a parameter that the likelihood does not speak against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProfileInterval {
+    /// The lower end; none if there is none within a factor of a million, or none before another parameter is at the edge of
+    /// what is searched.
+    pub lower: Option<f64>,
+    /// The upper end, likewise.
+    pub upper: Option<f64>,
+}
+
+/// Population parameters drawn about an estimate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draws<P> {
+    /// One population each.
+    pub populations: Vec<P>,
+    /// Drawn customers of whom no population could be told.
+    pub failed: usize,
+}
+
+impl<P: Process> MaximumLikelihood<P> {
+    /// The interval of a parameter by its profile: all values at which the likelihood, the other parameters at their best, is
+    /// within `χ²₁(level)/2` of its maximum. Right also where errors are far from normal, even on the logarithmic scale.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless the level is above 0 and below 1, or with a penalty, whose maximum is another;
+    /// [`Error::Unreadable`] for a name that the model does not have; as the refits.
+    pub fn profile_interval(
+        &self,
+        cells: &Cells,
+        fitted: &Fitted<PurchaseModel<P>>,
+        name: &str,
+        level: f64,
+        cx: &Context<'_>,
+    ) -> Result<ProfileInterval, Error> {
+        let z = half_width(level)?;
+        if self.penalty_value() != 0.0 {
+            let (given, allowed) = (self.penalty_value(), "0 for a profile of the likelihood");
+            return Err(Error::Setting { name: "penalty", given, allowed });
+        }
+        let report = &fitted.report;
+        let unknown = || Error::Unreadable {
+            what: "parameter name",
+            given: name.to_owned(),
+            allowed: "the names of the model's parameters",
+        };
+        let estimate = report.parameters.iter().find(|p| p.name == name).ok_or_else(unknown)?;
+        let most = report.log_likelihood.unwrap_or(f64::NAN);
+        let best = fitted.model.parameters();
+        // How many standard errors the likelihood says a value is off.
+        let off = |ln_value: f64, from: &P| -> Result<(Option<f64>, P), Error> {
+            let fit = self.clone().fix(name, ln_value.exp())?.start(*from);
+            let found = fit.fit_cells(cells, report.unit, cx)?;
+            let lost = most - found.report.log_likelihood.unwrap_or(f64::NAN);
+            // Another parameter at the edge of what is searched: the likelihood is not at its best there.
+            let at_edge = found.report.warnings.iter().any(|w| matches!(w, Warning::AtBoundary { .. }));
+            let off = if at_edge { None } else { Some((2.0 * lost.max(0.0)).sqrt()) };
+            Ok((off, *found.model.parameters()))
+        };
+        let end = |way: f64| -> Result<Option<f64>, Error> {
+            let at = estimate.value.ln();
+            let mut step = estimate.standard_error.map_or(0.5, |e| (z * e / estimate.value).clamp(1e-6, 2.0));
+            let (mut inner, mut outer, mut from) = ((0.0, 0.0), None, *best);
+            let mut reach: f64 = 0.0;
+            while outer.is_none() {
+                reach += step;
+                // A factor of a million.
+                if reach > 13.8 {
+                    return Ok(None);
+                }
+                let (found, next) = off(at + way * reach, &from)?;
+                let Some(found) = found else { return Ok(None) };
+                if found >= z {
+                    outer = Some((reach, found));
+                } else {
+                    (inner, from) = ((reach, found), next);
+                    step *= 1.6;
+                }
+            }
+            let mut outer = outer.unwrap_or(inner);
+            // Nearly a straight line: where it meets z, and halves where it does not come nearer.
+            for turn in 0..60 {
+                let share =
+                    if turn % 4 == 3 { 0.5 } else { ((z - inner.1) / (outer.1 - inner.1)).clamp(0.02, 0.98) };
+                let reach = inner.0 + share * (outer.0 - inner.0);
+                let (found, next) = off(at + way * reach, &from)?;
+                let Some(found) = found else { return Ok(None) };
+                if (found - z).abs() < 1e-6 || outer.0 - inner.0 < 1e-9 {
+                    return Ok(Some((at + way * reach).exp()));
+                }
+                if found < z {
+                    (inner, from) = ((reach, found), next);
+                } else {
+                    outer = (reach, found);
+                }
+            }
+            Ok(Some((at + way * inner.0).exp()))
+        };
+        Ok(ProfileInterval { lower: end(-1.0)?, upper: end(1.0)? })
+    }
+
+    /// Refits on customers drawn with replacement, as many as there are, each from the estimate on: the bootstrap (Efron
+    /// 1979). Each draw has random numbers of its own from the context's seed, so that the populations are the same on
+    /// any number of threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`]; draws without an estimate are counted in [`Draws::failed`].
+    pub fn bootstrap(
+        &self,
+        cells: &Cells,
+        fitted: &Fitted<PurchaseModel<P>>,
+        draws: usize,
+        cx: &Context<'_>,
+    ) -> Result<Draws<P>, Error> {
+        let start = self.clone().start(*fitted.model.parameters());
+        let unit = fitted.report.unit;
+        let found: Mutex<Vec<(usize, Result<P, Error>)>> = Mutex::default();
+        let next = AtomicUsize::new(0);
+        let alone = cx.threads(NonZeroUsize::MIN);
+        let work = || {
+            loop {
+                let draw = next.fetch_add(1, Ordering::Relaxed);
+                if draw >= draws || cx.stopped() {
+                    return;
+                }
+                let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
+                rng.set_stream(draw as u64 + 1);
+                let one = start.fit_cells(&drawn(cells, &mut rng), unit, &alone);
+                let one = one.map(|fitted| *fitted.model.parameters());
+                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((draw, one));
+            }
+        };
+        std::thread::scope(|scope| {
+            (1..cx.thread_count().min(draws)).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        cx.check()?;
+        let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        found.sort_by_key(|(draw, _)| *draw);
+        let populations: Vec<P> = found.into_iter().filter_map(|(_, one)| one.ok()).collect();
+        Ok(Draws { failed: draws - populations.len(), populations })
+    }
+}
+
+/// As many customers, with replacement: how often each cell, one after the other, by what is left.
+fn drawn(cells: &Cells, rng: &mut ChaCha8Rng) -> Cells {
+    let mut left = cells.customers().round() as u64;
+    let mut weight_left = cells.customers();
+    let mut some = Cells { frequency: Vec::new(), recency: Vec::new(), age: Vec::new(), weight: Vec::new() };
+    for i in 0..cells.len() {
+        let share = (cells.weight[i] / weight_left).clamp(0.0, 1.0);
+        let count = match Binomial::new(left, share) {
+            Ok(binomial) => binomial.sample(rng),
+            Err(_) => 0,
+        };
+        left -= count;
+        weight_left -= cells.weight[i];
+        if count > 0 {
+            some.frequency.push(cells.frequency[i]);
+            some.recency.push(cells.recency[i]);
+            some.age.push(cells.age[i]);
+            some.weight.push(count as f64);
+        }
+    }
+    some
+}
+
+impl<P: Process> Draws<P> {
+    /// Draws from the normal distribution of the logarithms about an estimate: as good as its curvature is a description of
+    /// the likelihood, and thousands in a moment (Laplace).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEstimate`] if the fit has no covariance: a parameter ran to its edge, or is not told.
+    pub fn laplace(fitted: &Fitted<PurchaseModel<P>>, count: usize, seed: u64) -> Result<Self, Error> {
+        let no_covariance = || Error::NoEstimate {
+            model: P::KIND.name,
+            why: "the fit has no covariance; take the bootstrap or a penalty",
+        };
+        let covariance = fitted.report.covariance.as_ref().ok_or_else(no_covariance)?;
+        let values = fitted.model.parameters().values();
+        let free: Vec<usize> = (0..values.len()).filter(|&i| !fitted.report.parameters[i].fixed).collect();
+        let n = free.len();
+        // On the logarithmic scale, and its root by Cholesky.
+        let on_log = |i: usize, j: usize| covariance[i * n + j] / (values[free[i]] * values[free[j]]);
+        let mut root = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..=i {
+                let rest = on_log(i, j) - (0..j).map(|m| root[i * n + m] * root[j * n + m]).sum::<f64>();
+                root[i * n + j] = if i == j { rest.max(0.0).sqrt() } else { rest / root[j * n + j] };
+            }
+        }
+        if root.iter().any(|v| !v.is_finite()) {
+            return Err(no_covariance());
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut populations = Vec::with_capacity(count);
+        for _ in 0..count {
+            let z: Vec<f64> = (0..n).map(|_| StandardNormal.sample(&mut rng)).collect();
+            let mut drawn = values.clone();
+            for i in 0..n {
+                let by: f64 = (0..=i).map(|m| root[i * n + m] * z[m]).sum();
+                drawn[free[i]] *= by.exp();
+            }
+            populations.push(P::from_values(&drawn)?);
+        }
+        Ok(Self { populations, failed: 0 })
+    }
+
+    /// The interval of anything that follows from the population, between its percentiles over the draws: a parameter, the
+    /// expected purchases of a customer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless the level is above 0 and below 1; [`Error::TooLittleData`] without draws; as `of`.
+    pub fn interval(&self, level: f64, of: impl Fn(&P) -> Result<f64, Error>) -> Result<(f64, f64), Error> {
+        half_width(level)?;
+        let mut found: Vec<f64> = self.populations.iter().map(of).collect::<Result<_, _>>()?;
+        if found.is_empty() {
+            return Err(Error::TooLittleData { model: "an interval", needs: "at least one draw", found: 0 });
+        }
+        found.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = share * (found.len() - 1) as f64;
+            let (below, above) = (place.floor() as usize, place.ceil() as usize);
+            found[below] + (place - place.floor()) * (found[above] - found[below])
+        };
+        Ok((at(0.5 - 0.5 * level), at(0.5 + 0.5 * level)))
+    }
+}
