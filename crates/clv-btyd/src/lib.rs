@@ -32,7 +32,7 @@
 //!
 //! # What it does not do
 //!
-//! Covariates, regularity and Bayesian estimation are not here yet; the discrete and the contractual models are not on the
+//! Covariates and Bayesian estimation are not here yet; the discrete and the contractual models are not on the
 //! facade's shelf, as they are fitted to other data than a log's histories.
 
 mod beta_geometric;

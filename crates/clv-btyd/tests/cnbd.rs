@@ -1,6 +1,6 @@
 //! BG/CNBD-k and MBG/CNBD-k: against published numbers, against BG/NBD that they become, and against their own futures.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
 use clv_btyd::{BgCnbd, BgNbd, Future, MaximumLikelihood, MbgCnbd, MbgNbd, Process, PurchaseModel};
 use clv_core::model::{Activity, PurchaseForecast};

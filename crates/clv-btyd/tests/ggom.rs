@@ -1,6 +1,6 @@
 //! GGom/NBD: against integration with forty digits, against Pareto/NBD that it becomes, and against its own futures.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
 use clv_btyd::{Future, GgomNbd, MaximumLikelihood, ParetoNbd, Process, PurchaseModel};
 use clv_core::model::{Activity, PurchaseForecast};
@@ -168,7 +168,7 @@ fn cells_of_one_frequency_together_are_as_each_alone() {
             weight: vec![1.0; 40],
         };
         let together = ggom.derivatives(&cells);
-        let mut alone = vec![0.0; 6];
+        let mut alone = [0.0; 6];
         for i in 0..40 {
             let of = |v: &[f64]| vec![v[i]];
             let one = Cells {

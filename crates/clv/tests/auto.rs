@@ -224,7 +224,7 @@ impl Source for Membership<'_> {
     fn columns(&self, names: &[String], cut: Cut, customers: &[u32]) -> clv::Result<FeatureMatrix> {
         let told = |&customer: &u32| {
             let number: u32 = self.log.customers().name(customer)[1..].parse().unwrap();
-            f64::from(u8::from(number % 3 == 0))
+            f64::from(u8::from(number.is_multiple_of(3)))
         };
         if cut.last() > self.until {
             return Err(clv::Error::MissingColumn { model: "membership", column: names[0].clone() });

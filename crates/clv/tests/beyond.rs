@@ -146,7 +146,7 @@ fn a_gap_at_prediction_is_refused_by_name_where_the_learner_takes_none() {
     let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap().knowing(&HONEST);
     let horizon = Span::weeks(10.0).unwrap();
     let features = vec![Feature::Frequency, column("number")];
-    let line = LinearRegression::default().over(horizon).features(features.clone());
+    let line = LinearRegression.over(horizon).features(features.clone());
     let line = line.fit(&training, &Context::default()).unwrap().model;
     let trees = BoostedTrees::new().trees(5).over(horizon).features(features);
     let trees = trees.fit(&training, &Context::default()).unwrap().model;

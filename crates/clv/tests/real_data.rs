@@ -354,6 +354,29 @@ fn grocery_without_amounts() {
     }
 }
 
+/// CDNOW's customers drawn again and again: as sure as the published standard errors say.
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn cdnow_drawn_again() {
+    let summary = Summary::of(&log("cdnow_sample.csv.zst"), cut("1997-09-30"), TimeUnit::Week).unwrap();
+    let cells = Training::from_summary(summary).cells();
+    let fit = MaximumLikelihood::<ParetoNbd>::new();
+    let cx = Context::default().seed(1);
+    let fitted = fit.fit_cells(&cells, TimeUnit::Week, &cx).unwrap();
+    let begun = std::time::Instant::now();
+    let draws = fit.bootstrap(&cells, &fitted, 1_000, &cx).unwrap();
+    println!("1,000 refits of Pareto/NBD: {:.2?}", begun.elapsed());
+    assert_eq!(draws.failed, 0);
+    for (place, estimate) in fitted.report.parameters.iter().enumerate() {
+        let (low, high) = draws.interval(0.95, |p| Ok(p.values()[place])).unwrap();
+        let (from, to) = clv::btyd::log_interval(estimate, 0.95).unwrap().unwrap();
+        println!("{}: {low:.4} to {high:.4}, by curvature {from:.4} to {to:.4}", estimate.name);
+        let off = ((low / from).ln().abs() + (high / to).ln().abs()) / (to / from).ln();
+        // Wider, as the shop is not quite what the model says; still of the same size.
+        assert!(off < 1.0, "{}", estimate.name);
+    }
+}
+
 /// Groceries come at a beat: BTYDplus's fits, k chosen on a grid, with the constant that tells one k from another.
 #[test]
 #[ignore = "needs CLV_DATA"]

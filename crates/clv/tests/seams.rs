@@ -47,10 +47,7 @@ fn every_model_on_the_shelf_keeps_the_promises() {
     let unshelved: [(&str, BoxedFit); 11] = [
         ("svm", Box::new(Erased(clv::linear::Svm::regression().rows(300).over(horizon)))),
         // With a column beside the history, which may be missing.
-        (
-            "linear with columns",
-            Box::new(Erased(LinearRegression::default().over(horizon).features(columns.clone()))),
-        ),
+        ("linear with columns", Box::new(Erased(LinearRegression.over(horizon).features(columns.clone())))),
         (
             "logistic with columns",
             Box::new(Erased(Hurdle::default().over(horizon).features(columns.clone()))),

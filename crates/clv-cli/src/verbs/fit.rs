@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clv::backtest::BoxedFit;
 use clv::btyd::{
     BgCnbd, BgNbd, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process,
-    RegularFit,
+    RegularFit, log_interval,
 };
+use clv::model::Estimate;
 use clv::{Context, Erased, Fit, FitReport, Span};
 use serde_json::{Map, Value, json};
 
@@ -70,9 +71,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !report.parameters.is_empty() {
         let rows = report.parameters.iter().map(|p| {
             let error = if p.fixed { "fixed".into() } else { short_or_dash(p.standard_error) };
-            vec![p.name.to_owned(), short(p.value), error]
+            let ends = interval(p);
+            let end = |of: fn((f64, f64)) -> f64| short_or_dash(ends.map(of));
+            vec![p.name.to_owned(), short(p.value), error, end(|ends| ends.0), end(|ends| ends.1)]
         });
-        table(&["parameter", "estimate", "standard error"], rows)?;
+        table(&["parameter", "estimate", "standard error", "95% from", "to"], rows)?;
     }
     let criteria = [
         ("customers", report.customers as f64),
@@ -139,16 +142,24 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     }
 }
 
+/// On the logarithmic scale.
+fn interval(estimate: &Estimate) -> Option<(f64, f64)> {
+    log_interval(estimate, 0.95).ok().flatten()
+}
+
 /// The report as JSON.
 pub(crate) fn report(report: &FitReport) -> Value {
     let errors: Map<String, Value> =
         report.parameters.iter().map(|p| (p.name.to_owned(), json!(p.standard_error))).collect();
+    let intervals: Map<String, Value> =
+        report.parameters.iter().map(|p| (p.name.to_owned(), json!(interval(p)))).collect();
     json!({
         "model": report.model,
         "unit": report.unit.to_string(),
         "customers": report.customers,
         "parameters": parameters(report),
         "standard_errors": errors,
+        "intervals_95": intervals,
         "log_likelihood": report.log_likelihood,
         "aic": report.aic(),
         "bic": report.bic(),
