@@ -21,7 +21,7 @@ use clv_math::minimise::Derivatives;
 
 use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::future::Future;
-use crate::process::{Parameter, Process, Scale, check_values};
+use crate::process::{A, ALPHA, B, Parameter, Process, R, check_values};
 use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// Population parameters of the BG/NBD model.
@@ -48,28 +48,7 @@ impl BgNbd {
 
 impl Process for BgNbd {
     const KIND: Kind = Kind::new("bg-nbd", 1);
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter {
-            name: "r",
-            scale: Scale::None,
-            at_edge: "customers hardly differ in their purchase rate",
-        },
-        Parameter {
-            name: "alpha",
-            scale: Scale::Time,
-            at_edge: "customers hardly differ in their purchase rate",
-        },
-        Parameter {
-            name: "a",
-            scale: Scale::None,
-            at_edge: "nobody is seen to leave, or customers hardly differ in it",
-        },
-        Parameter {
-            name: "b",
-            scale: Scale::None,
-            at_edge: "nobody is seen to leave, or customers hardly differ in it",
-        },
-    ];
+    const PARAMETERS: &'static [Parameter] = &[R, ALPHA, A, B];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {
         let [r, alpha, a, b] = check_values(Self::PARAMETERS, values)?;

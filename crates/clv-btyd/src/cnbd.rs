@@ -39,7 +39,7 @@ use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::model::PurchaseModel;
-use crate::process::{Parameter, Process, Scale, Sums, check_values, frequency_runs};
+use crate::process::{A, ALPHA, B, Parameter, Process, R, Scale, Sums, check_values, frequency_runs};
 use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// No shop is more regular than this: a standard deviation of a seventh of the mean.
@@ -52,15 +52,7 @@ struct Regular {
     k: u32,
 }
 
-const RATES: &str = "customers hardly differ in their purchase rate";
-const LEAVES: &str = "nobody is seen to leave, or customers hardly differ in it";
-const PARAMETERS: &[Parameter] = &[
-    Parameter { name: "r", scale: Scale::None, at_edge: RATES },
-    Parameter { name: "alpha", scale: Scale::Time, at_edge: RATES },
-    Parameter { name: "a", scale: Scale::None, at_edge: LEAVES },
-    Parameter { name: "b", scale: Scale::None, at_edge: LEAVES },
-    Parameter { name: "k", scale: Scale::Count, at_edge: "" },
-];
+const PARAMETERS: &[Parameter] = &[R, ALPHA, A, B, Parameter::new("k", Scale::Count, "")];
 
 macro_rules! regular {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $chance:expr) => {

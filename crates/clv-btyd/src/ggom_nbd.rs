@@ -23,7 +23,7 @@ use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{digamma, ln_rising, trigamma};
 
 use crate::future::Future;
-use crate::process::{Parameter, Process, Scale, Sums, check_values, frequency_runs};
+use crate::process::{ALPHA, Parameter, Process, R, S, Scale, Sums, check_values, frequency_runs};
 use crate::simulate::{exponential, gamma, poisson_times};
 
 /// Population parameters of the GGom/NBD model.
@@ -55,21 +55,16 @@ impl GgomNbd {
     }
 }
 
-const RUNS: &str = "customers hardly differ in their purchase rate";
 const RIDGE: &str = "only beta / b is told, which is Pareto/NBD's beta: take pareto-nbd";
 
 impl Process for GgomNbd {
     const KIND: Kind = Kind::new("ggom-nbd", 1);
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter { name: "r", scale: Scale::None, at_edge: RUNS },
-        Parameter { name: "alpha", scale: Scale::Time, at_edge: RUNS },
-        Parameter { name: "b", scale: Scale::PerTime, at_edge: RIDGE },
-        Parameter {
-            name: "s",
-            scale: Scale::None,
-            at_edge: "nobody is seen to leave, or customers hardly differ in it",
-        },
-        Parameter { name: "beta", scale: Scale::None, at_edge: RIDGE },
+        R,
+        ALPHA,
+        Parameter::new("b", Scale::PerTime, RIDGE),
+        S,
+        Parameter::new("beta", Scale::None, RIDGE),
     ];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {

@@ -19,7 +19,7 @@ use clv_math::minimise::Derivatives;
 use clv_math::special::{digamma, ln_rising, trigamma};
 
 use crate::future::Future;
-use crate::process::{Parameter, Process, Scale, Sums, check_values, frequency_runs};
+use crate::process::{ALPHA, Parameter, Process, R, Sums, check_values, frequency_runs};
 use crate::simulate::{gamma, poisson_times};
 
 /// Population parameters of the NBD model.
@@ -47,18 +47,7 @@ impl Nbd {
 
 impl Process for Nbd {
     const KIND: Kind = Kind::new("nbd", 1);
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter {
-            name: "r",
-            scale: Scale::None,
-            at_edge: "customers hardly differ in their purchase rate",
-        },
-        Parameter {
-            name: "alpha",
-            scale: Scale::Time,
-            at_edge: "customers hardly differ in their purchase rate",
-        },
-    ];
+    const PARAMETERS: &'static [Parameter] = &[R, ALPHA];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {
         let [r, alpha] = check_values(Self::PARAMETERS, values)?;

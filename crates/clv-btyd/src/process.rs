@@ -19,6 +19,22 @@ pub struct Parameter {
     pub at_edge: &'static str,
 }
 
+const RATES: &str = "customers hardly differ in their purchase rate";
+pub(crate) const LEAVES: &str = "nobody is seen to leave, or customers hardly differ in it";
+
+// Those that models share.
+pub(crate) const R: Parameter = Parameter::new("r", Scale::None, RATES);
+pub(crate) const ALPHA: Parameter = Parameter::new("alpha", Scale::Time, RATES);
+pub(crate) const A: Parameter = Parameter::new("a", Scale::None, LEAVES);
+pub(crate) const B: Parameter = Parameter::new("b", Scale::None, LEAVES);
+pub(crate) const S: Parameter = Parameter::new("s", Scale::None, LEAVES);
+
+impl Parameter {
+    pub(crate) const fn new(name: &'static str, scale: Scale, at_edge: &'static str) -> Self {
+        Self { name, scale, at_edge }
+    }
+}
+
 /// How a parameter changes with the time unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {

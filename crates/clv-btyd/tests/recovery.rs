@@ -3,30 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod common;
+
 use clv_btyd::{
     BgCnbd, BgNbd, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process, Scale, log_interval,
 };
-use clv_core::{Cells, Context, Customers, TimeUnit};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use clv_core::{Context, TimeUnit};
 
 const REPETITIONS: u64 = 1_000;
 const SEED: u64 = 20_261_126;
-
-fn cells<P: Process>(truth: &P, customers: usize, length: f64, repetition: u64) -> Cells {
-    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    rng.set_stream(repetition + 1);
-    let (mut x, mut t_x, mut ages, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..customers {
-        let age = length * (0.6 + 0.4 * rng.random::<f64>());
-        times.clear();
-        truth.purchase_times(age, &mut rng, &mut times);
-        x.push(times.len() as u32);
-        t_x.push(times.last().copied().unwrap_or(0.0));
-        ages.push(age);
-    }
-    Cells::of(&Customers::new(TimeUnit::Week, &x, &t_x, &ages, None).unwrap())
-}
 
 fn covers<P: Process>(truth: &[f64], customers: usize, length: f64) {
     let process = P::from_values(truth).unwrap();
@@ -38,7 +23,7 @@ fn covers<P: Process>(truth: &[f64], customers: usize, length: f64) {
     let (mut by_curvature, mut by_profile) = (vec![0_u32; truth.len()], vec![0_u32; truth.len()]);
     let cx = Context::default();
     for repetition in 0..REPETITIONS {
-        let cells = cells(&process, customers, length, repetition);
+        let cells = common::drawn(&process, customers, length, (SEED, repetition + 1));
         let fitted = fit.fit_cells(&cells, TimeUnit::Week, &cx).unwrap();
         for &i in &searched {
             let estimate = &fitted.report.parameters[i];

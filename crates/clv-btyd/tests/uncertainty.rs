@@ -2,30 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::num::NonZeroUsize;
 
 use clv_btyd::{Draws, GgomNbd, MaximumLikelihood, MbgCnbd, ParetoNbd, Process, PurchaseModel, log_interval};
 use clv_core::model::PurchaseForecast;
-use clv_core::{Cells, Context, Customers, Error, Fitted, History, TimeUnit};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-fn cells<P: Process>(truth: &P, customers: usize) -> Cells {
-    let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let (mut x, mut t_x, mut ages, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..customers {
-        let age = 104.0 * (0.6 + 0.4 * rng.random::<f64>());
-        times.clear();
-        truth.purchase_times(age, &mut rng, &mut times);
-        x.push(times.len() as u32);
-        t_x.push(times.last().copied().unwrap_or(0.0));
-        ages.push(age);
-    }
-    Cells::of(&Customers::new(TimeUnit::Week, &x, &t_x, &ages, None).unwrap())
-}
+use clv_core::{Cells, Context, Error, Fitted, History, TimeUnit};
 
 fn fitted() -> (MaximumLikelihood<ParetoNbd>, Cells, Fitted<PurchaseModel<ParetoNbd>>) {
-    let cells = cells(&ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap(), 2_000);
+    let cells = common::drawn(&ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap(), 2_000, 104.0, (5, 0));
     let fit = MaximumLikelihood::<ParetoNbd>::new();
     let fitted = fit.fit_cells(&cells, TimeUnit::Week, &Context::default()).unwrap();
     (fit, cells, fitted)
@@ -99,7 +85,7 @@ fn what_cannot_be_said_is_refused() {
 
 #[test]
 fn what_is_fixed_stays() {
-    let cells = cells(&MbgCnbd::new(1.3, 2.8, 0.42, 0.79, 2).unwrap(), 1_500);
+    let cells = common::drawn(&MbgCnbd::new(1.3, 2.8, 0.42, 0.79, 2).unwrap(), 1_500, 104.0, (5, 0));
     let cx = Context::default();
     let fit = MaximumLikelihood::<MbgCnbd>::new().fix("k", 2.0).unwrap();
     let fitted = fit.fit_cells(&cells, TimeUnit::Week, &cx).unwrap();

@@ -24,7 +24,7 @@ use clv_math::special::{digamma, ln_rising, trigamma};
 use self::integral::Silence;
 use crate::beta_geometric::softplus;
 use crate::future::Future;
-use crate::process::{Parameter, Process, Scale, Sums, check_values, frequency_runs};
+use crate::process::{ALPHA, LEAVES, Parameter, Process, R, S, Scale, Sums, check_values, frequency_runs};
 use crate::simulate::{exponential, gamma, poisson_times};
 
 /// Population parameters of the Pareto/NBD model.
@@ -56,28 +56,7 @@ impl ParetoNbd {
 
 impl Process for ParetoNbd {
     const KIND: Kind = Kind::new("pareto-nbd", 1);
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter {
-            name: "r",
-            scale: Scale::None,
-            at_edge: "customers hardly differ in their purchase rate",
-        },
-        Parameter {
-            name: "alpha",
-            scale: Scale::Time,
-            at_edge: "customers hardly differ in their purchase rate",
-        },
-        Parameter {
-            name: "s",
-            scale: Scale::None,
-            at_edge: "nobody is seen to leave, or customers hardly differ in it",
-        },
-        Parameter {
-            name: "beta",
-            scale: Scale::Time,
-            at_edge: "nobody is seen to leave, or customers hardly differ in it",
-        },
-    ];
+    const PARAMETERS: &'static [Parameter] = &[R, ALPHA, S, Parameter::new("beta", Scale::Time, LEAVES)];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {
         let [r, alpha, s, beta] = check_values(Self::PARAMETERS, values)?;
