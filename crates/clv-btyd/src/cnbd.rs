@@ -30,7 +30,7 @@
 //! authors' package scales those of BG/NBD, by a factor that depends on who else is asked about.
 
 use clv_core::model::Kind;
-use clv_core::{Cells, Context, Error, Fit, FitReport, Fitted, Training};
+use clv_core::{Cells, Context, Error, Fit, FitReport, Fitted, Training, Warning};
 use clv_math::logspace::ln_sum_exp;
 use clv_math::minimise::Derivatives;
 use clv_math::special::{digamma, ln_gamma, ln_rising, trigamma};
@@ -337,6 +337,7 @@ impl Regular {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RegularFit<P> {
+    least: u32,
     most: u32,
     settings: MaximumLikelihood<P>,
 }
@@ -350,7 +351,7 @@ impl<P: Process> Default for RegularFit<P> {
 impl<P: Process> RegularFit<P> {
     /// With the defaults.
     pub fn new() -> Self {
-        Self { most: 6, settings: MaximumLikelihood::new() }
+        Self { least: 1, most: 6, settings: MaximumLikelihood::new() }
     }
 
     /// The largest `k` that is tried.
@@ -360,9 +361,19 @@ impl<P: Process> RegularFit<P> {
     /// [`Error::Setting`] unless it is from 1 to 50.
     pub fn most(self, most: u32) -> Result<Self, Error> {
         if (1..=MOST).contains(&most) {
-            return Ok(Self { most, ..self });
+            return Ok(Self { least: 1, most, ..self });
         }
         Err(Error::Setting { name: "largest k", given: f64::from(most), allowed: "from 1 to 50" })
+    }
+
+    /// This `k` and no other; its log-likelihood has the constant `C`, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless it is from 1 to 50.
+    pub fn only(self, k: u32) -> Result<Self, Error> {
+        let only = self.most(k)?;
+        Ok(Self { least: k, ..only })
     }
 
     /// Settings of each of the fits, such as a penalty.
@@ -383,15 +394,25 @@ impl<P: Process> RegularFit<P> {
         let (cells, unit) = (data.cells(), data.summary().unit);
         let ln_gaps = data.sum_of_ln_gaps()?;
         let repeats: f64 = cells.frequency.iter().zip(&cells.weight).map(|(x, w)| f64::from(*x) * w).sum();
+        if self.settings.is_fixed("k") {
+            let allowed = "left out of the settings of each fit; RegularFit::only sets it";
+            return Err(Error::Setting { name: "k", given: f64::NAN, allowed });
+        }
+        let chosen = self.least < self.most;
         let fit = |k: u32| {
             let k = f64::from(k);
             let mut fitted = self.settings.clone().fix("k", k)?.fit_cells(&cells, unit, cx)?;
             let constant = (k - 1.0) * ln_gaps - repeats * ln_gamma(k);
             let FitReport { log_likelihood, .. } = &mut fitted.report;
             *log_likelihood = log_likelihood.map(|value| value + constant);
+            if chosen {
+                // Chosen by the likelihood, it counts among what was.
+                let of_k = fitted.report.parameters.iter_mut().filter(|p| p.name == "k");
+                of_k.for_each(|p| p.fixed = false);
+            }
             Ok(fitted)
         };
-        (1..=self.most).map(fit).collect()
+        (self.least..=self.most).map(fit).collect()
     }
 }
 
@@ -402,6 +423,12 @@ impl<P: Process> Fit for RegularFit<P> {
         let ln = |fitted: &Fitted<Self::Model>| fitted.report.log_likelihood.unwrap_or(f64::NEG_INFINITY);
         let fits = self.profile(data, cx)?;
         let best = fits.into_iter().reduce(|best, next| if ln(&next) > ln(&best) { next } else { best });
-        best.ok_or(Error::NoEstimate { model: P::KIND.name, why: "no k was tried" })
+        let mut best = best.ok_or(Error::NoEstimate { model: P::KIND.name, why: "no k was tried" })?;
+        let value = f64::from(self.most);
+        if self.least < self.most && best.report.parameter("k") == Some(value) {
+            let meaning = "customers may buy at a firmer beat still: try a larger k";
+            best.report.warnings.push(Warning::AtBoundary { parameter: "k", value, meaning });
+        }
+        Ok(best)
     }
 }

@@ -66,6 +66,10 @@ impl<P: Process> MaximumLikelihood<P> {
         Ok(Self { options: self.options.fix(P::PARAMETERS, name, value)?, ..self })
     }
 
+    pub(crate) fn is_fixed(&self, name: &str) -> bool {
+        self.options.is_fixed(name)
+    }
+
     /// The penalty.
     pub(crate) fn penalty_value(&self) -> f64 {
         self.options.penalty
@@ -95,6 +99,9 @@ impl<P: Process> MaximumLikelihood<P> {
             let why = "histories do not tell how regular customers are: fix k, or choose it by RegularFit";
             return Err(Error::NoEstimate { model: name, why });
         }
+        // What is fixed must fit the model, whatever the rest will be.
+        let fixed = P::PARAMETERS.iter().map(|p| self.options.fixed_value(p.name).unwrap_or(1.0));
+        P::from_values(&fixed.collect::<Vec<_>>())?;
         let customers = cells.customers();
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });

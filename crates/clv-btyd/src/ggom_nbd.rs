@@ -127,7 +127,7 @@ impl Process for GgomNbd {
 
     fn given_alive(&self, frequency: u32, _recency: f64, age: f64) -> Future {
         let Self { r, alpha, b, s, beta } = *self;
-        let life = 1.0 + (beta - 1.0) * (-b * age).exp();
+        let life = beta * (-b * age).exp() - (-b * age).exp_m1();
         Future::LeavesAgeing {
             k: r + f64::from(frequency),
             rate: alpha + age,
@@ -185,7 +185,8 @@ impl GgomNbd {
 
     /// `e^{bτ} / (β + e^{bτ} − 1)`.
     fn share(&self, time: f64) -> f64 {
-        1.0 / (1.0 + (self.beta - 1.0) * (-self.b * time).exp())
+        let bt = self.b * time;
+        1.0 / (self.beta * (-bt).exp() - (-bt).exp_m1())
     }
 
     fn ln_terms(&self, x: f64, recency: f64, age: f64) -> Vec<f64> {
@@ -217,7 +218,7 @@ impl GgomNbd {
                 return;
             }
             // One panel takes in a fall by e^{−6}, and most of the way to the nearest pole: −α, or where β + e^{bτ} is 1.
-            let pole = if beta < 1.0 { from - (1.0 - beta).ln() / b } else { f64::INFINITY };
+            let pole = if beta < 1.0 { from - (-beta).ln_1p() / b } else { f64::INFINITY };
             let middle = if beta > 1.0 { (beta - 1.0).ln() / b } else { 0.0 };
             let turn = (from - middle).hypot(std::f64::consts::PI / b);
             let reach = 0.7 * pole.min(turn).min(alpha + from);
@@ -315,6 +316,9 @@ impl Mass {
     fn add_point(&mut self, model: &GgomNbd, k: f64, point: &Point) {
         let GgomNbd { alpha, b, s, beta, .. } = *model;
         let Point { value, time, left } = *point;
+        if value == f64::NEG_INFINITY {
+            return;
+        }
         // With room to spare, so that few points change the scale.
         if value > self.top + 300.0 || self.top == f64::NEG_INFINITY {
             self.scale(if self.top == f64::NEG_INFINITY { 0.0 } else { (self.top - value).exp() });

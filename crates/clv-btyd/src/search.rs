@@ -29,7 +29,11 @@ impl Options {
     }
 
     pub(crate) fn is_fixed(&self, name: &str) -> bool {
-        self.fixed.iter().any(|(fixed, _)| *fixed == name)
+        self.fixed_value(name).is_some()
+    }
+
+    pub(crate) fn fixed_value(&self, name: &str) -> Option<f64> {
+        self.fixed.iter().find(|(fixed, _)| *fixed == name).map(|(_, value)| *value)
     }
 
     pub(crate) fn fix(mut self, parameters: &[Parameter], name: &str, value: f64) -> Result<Self, Error> {

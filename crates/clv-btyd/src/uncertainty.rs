@@ -16,7 +16,7 @@ use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
-use crate::process::Process;
+use crate::process::{Process, Scale};
 
 /// How many standard errors on either side.
 fn half_width(level: f64) -> Result<f64, Error> {
@@ -85,6 +85,13 @@ impl<P: Process> MaximumLikelihood<P> {
         };
         let estimate = report.parameters.iter().find(|p| p.name == name).ok_or_else(unknown)?;
         let most = report.log_likelihood.unwrap_or(f64::NAN);
+        if estimate.fixed
+            || estimate.standard_error.is_none()
+                && P::PARAMETERS.iter().any(|p| p.name == name && p.scale == Scale::Count)
+        {
+            let allowed = "a parameter that was estimated";
+            return Err(Error::Setting { name: estimate.name, given: estimate.value, allowed });
+        }
         let best = fitted.model.parameters();
         // How many standard errors the likelihood says a value is off.
         let off = |ln_value: f64, from: &P| -> Result<(Option<f64>, P), Error> {
@@ -215,11 +222,17 @@ impl<P: Process> Draws<P> {
     pub fn laplace(fitted: &Fitted<PurchaseModel<P>>, count: usize, seed: u64) -> Result<Self, Error> {
         let no_covariance = || Error::NoEstimate {
             model: P::KIND.name,
-            why: "the fit has no covariance; take the bootstrap or a penalty",
+            why: "the curvature does not tell all parameters; take the bootstrap or a penalty",
         };
+        let is_flat = |w: &Warning| matches!(w, Warning::FlatDirection { .. });
+        if fitted.report.warnings.iter().any(is_flat) {
+            return Err(no_covariance());
+        }
         let covariance = fitted.report.covariance.as_ref().ok_or_else(no_covariance)?;
         let values = fitted.model.parameters().values();
-        let free: Vec<usize> = (0..values.len()).filter(|&i| !fitted.report.parameters[i].fixed).collect();
+        let free: Vec<usize> = (0..values.len())
+            .filter(|&i| !fitted.report.parameters[i].fixed && P::PARAMETERS[i].scale != Scale::Count)
+            .collect();
         let n = free.len();
         // On the logarithmic scale, and its root by Cholesky.
         let on_log = |i: usize, j: usize| covariance[i * n + j] / (values[free[i]] * values[free[j]]);

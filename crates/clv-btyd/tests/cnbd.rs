@@ -89,6 +89,31 @@ fn chances_add_up_to_one_and_to_the_expectation() {
     }
 }
 
+/// Where nearly nothing is known of the rate, chances reach far, and most customers buy nothing: sums of all terms.
+#[test]
+fn a_beat_left_out_where_chances_reach_far() {
+    for ((shape, rate, a, b), exact) in
+        [((0.05, 0.1, 1.0, 1.0), 0.9457), ((0.01, 0.1, 0.5, 2.0), 0.8696), ((0.1, 0.1, 1.0, 1.0), 1.7338)]
+    {
+        let future = Future::LeavesAfterRegular { shape, rate, a, b, k: 2, silence: 0.0 };
+        let found = future.expected(0.0, 104.0);
+        assert!((found / exact - 1.0).abs() < 0.01, "{shape}: {found} {exact}");
+        assert!(future.expected(0.0, 80.0) < found);
+    }
+}
+
+#[test]
+fn k_is_chosen_or_set_and_nothing_between() {
+    let cells = cells(&simulated(&MbgCnbd::new(1.3, 2.8, 0.42, 0.79, 2).unwrap(), 300, 104.0));
+    let cx = Context::default();
+    for k in [2.5, 51.0] {
+        let refused =
+            MaximumLikelihood::<MbgCnbd>::new().fix("k", k).unwrap().fit_cells(&cells, TimeUnit::Week, &cx);
+        assert!(matches!(refused, Err(Error::Setting { name: "k", .. })), "{k}");
+    }
+    assert!(clv_btyd::RegularFit::<MbgCnbd>::new().only(0).is_err());
+}
+
 /// Of so many purchases that the beat is left out, and just fewer.
 #[test]
 fn many_purchases() {

@@ -90,6 +90,23 @@ fn without_ageing_it_is_pareto_nbd() {
     }
 }
 
+/// So small a β that `1 + (β − 1)` is 0: nobody stays, and everything comes to an end.
+#[test]
+fn the_smallest_beta() {
+    let ggom = GgomNbd::new(0.5, 10.0, 0.02, 0.6, 1e-17).unwrap();
+    let (_, future) = ggom.new_customer();
+    let expected = future.expected(0.0, 52.0);
+    assert!(expected.is_finite() && (0.0..1e-6).contains(&expected), "{expected}");
+    assert!(ggom.ln_likelihood(1, 5.0, 20.0).is_finite());
+    // Near Pareto/NBD to all digits that there are.
+    let b = 1e-12;
+    let ggom = GgomNbd::new(0.553, 10.578, b, 0.606, 11.669 * b).unwrap();
+    let pareto = ParetoNbd::new(0.553, 10.578, 0.606, 11.669).unwrap();
+    let (one, other) = (ggom.given_alive(2, 30.43, 38.86), pareto.given_alive(2, 30.43, 38.86));
+    assert!((one.expected(0.0, 52.0) / other.expected(0.0, 52.0) - 1.0).abs() < 1e-9);
+    assert!((ggom.p_alive(2, 30.43, 38.86) / pareto.p_alive(2, 30.43, 38.86) - 1.0).abs() < 1e-9);
+}
+
 #[test]
 fn chances_add_up_to_one_and_to_the_expectation() {
     for (s, life, b) in

@@ -74,11 +74,15 @@ fn what_cannot_be_said_is_refused() {
     assert!(fit.profile_interval(&cells, &fitted, "r", 1.0, &cx).is_err());
     let penalised = fit.clone().penalty(0.1).unwrap();
     assert!(penalised.profile_interval(&cells, &fitted, "r", 0.9, &cx).is_err());
+    let fixed = fit.clone().fix("s", 1.0).unwrap();
+    let with_s = fixed.fit_cells(&cells, TimeUnit::Week, &cx).unwrap();
+    assert!(fixed.profile_interval(&cells, &with_s, "s", 0.9, &cx).is_err());
     let none = Draws::<ParetoNbd> { populations: Vec::new(), failed: 3 };
     assert!(none.interval(0.9, |_| Ok(0.0)).is_err());
     // On its ridge GGom/NBD has no end in b.
     let ggom = MaximumLikelihood::<GgomNbd>::new();
     let on_ridge = ggom.fit_cells(&cells, TimeUnit::Week, &cx).unwrap();
+    assert!(Draws::laplace(&on_ridge, 5, 1).is_err());
     let b = ggom.profile_interval(&cells, &on_ridge, "b", 0.9, &cx).unwrap();
     assert_eq!(b.lower, None, "{:?} {:?}", b, on_ridge.report.parameters);
 }

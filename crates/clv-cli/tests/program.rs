@@ -128,7 +128,11 @@ fn people_get_tables_and_shells_completions() {
     let folder = folder.path();
     done(folder, SIMULATE);
     assert!(done(folder, "fit bg-nbd tx.csv --output m.json").contains("log-likelihood"));
-    assert!(done(folder, "evaluate tx.csv --train-until 2023-06-30").contains("boosted-trees"));
+    let evaluated = done(folder, "evaluate tx.csv --train-until 2023-06-30");
+    assert!(evaluated.contains("boosted-trees") && evaluated.contains("By BIC "), "{evaluated}");
+    let regular =
+        "evaluate tx.csv --train-until 2023-06-30 --model pareto-nbd --model ggom-nbd --model mbg-cnbd-k";
+    assert!(done(folder, regular).contains("ggom-nbd"));
     let line = "auto tx.csv --horizon 20 --trials 1 --resume trials.json --output best.json";
     let card = json(folder, line);
     assert!(card["scores"].as_array().unwrap().iter().any(|s| s["metric"] == "normalised Gini"), "{card}");

@@ -33,14 +33,15 @@ impl Ageing {
 
     /// `e^{bu} / (L + e^{bu} − 1)`, by which the hazard is `s b` times.
     fn share(&self, u: f64) -> f64 {
-        1.0 / (1.0 + (self.life - 1.0) * (-self.b * u).exp())
+        let bu = self.b * u;
+        1.0 / (self.life * (-bu).exp() - (-bu).exp_m1())
     }
 
     /// How far from `u` the survival function may be taken for a polynomial.
     fn step(&self, u: f64) -> f64 {
         // Its poles lie where L + e^{bu} is 1: to the left of 0, or half a turn off the axis. One panel takes in a fall by
         // e^{−6}, and half the way to a pole.
-        let pole = if self.life < 1.0 { u - (1.0 - self.life).ln() / self.b } else { f64::INFINITY };
+        let pole = if self.life < 1.0 { u - (-self.life).ln_1p() / self.b } else { f64::INFINITY };
         let turn = {
             let at = if self.life > 1.0 { (self.life - 1.0).ln() / self.b } else { 0.0 };
             (u - at).hypot(std::f64::consts::PI / self.b)
@@ -57,6 +58,10 @@ impl Ageing {
             // What is discounted by more is nothing.
             if delta * u < GONE {
                 width = width.min(6.0 / delta);
+            }
+            // A step too small to move on is none.
+            if u + width <= u {
+                break;
             }
             for (node, weight) in rule.nodes.iter().zip(&rule.weights) {
                 let at = u + node * width;

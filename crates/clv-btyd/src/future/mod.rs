@@ -11,7 +11,7 @@
 //! | [`Future::LeavesAfterRegular`] | at each `k`-th click of such a rate | as the second | BG/CNBD-k, MBG/CNBD-k |
 //! | [`Future::LeavesAgeing`] | the same | at a rate that grows like `e^{bt}` | GGom/NBD |
 //!
-//! with `k = r + x` and `A = α + T`. Every quantity is an integral of something positive, so nothing
+//! with `k = r + x` and `A = α + T`. Every quantity but the chances of a customer at a beat is an integral of something positive, so nothing
 //! cancels and no parameter value is special (`s = 1`, `a = 1`, `a + b ≤ 1`).
 
 mod ageing;

@@ -130,7 +130,9 @@ impl Regular {
             return 0.0;
         }
         if let Some((same, ahead)) = self.merged(t) {
-            return (same.expected(0.0, t) + ahead * same.survival(t)).max(0.0);
+            // Of those who are still there and buy at all.
+            let buying = (same.survival(t) - same.probability_of(t, 0)).max(0.0);
+            return (same.expected(0.0, t) + ahead * buying).max(0.0);
         }
         self.mean_over_phases(|phase| self.sum(phase, t, |_| 1.0))
     }
@@ -162,10 +164,6 @@ impl Regular {
 
     /// `∫ e^{−δu} dE[X(u)]` over `(0, t]`, in parts: `e^{−δt} E[X(t)] + δ ∫ e^{−δu} E[X(u)] du`.
     pub(super) fn discounted(&self, t: f64, delta: f64) -> f64 {
-        if let Some((same, _)) = self.merged(t) {
-            let (plain, discounted) = same.expected_and_discounted(t, delta);
-            return if plain > 0.0 { discounted / plain * self.expected(t) } else { 0.0 };
-        }
         let end = (-delta * t).exp() * self.expected(t);
         if delta == 0.0 || t == 0.0 {
             return end;
@@ -174,7 +172,8 @@ impl Regular {
         let per_u = 1.0 / self.rate + clicks * self.a / (self.a + self.b) + delta;
         let until = t.min(46.0 / delta);
         let length = (per_u * until).ln_1p();
-        let panels = (length / 1.2).ceil().max(1.0);
+        // A beat makes steps of the expectation, the more so the larger k.
+        let panels = (length / 1.2 * (1.0 + f64::from(self.k) / 8.0)).ceil().max(1.0);
         let width = length / panels;
         let rule = rule(RuleSize::N16);
         let mut sum = 0.0;

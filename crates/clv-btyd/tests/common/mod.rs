@@ -6,7 +6,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// The histories of customers observed for six tenths of a length to all of it, in weeks: the same for a seed and a stream.
-pub(crate) fn drawn<P: Process>(truth: &P, customers: usize, length: f64, (seed, stream): (u64, u64)) -> Cells {
+pub(crate) fn drawn<P: Process>(
+    truth: &P,
+    customers: usize,
+    length: f64,
+    (seed, stream): (u64, u64),
+) -> Cells {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     let (mut x, mut t_x, mut ages, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -1,7 +1,7 @@
 //! `clv evaluate`.
 
 use clv::backtest::{Backtest, Outcome, Scores};
-use clv::{Context, Cut, Moment, Split, TimeUnit};
+use clv::{Context, Cut, FitReport, Moment, Split, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output, Transactions, date};
@@ -148,7 +148,40 @@ fn people(
         let rows = scored().filter_map(|(name, o)| o.value.as_ref().map(|s| row(name, s)));
         table(&header(value.as_str()), rows)?;
     }
+    let likelihoods: Vec<(&str, &FitReport)> =
+        scored().map(|(name, o)| (name, &o.report)).filter(|(_, r)| r.log_likelihood.is_some()).collect();
+    if likelihoods.len() > 1 {
+        let rows = likelihoods.iter().map(|(name, report)| {
+            vec![
+                (*name).to_owned(),
+                report.free_parameters().to_string(),
+                short_or_dash(report.log_likelihood),
+                short_or_dash(report.aic()),
+                short_or_dash(report.bic()),
+            ]
+        });
+        table(&["the training period", "parameters", "ln L", "AIC", "BIC"], rows)?;
+        crate::show::print(verdict(&likelihoods))?;
+    }
     Ok(())
+}
+
+/// Which model tells most of the training period, in words.
+fn verdict(likelihoods: &[(&str, &FitReport)]) -> String {
+    let mut ranked: Vec<(&str, f64)> =
+        likelihoods.iter().filter_map(|(name, report)| Some((*name, report.bic()?))).collect();
+    ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let [(best, least), (next, more), ..] = ranked[..] else { return String::new() };
+    let by = more - least;
+    // Kass and Raftery (1995) on twice the logarithm of a Bayes factor.
+    let how = match by {
+        by if by > 10.0 => "and that is beyond doubt",
+        by if by > 2.0 => "and that is a sign, no more",
+        _ => "and that is next to nothing: take what forecasts better, or what is simpler",
+    };
+    format!(
+        "By BIC {best} tells most of the training period, ahead of {next} by {by:.1}, {how}. What comes is judged by the tables above."
+    )
 }
 
 fn model(outcome: &Outcome) -> Value {
@@ -157,6 +190,8 @@ fn model(outcome: &Outcome) -> Value {
         "model": outcome.name,
         "parameters": parameters(&outcome.report),
         "log_likelihood": outcome.report.log_likelihood,
+        "aic": outcome.report.aic(),
+        "bic": outcome.report.bic(),
         "converged": outcome.report.converged,
         "warnings": outcome.report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "mean_p_alive": outcome.mean_p_alive,

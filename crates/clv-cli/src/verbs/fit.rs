@@ -103,11 +103,17 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
         let mut each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
+        let mut fit = RegularFit::new();
         for (name, value) in &args.fix {
-            each = each.fix(name, *value).map_err(Failure::usage)?;
+            if name == "k" {
+                // What is no whole number is refused as 0 is.
+                let k = if value.fract() == 0.0 { *value as u32 } else { 0 };
+                fit = fit.only(k).map_err(Failure::usage)?;
+            } else {
+                each = each.fix(name, *value).map_err(Failure::usage)?;
+            }
         }
-        let is_fixed = args.fix.iter().any(|(name, _)| name == "k");
-        Ok(if is_fixed { Box::new(Erased(each)) } else { Box::new(Erased(RegularFit::new().each(each))) })
+        Ok(Box::new(Erased(fit.each(each))))
     }
     match args.model.as_str() {
         "nbd" => likelihood::<Nbd>(args),
