@@ -12,7 +12,10 @@
 use clv_core::Cells;
 use clv_math::special::{digamma, ln_rising, trigamma};
 
+use rand_chacha::ChaCha8Rng;
+
 use crate::process::{Sums, frequency_runs};
+use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// When a customer may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,36 @@ impl BetaGeometric {
     pub(crate) fn p_alive(&self, x: f64, recency: f64, age: f64) -> f64 {
         // A heavy buyer long silent has odds of 10^640: 1 / (1 + ∞) is the limit we want.
         1.0 / (1.0 + self.ln_odds_gone(x, recency, age).exp())
+    }
+
+    /// The chance to stay after the first purchase.
+    pub(crate) fn stays_at_first(&self) -> f64 {
+        if self.chance == Chance::AfterAll { self.b / (self.a + self.b) } else { 1.0 }
+    }
+
+    /// Draws a customer who buys at each so many clicks of their rate, and appends the times of their repeat purchases.
+    pub(crate) fn purchase_times(
+        &self,
+        clicks: u32,
+        length: f64,
+        rng: &mut ChaCha8Rng,
+        times: &mut Vec<f64>,
+    ) {
+        let (rate, p) = (gamma(self.r, self.alpha, rng), beta(self.a, self.b, rng));
+        if self.chance == Chance::AfterAll && uniform(rng) < p {
+            return;
+        }
+        let mut time = 0.0;
+        loop {
+            time += (0..clicks).map(|_| exponential(rate, rng)).sum::<f64>();
+            if time > length {
+                return;
+            }
+            times.push(time);
+            if uniform(rng) < p {
+                return;
+            }
+        }
     }
 
     pub(crate) fn ln_likelihood(&self, x: f64, recency: f64, age: f64) -> f64 {

@@ -26,8 +26,8 @@
 //! # Reference
 //!
 //! Platzer & Reutterer (2016), Marketing Science 35(5), 779–799, for regularity; Reutterer, Platzer & Schröder (2021),
-//! International Journal of Research in Marketing 38(1), 194–215, for these models. Here the expectations are exact; the
-//! authors' package scales those of BG/NBD, by a factor that depends on who else is asked about.
+//! International Journal of Research in Marketing 38(1), 194–215, for these models. Here the expectations are exact, as long
+//! as no more than a thousand purchases may come; the authors' package scales those of BG/NBD, by a factor that depends on who else is asked about.
 
 use clv_core::model::Kind;
 use clv_core::{Cells, Context, Error, Fit, FitReport, Fitted, Training, Warning};
@@ -40,7 +40,6 @@ use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::model::PurchaseModel;
 use crate::process::{A, ALPHA, B, Parameter, Process, R, Scale, Sums, check_values, frequency_runs};
-use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// No shop is more regular than this: a standard deviation of a seventh of the mean.
 const MOST: u32 = 50;
@@ -112,11 +111,11 @@ macro_rules! regular {
             }
 
             fn new_customer(&self) -> (f64, Future) {
-                self.0.new_customer()
+                (self.0.bg.stays_at_first(), self.given_alive(0, 0.0, 0.0))
             }
 
             fn purchase_times(&self, length: f64, rng: &mut rand_chacha::ChaCha8Rng, times: &mut Vec<f64>) {
-                self.0.purchase_times(length, rng, times);
+                self.0.bg.purchase_times(self.0.k, length, rng, times);
             }
 
             fn starts(mean_age: f64, repeats_per_age: f64) -> Vec<Vec<f64>> {
@@ -283,32 +282,6 @@ impl Regular {
             silence: age - recency,
         }
     }
-
-    fn new_customer(&self) -> (f64, Future) {
-        let BetaGeometric { a, b, chance, .. } = self.bg;
-        // MBG: who stays after the first purchase.
-        let stays = if chance == Chance::AfterAll { b / (a + b) } else { 1.0 };
-        (stays, self.given_alive(0.0, 0.0, 0.0))
-    }
-
-    fn purchase_times(&self, length: f64, rng: &mut rand_chacha::ChaCha8Rng, times: &mut Vec<f64>) {
-        let BetaGeometric { r, alpha, a, b, chance } = self.bg;
-        let (rate, p) = (gamma(r, alpha, rng), beta(a, b, rng));
-        if chance == Chance::AfterAll && uniform(rng) < p {
-            return;
-        }
-        let mut time = 0.0;
-        loop {
-            time += (0..self.k).map(|_| exponential(rate, rng)).sum::<f64>();
-            if time > length {
-                return;
-            }
-            times.push(time);
-            if uniform(rng) < p {
-                return;
-            }
-        }
-    }
 }
 
 /// How to fit a model of regular customers: by maximum likelihood for each `k`, of which the likeliest is taken.
@@ -391,13 +364,13 @@ impl<P: Process> RegularFit<P> {
         data: &Training<'_>,
         cx: &Context<'_>,
     ) -> Result<Vec<Fitted<PurchaseModel<P>>>, Error> {
+        if let Some(given) = self.settings.fixed_value("k") {
+            let allowed = "left out of the settings of each fit; RegularFit::only sets it";
+            return Err(Error::Setting { name: "k", given, allowed });
+        }
         let (cells, unit) = (data.cells(), data.summary().unit);
         let ln_gaps = data.sum_of_ln_gaps()?;
         let repeats: f64 = cells.frequency.iter().zip(&cells.weight).map(|(x, w)| f64::from(*x) * w).sum();
-        if self.settings.is_fixed("k") {
-            let allowed = "left out of the settings of each fit; RegularFit::only sets it";
-            return Err(Error::Setting { name: "k", given: f64::NAN, allowed });
-        }
         let chosen = self.least < self.most;
         let fit = |k: u32| {
             let k = f64::from(k);

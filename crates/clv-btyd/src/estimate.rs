@@ -66,8 +66,9 @@ impl<P: Process> MaximumLikelihood<P> {
         Ok(Self { options: self.options.fix(P::PARAMETERS, name, value)?, ..self })
     }
 
-    pub(crate) fn is_fixed(&self, name: &str) -> bool {
-        self.options.is_fixed(name)
+    /// Where a parameter is held.
+    pub(crate) fn fixed_value(&self, name: &str) -> Option<f64> {
+        self.options.fixed_value(name)
     }
 
     /// The penalty.
@@ -94,7 +95,7 @@ impl<P: Process> MaximumLikelihood<P> {
         cx: &Context<'_>,
     ) -> Result<Fitted<PurchaseModel<P>>, Error> {
         let name = P::KIND.name;
-        let is_chosen = |p: &Parameter| p.scale != Scale::Count || self.options.is_fixed(p.name);
+        let is_chosen = |p: &Parameter| p.scale != Scale::Count || self.options.fixed_value(p.name).is_some();
         if !P::PARAMETERS.iter().all(is_chosen) {
             let why = "histories do not tell how regular customers are: fix k, or choose it by RegularFit";
             return Err(Error::NoEstimate { model: name, why });

@@ -22,7 +22,7 @@ use clv_math::minimise::Derivatives;
 use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{digamma, ln_rising, trigamma};
 
-use crate::future::Future;
+use crate::future::{Ageing, Future};
 use crate::process::{ALPHA, Parameter, Process, R, S, Scale, Sums, check_values, frequency_runs};
 use crate::simulate::{exponential, gamma, poisson_times};
 
@@ -158,12 +158,6 @@ impl Process for GgomNbd {
     }
 }
 
-/// How fast a Gompertz lifetime's density changes, over `b`, where `share` is `e^{bτ} / (β + e^{bτ} − 1)`: by the slope of its
-/// logarithm, `1 − (s + 1) share`, once that has settled, and before by as much as the slope itself may still change.
-pub(crate) fn bend(s: f64, share: f64) -> f64 {
-    s * share + (1.0 - share).abs() * (1.0 + s * share.min(1.0))
-}
-
 /// A term of the bracket: its logarithm, when, and whether the customer left then or lives.
 #[derive(Clone, Copy, Debug)]
 struct Point {
@@ -173,20 +167,8 @@ struct Point {
 }
 
 impl GgomNbd {
-    /// `ln(β + e^{bτ} − 1)`.
-    fn ln_worn(&self, time: f64) -> f64 {
-        let bt = self.b * time;
-        if bt > 30.0 {
-            bt + ((self.beta - 1.0) * (-bt).exp()).ln_1p()
-        } else {
-            self.beta.ln() + (bt.exp_m1() / self.beta).ln_1p()
-        }
-    }
-
-    /// `e^{bτ} / (β + e^{bτ} − 1)`.
-    fn share(&self, time: f64) -> f64 {
-        let bt = self.b * time;
-        1.0 / (self.beta * (-bt).exp() - (-bt).exp_m1())
+    fn lifetime(&self) -> Ageing {
+        Ageing { s: self.s, life: self.beta, b: self.b }
     }
 
     fn ln_terms(&self, x: f64, recency: f64, age: f64) -> Vec<f64> {
@@ -197,7 +179,7 @@ impl GgomNbd {
 
     /// `ln (α + t)^{−k} S(t)`: to be alive at `t`, without a purchase since the last.
     fn ln_alive(&self, k: f64, time: f64) -> f64 {
-        -k * (self.alpha + time).ln() + self.s * (self.beta.ln() - self.ln_worn(time))
+        -k * (self.alpha + time).ln() + self.lifetime().ln_survival(time)
     }
 
     /// The terms of the bracket: alive at the end, and nodes of the integral over when the customer left.
@@ -211,25 +193,22 @@ impl GgomNbd {
     /// Nodes of the integral over when the customer left, where something of it is `most` already.
     fn nodes(&self, k: f64, (mut from, to): (f64, f64), mut most: f64, mut visit: impl FnMut(Point)) {
         let Self { alpha, b, s, beta, .. } = *self;
-        let (ln_s, ln_b, ln_beta) = (s.ln(), b.ln(), beta.ln());
+        let lifetime = self.lifetime();
+        let constant = s.ln() + b.ln() - beta.ln();
         while from < to {
             // All that may still come is at most as much as not to have left by now, without a purchase since.
             if self.ln_alive(k, from) < most - 44.0 {
                 return;
             }
-            // One panel takes in a fall by e^{−6}, and most of the way to the nearest pole: −α, or where β + e^{bτ} is 1.
-            let pole = if beta < 1.0 { from - (-beta).ln_1p() / b } else { f64::INFINITY };
-            let middle = if beta > 1.0 { (beta - 1.0).ln() / b } else { 0.0 };
-            let turn = (from - middle).hypot(std::f64::consts::PI / b);
-            let reach = 0.7 * pole.min(turn).min(alpha + from);
-            let fall = 6.0 / (k / (alpha + from) + b * bend(s, self.share(from)));
+            // One panel takes in a fall by e^{−6}, and most of the way to the nearest pole, which may be −α.
+            let reach = lifetime.reach(from).min(0.7 * (alpha + from));
+            let fall = 6.0 / (k / (alpha + from) + lifetime.bend(from));
             let most_wide = reach.min(fall);
             let width = most_wide.min(to - from);
             let rule = rule(if width < 0.2 * most_wide { RuleSize::N8 } else { RuleSize::N16 });
             for (node, weight) in rule.nodes.iter().zip(&rule.weights) {
                 let time = from + node * width;
-                let ln_worn = self.ln_worn(time);
-                let density = ln_s + ln_b + b * time - ln_worn + s * (ln_beta - ln_worn);
+                let density = constant + b * time - (s + 1.0) * lifetime.worn(time);
                 let value = (weight * width).ln() - k * (alpha + time).ln() + density;
                 most = most.max(value);
                 visit(Point { value, time, left: true });
@@ -329,15 +308,17 @@ impl Mass {
             return;
         }
         let end = 1.0 / (alpha + time);
-        let (share, ln_worn) = (model.share(time), model.ln_worn(time));
-        let over = (-ln_worn).exp();
+        let lifetime = model.lifetime();
+        // ln((β + e^{bτ} − 1) / β).
+        let (share, worn) = (lifetime.share(time), lifetime.worn(time));
+        let over = (-worn).exp() / beta;
         let gone = if left { 1.0 } else { 0.0 };
         let factors = s + gone;
         let g = [
             -(alpha + time).ln(),
             -k * end,
             gone * (1.0 / b + time) - factors * time * share,
-            gone / s + beta.ln() - ln_worn,
+            gone / s - worn,
             s / beta - factors * over,
         ];
         let mut h = [[0.0; 5]; 5];

@@ -20,7 +20,6 @@ use clv_math::minimise::Derivatives;
 use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::future::Future;
 use crate::process::{A, ALPHA, B, Parameter, Process, R, check_values};
-use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// Population parameters of the MBG/NBD model.
 ///
@@ -81,24 +80,11 @@ impl Process for MbgNbd {
     }
 
     fn new_customer(&self) -> (f64, Future) {
-        let BetaGeometric { a, b, .. } = self.0;
-        (b / (a + b), self.given_alive(0, 0.0, 0.0))
+        (self.0.stays_at_first(), self.given_alive(0, 0.0, 0.0))
     }
 
     fn purchase_times(&self, length: f64, rng: &mut rand_chacha::ChaCha8Rng, times: &mut Vec<f64>) {
-        let BetaGeometric { r, alpha, a, b, .. } = self.0;
-        let (rate, p) = (gamma(r, alpha, rng), beta(a, b, rng));
-        let mut time = 0.0;
-        loop {
-            if uniform(rng) < p {
-                return;
-            }
-            time += exponential(rate, rng);
-            if time > length {
-                return;
-            }
-            times.push(time);
-        }
+        self.0.purchase_times(1, length, rng, times);
     }
 
     fn starts(mean_age: f64, repeats_per_age: f64) -> Vec<Vec<f64>> {

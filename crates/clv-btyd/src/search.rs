@@ -28,10 +28,6 @@ impl Options {
         Ok(Self { penalty: clv_core::setting::at_least_zero("penalty", lambda)?, ..self })
     }
 
-    pub(crate) fn is_fixed(&self, name: &str) -> bool {
-        self.fixed_value(name).is_some()
-    }
-
     pub(crate) fn fixed_value(&self, name: &str) -> Option<f64> {
         self.fixed.iter().find(|(fixed, _)| *fixed == name).map(|(_, value)| *value)
     }
@@ -86,7 +82,7 @@ impl<'a> Search<'a> {
         options: &'a Options,
         centre: &[f64],
     ) -> Self {
-        let fixed = |p: &Parameter| options.fixed.iter().find(|(n, _)| *n == p.name).map(|f| f.1);
+        let fixed = |p: &Parameter| options.fixed_value(p.name);
         Self {
             model,
             parameters,

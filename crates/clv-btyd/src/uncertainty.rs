@@ -85,10 +85,8 @@ impl<P: Process> MaximumLikelihood<P> {
         };
         let estimate = report.parameters.iter().find(|p| p.name == name).ok_or_else(unknown)?;
         let most = report.log_likelihood.unwrap_or(f64::NAN);
-        if estimate.fixed
-            || estimate.standard_error.is_none()
-                && P::PARAMETERS.iter().any(|p| p.name == name && p.scale == Scale::Count)
-        {
+        let is_count = P::PARAMETERS.iter().any(|p| p.name == name && p.scale == Scale::Count);
+        if estimate.fixed || is_count {
             let allowed = "a parameter that was estimated";
             return Err(Error::Setting { name: estimate.name, given: estimate.value, allowed });
         }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
+mod common;
+
 use clv_btyd::{BgCnbd, BgNbd, Future, MaximumLikelihood, MbgCnbd, MbgNbd, Process, PurchaseModel};
 use clv_core::model::{Activity, PurchaseForecast};
-use clv_core::{Cells, Context, Error, History, TimeUnit};
+use clv_core::{Context, Error, History, TimeUnit};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -104,7 +106,7 @@ fn a_beat_left_out_where_chances_reach_far() {
 
 #[test]
 fn k_is_chosen_or_set_and_nothing_between() {
-    let cells = cells(&simulated(&MbgCnbd::new(1.3, 2.8, 0.42, 0.79, 2).unwrap(), 300, 104.0));
+    let cells = common::cells(&common::in_steps(&MbgCnbd::new(1.3, 2.8, 0.42, 0.79, 2).unwrap(), 300, 104.0));
     let cx = Context::default();
     for k in [2.5, 51.0] {
         let refused =
@@ -128,39 +130,16 @@ fn many_purchases() {
     }
 }
 
-fn simulated<P: Process>(truth: &P, customers: usize, age: f64) -> Vec<(u32, f64, f64)> {
-    let mut rng = ChaCha8Rng::seed_from_u64(8);
-    let mut times = Vec::new();
-    let one = |i: usize| {
-        times.clear();
-        let age = age * (0.6 + 0.4 * (i % 40) as f64 / 40.0);
-        truth.purchase_times(age, &mut rng, &mut times);
-        (times.len() as u32, times.last().copied().unwrap_or(0.0), age)
-    };
-    (0..customers).map(one).collect()
-}
-
-fn cells(drawn: &[(u32, f64, f64)]) -> Cells {
-    let mut drawn = drawn.to_vec();
-    drawn.sort_by(|a, b| a.partial_cmp(b).unwrap());
-    Cells {
-        frequency: drawn.iter().map(|r| r.0).collect(),
-        recency: drawn.iter().map(|r| r.1).collect(),
-        age: drawn.iter().map(|r| r.2).collect(),
-        weight: vec![1.0; drawn.len()],
-    }
-}
-
 #[test]
 fn simulated_customers_are_found_again_and_buy_as_often_as_expected() {
     fn found<P: Process>(truth: &[f64]) {
         let process = P::from_values(truth).unwrap();
-        let drawn = simulated(&process, 20_000, 104.0);
+        let drawn = common::in_steps(&process, 20_000, 104.0);
         let (stays, future) = process.new_customer();
         let mean = drawn.iter().map(|row| f64::from(row.0)).sum::<f64>() / 20_000.0;
         let expected = drawn.iter().map(|row| stays * future.expected(0.0, row.2)).sum::<f64>() / 20_000.0;
         assert!((mean / expected - 1.0).abs() < 0.03, "{mean} {expected}");
-        let cells = cells(&drawn);
+        let cells = common::cells(&drawn);
         let fit = MaximumLikelihood::<P>::new();
         let cx = Context::default();
         // Histories do not tell k.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
+mod common;
+
 use clv_btyd::{Future, GgomNbd, MaximumLikelihood, ParetoNbd, Process, PurchaseModel};
 use clv_core::model::{Activity, PurchaseForecast};
 use clv_core::{Cells, Context, History, TimeUnit};
@@ -125,33 +127,15 @@ fn chances_add_up_to_one_and_to_the_expectation() {
     }
 }
 
-fn simulated(truth: &GgomNbd, customers: usize, age: f64) -> Vec<(u32, f64, f64)> {
-    let mut rng = ChaCha8Rng::seed_from_u64(8);
-    let mut times = Vec::new();
-    (0..customers)
-        .map(|i| {
-            times.clear();
-            let age = age * (0.6 + 0.4 * (i % 40) as f64 / 40.0);
-            truth.purchase_times(age, &mut rng, &mut times);
-            (times.len() as u32, times.last().copied().unwrap_or(0.0), age)
-        })
-        .collect()
-}
-
 #[test]
 fn simulated_customers_are_found_again_and_buy_as_often_as_expected() {
     let truth = GgomNbd::new(0.9, 6.0, 0.06, 0.7, 8.0).unwrap();
-    let drawn = simulated(&truth, 30_000, 104.0);
+    let drawn = common::in_steps(&truth, 30_000, 104.0);
     let (_, future) = truth.new_customer();
     let mean = drawn.iter().map(|row| f64::from(row.0)).sum::<f64>() / 30_000.0;
     let expected = drawn.iter().map(|row| future.expected(0.0, row.2)).sum::<f64>() / 30_000.0;
     assert!((mean / expected - 1.0).abs() < 0.03, "{mean} {expected}");
-    let cells = Cells {
-        frequency: drawn.iter().map(|r| r.0).collect(),
-        recency: drawn.iter().map(|r| r.1).collect(),
-        age: drawn.iter().map(|r| r.2).collect(),
-        weight: vec![1.0; drawn.len()],
-    };
+    let cells = common::cells(&drawn);
     let fit = MaximumLikelihood::<GgomNbd>::new();
     let found = fit.fit_cells(&cells, TimeUnit::Week, &Context::default()).unwrap();
     for (estimate, truth) in found.report.all_parameters().zip(truth.values()) {

@@ -3,35 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod common;
+
 use clv_btyd::{
     BgNbd, GammaGamma, GammaGammaFit, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel,
     Simulation,
 };
-use clv_core::model::Sample;
-use clv_core::{
-    Cells, Context, Customers, Cut, Error, Fit, Grain, Moment, Summary, TimeUnit, Training, Warning,
-};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use clv_core::{Cells, Context, Cut, Error, Fit, Grain, Moment, Summary, TimeUnit, Training, Warning};
 
-/// Exact histories, as the model tells them: no merging by day.
-fn simulate(model: &dyn Sample, customers: usize, length: f64, seed: u64) -> (Vec<u32>, Vec<f64>, Vec<f64>) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let (mut x, mut t_x, mut ages, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..customers {
-        let age = length * (0.6 + 0.4 * rng.random::<f64>());
-        times.clear();
-        model.purchase_times(age, &mut rng, &mut times);
-        x.push(times.len() as u32);
-        t_x.push(times.last().copied().unwrap_or(0.0));
-        ages.push(age);
-    }
-    (x, t_x, ages)
-}
-
-fn cells(model: &dyn Sample, customers: usize, length: f64, seed: u64) -> Cells {
-    let (x, t_x, age) = simulate(model, customers, length, seed);
-    Cells::of(&Customers::new(TimeUnit::Week, &x, &t_x, &age, None).unwrap())
+fn cells<P: Process>(model: &PurchaseModel<P>, customers: usize, length: f64, seed: u64) -> Cells {
+    common::drawn(model.parameters(), customers, length, (seed, 0))
 }
 
 fn recovers<P: Process>(truth: &[f64], customers: usize) {

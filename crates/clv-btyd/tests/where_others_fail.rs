@@ -2,27 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use clv_btyd::{
     BgNbd, GammaGamma, GammaGammaFit, MaximumLikelihood, MbgNbd, Nbd, ParetoNbd, Process, PurchaseModel,
     SpendModel,
 };
-use clv_core::model::{Activity, PurchaseForecast, Sample, Spend};
+use clv_core::model::{Activity, PurchaseForecast, Spend};
 use clv_core::{Cells, Context, Customers, FitReport, History, TimeUnit, Warning};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-fn simulated(model: &dyn Sample, customers: usize, length: f64, seed: u64) -> Cells {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let (mut x, mut t_x, mut ages, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..customers {
-        let age = (7.0 * length * (0.6 + 0.4 * rng.random::<f64>())).floor() / 7.0;
-        times.clear();
-        model.purchase_times(age, &mut rng, &mut times);
-        x.push(times.len() as u32);
-        t_x.push(times.last().copied().unwrap_or(0.0));
-        ages.push(age);
-    }
-    Cells::of(&Customers::new(TimeUnit::Week, &x, &t_x, &ages, None).unwrap())
+fn simulated<P: Process>(model: &PurchaseModel<P>, customers: usize, length: f64, seed: u64) -> Cells {
+    let rng = ChaCha8Rng::seed_from_u64(seed);
+    let days =
+        |_: usize, rng: &mut ChaCha8Rng| (7.0 * length * (0.6 + 0.4 * rng.random::<f64>())).floor() / 7.0;
+    common::cells(&common::histories(model.parameters(), customers, rng, days))
 }
 
 fn fit<P: Process>(cells: &Cells) -> (PurchaseModel<P>, FitReport) {

@@ -261,6 +261,8 @@ pub struct Search<'a> {
     origins: &'a [Backtest<'a>],
     objective: Objective,
     means: Vec<Scores>,
+    /// What a loss hangs on beside settings, objective and seed.
+    about: String,
 }
 
 impl<'a> Search<'a> {
@@ -269,7 +271,7 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLittleData`] without origins.
+    /// [`Error::TooLittleData`] without origins; as [`Source::names`](crate::features::Source::names).
     pub fn new(origins: &'a [Backtest<'a>], objective: Objective) -> Result<Self> {
         if origins.is_empty() {
             return Err(Error::TooLittleData { model: "a search", needs: "at least one origin", found: 0 });
@@ -278,7 +280,9 @@ impl<'a> Search<'a> {
             let mean: BoxedFit = Box::new(Erased(MeanOfAll { horizon: origin.split().horizon() }));
             scores(origin, &mean, &Context::default())
         };
-        Ok(Self { origins, objective, means: origins.iter().map(mean).collect::<Result<_>>()? })
+        let means: Vec<Scores> = origins.iter().map(mean).collect::<Result<_>>()?;
+        let about: Vec<String> = origins.iter().zip(&means).map(about).collect::<Result<_>>()?;
+        Ok(Self { origins, objective, means, about: about.join("; ") })
     }
 
     /// The loss of settings on an origin.
@@ -304,7 +308,7 @@ impl<'a> Search<'a> {
         known: &[Trial],
         cx: &Context<'_>,
     ) -> Result<Vec<Trial>> {
-        let search = self.about(cx)?;
+        let search = format!("{:?}, seed {}, {}", self.objective, cx.seed_value(), self.about);
         let mut all = Vec::new();
         for (place, family) in families.iter().enumerate() {
             let mut trials: Vec<Trial> = self
@@ -350,37 +354,6 @@ impl<'a> Search<'a> {
             }
         }
         unlike.into_iter()
-    }
-
-    /// What a loss hangs on beside the settings.
-    fn about(&self, cx: &Context<'_>) -> Result<String> {
-        let origin = |(origin, mean): (&Backtest<'_>, &Scores)| {
-            let split = origin.split();
-            let names = origin.source().names(split.train)?;
-            let beyond = if names.is_empty() {
-                String::new()
-            } else {
-                let training = origin.training()?;
-                let mut hash = crc32fast::Hasher::new();
-                hash.update(names.join("\n").as_bytes());
-                // What is forecast with, and what is learned from.
-                for cut in [split.train, split.train.minus(split.horizon())] {
-                    let told = origin.source().columns(&names, cut, &training.summary().customer)?;
-                    told.as_slice().iter().for_each(|cell| hash.update(&cell.to_le_bytes()));
-                }
-                format!(" and columns {:08x}", hash.finalize())
-            };
-            Ok(format!(
-                "{} to {}: {} customers, {} of {}{beyond}",
-                split.train.last_day(),
-                split.holdout.last_day(),
-                origin.actual_purchases().len(),
-                origin.actual_purchases().iter().sum::<f64>(),
-                mean.total_actual
-            ))
-        };
-        let origins: Vec<String> = self.origins.iter().zip(&self.means).map(origin).collect::<Result<_>>()?;
-        Ok(format!("{:?}, seed {}, {}", self.objective, cx.seed_value(), origins.join("; ")))
     }
 
     /// Tries those of the trials that are alive and have not been tried on an origin.
@@ -444,6 +417,33 @@ pub fn best(trials: &[Trial]) -> Vec<&Trial> {
     }
     best.sort_by(|a, b| a.loss().total_cmp(&b.loss()));
     best
+}
+
+/// What a loss on an origin hangs on, what the source says included.
+fn about((origin, mean): (&Backtest<'_>, &Scores)) -> Result<String> {
+    let split = origin.split();
+    let names = origin.source().names(split.train)?;
+    let beyond = if names.is_empty() {
+        String::new()
+    } else {
+        let training = origin.training()?;
+        let mut hash = crc32fast::Hasher::new();
+        hash.update(names.join("\n").as_bytes());
+        // What is forecast with, and what is learned from.
+        for cut in [split.train, split.train.minus(split.horizon())] {
+            let told = origin.source().columns(&names, cut, &training.summary().customer)?;
+            told.as_slice().iter().for_each(|cell| hash.update(&cell.to_le_bytes()));
+        }
+        format!(" and columns {:08x}", hash.finalize())
+    };
+    Ok(format!(
+        "{} to {}: {} customers, {} of {}{beyond}",
+        split.train.last_day(),
+        split.holdout.last_day(),
+        origin.actual_purchases().len(),
+        origin.actual_purchases().iter().sum::<f64>(),
+        mean.total_actual
+    ))
 }
 
 /// A trial as it was known, or a new one.

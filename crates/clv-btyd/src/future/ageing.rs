@@ -3,11 +3,10 @@
 use clv_math::quadrature::{RuleSize, rule};
 
 use super::counts::ln_negative_binomial;
-use crate::ggom_nbd::bend;
 
-/// The rest of a Gompertz lifetime across customers: `S(u) = (L / (L + e^{bu} − 1))^s`.
+/// A Gompertz lifetime across customers, or the rest of one: `S(u) = (L / (L + e^{bu} − 1))^s`; at first `L = β`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ageing {
+pub(crate) struct Ageing {
     pub s: f64,
     pub life: f64,
     pub b: f64,
@@ -18,7 +17,7 @@ const GONE: f64 = 46.0;
 
 impl Ageing {
     /// `ln(1 + (e^{bu} − 1)/L)`.
-    fn worn(&self, u: f64) -> f64 {
+    pub(crate) fn worn(&self, u: f64) -> f64 {
         let bu = self.b * u;
         if bu > 30.0 {
             bu - self.life.ln() + ((self.life - 1.0) * (-bu).exp()).ln_1p()
@@ -27,26 +26,34 @@ impl Ageing {
         }
     }
 
-    pub(super) fn ln_survival(&self, u: f64) -> f64 {
+    pub(crate) fn ln_survival(&self, u: f64) -> f64 {
         -self.s * self.worn(u)
     }
 
     /// `e^{bu} / (L + e^{bu} − 1)`, by which the hazard is `s b` times.
-    fn share(&self, u: f64) -> f64 {
+    pub(crate) fn share(&self, u: f64) -> f64 {
         let bu = self.b * u;
         1.0 / (self.life * (-bu).exp() - (-bu).exp_m1())
     }
 
-    /// How far from `u` the survival function may be taken for a polynomial.
-    fn step(&self, u: f64) -> f64 {
-        // Its poles lie where L + e^{bu} is 1: to the left of 0, or half a turn off the axis. One panel takes in a fall by
-        // e^{−6}, and half the way to a pole.
+    /// Most of the way to the nearest pole, where `L + e^{bu}` is 1: to the left of 0, or half a turn off the axis.
+    pub(crate) fn reach(&self, u: f64) -> f64 {
         let pole = if self.life < 1.0 { u - (-self.life).ln_1p() / self.b } else { f64::INFINITY };
-        let turn = {
-            let at = if self.life > 1.0 { (self.life - 1.0).ln() / self.b } else { 0.0 };
-            (u - at).hypot(std::f64::consts::PI / self.b)
-        };
-        (0.7 * pole.min(turn)).min(6.0 / (self.b * bend(self.s, self.share(u))))
+        let middle = if self.life > 1.0 { (self.life - 1.0).ln() / self.b } else { 0.0 };
+        let turn = (u - middle).hypot(std::f64::consts::PI / self.b);
+        0.7 * pole.min(turn)
+    }
+
+    /// How fast the density changes: by the slope of its logarithm, `b (1 − (s + 1) share)`, once that has settled, and before
+    /// by as much as the slope itself may still change.
+    pub(crate) fn bend(&self, u: f64) -> f64 {
+        let share = self.share(u);
+        self.b * (self.s * share + (1.0 - share).abs() * (1.0 + self.s * share.min(1.0)))
+    }
+
+    /// How far from `u` the survival function may be taken for a polynomial: one panel takes in a fall by e^{−6}.
+    fn step(&self, u: f64) -> f64 {
+        self.reach(u).min(6.0 / self.bend(u))
     }
 
     /// `∫ S(u) du` and `∫ e^{−δu} S(u) du` over `(from, to]`.
@@ -116,9 +123,8 @@ impl Ageing {
                     let tau = v.exp();
                     let share = self.share(tau);
                     let bends = (n + k) * rate * tau / ((rate + tau) * (rate + tau))
-                        + self.b * tau * bend(self.s, share) * (1.0 + self.b * tau * (1.0 - share).abs());
-                    let slope =
-                        (n + 1.0 - (n + k) * tau / (rate + tau)).abs() + self.b * tau * bend(self.s, share);
+                        + tau * self.bend(tau) * (1.0 + self.b * tau * (1.0 - share).abs());
+                    let slope = (n + 1.0 - (n + k) * tau / (rate + tau)).abs() + tau * self.bend(tau);
                     (4.0 / (slope + bends.sqrt())).min(1.0)
                 };
                 for (limit, way) in [(at(low), -1.0), (at(high), 1.0)] {

@@ -22,7 +22,7 @@ mod regular;
 use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{beta_power_mean, beta_power_means, ln_hyperu};
 
-use ageing::Ageing;
+pub(crate) use ageing::Ageing;
 use regular::Regular;
 
 /// A customer's future, given that they are alive now.

@@ -195,45 +195,33 @@ impl<'a> Beyond<'a> {
         Self { links: Some(links), ..self }
     }
 
-    /// What there is to tell of.
-    fn groups(&self) -> impl Iterator<Item = Group> {
-        let events = self.events.as_ref().is_some_and(|happened| !happened.events.is_empty());
-        [
-            (Group::Products, self.products),
-            (Group::Holidays, self.holidays.is_some()),
-            (Group::Catalogue, self.catalogue.is_some()),
-            (Group::Taste, self.taste.is_some()),
-            (Group::Events, events),
-            (Group::Keywords, events && self.keywords > 0),
-            (Group::Interests, events && self.interests.is_some()),
-            (Group::Attributes, self.attributes.is_some()),
-            (Group::Links, self.links.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(group, told)| told.then_some(group))
-    }
-
-    /// The columns of a group as of a cut; of kinds of events and words those that occur and those that are named.
-    fn part(&self, group: Group, cut: Cut, customers: &[u32], named: &[String]) -> Result<Part> {
-        let nothing = || Ok(Part { names: Vec::new(), rows: vec![Vec::new(); customers.len()] });
-        match (group, &self.holidays, self.catalogue, &self.events) {
-            (Group::Products, ..) => Ok(self.of_products(cut, customers)),
-            (Group::Holidays, Some((days, before)), ..) => {
-                Ok(self.of_holidays(cut, customers, days, *before))
+    /// The columns of a group as of a cut, of kinds of events and words those that occur and those that are named; none if
+    /// there is nothing to tell of.
+    fn part(&self, group: Group, cut: Cut, customers: &[u32], named: &[String]) -> Result<Option<Part>> {
+        let happened = self.events.as_ref().filter(|happened| !happened.events.is_empty());
+        Ok(match group {
+            Group::Products => self.products.then(|| self.of_products(cut, customers)),
+            Group::Holidays => {
+                let holidays = self.holidays.as_ref();
+                holidays.map(|(days, before)| self.of_holidays(cut, customers, days, *before))
             }
-            (Group::Catalogue, _, Some(catalogue), _) => self.of_catalogue(cut, customers, catalogue, named),
-            (Group::Taste, ..) => self.taste.map_or_else(nothing, |t| self.of_taste(cut, customers, t)),
-            (Group::Events, _, _, Some(happened)) => Ok(self.of_events(cut, customers, happened, named)),
-            (Group::Keywords, _, _, Some(happened)) => Ok(self.of_keywords(cut, customers, happened)),
-            (Group::Interests, _, _, Some(happened)) => {
-                self.interests.map_or_else(nothing, |t| self.of_interests(cut, customers, happened, t))
+            Group::Catalogue => {
+                self.catalogue.map(|goods| self.of_catalogue(cut, customers, goods, named)).transpose()?
             }
-            (Group::Attributes, ..) => {
-                self.attributes.map_or_else(nothing, |a| self.of_attributes(customers, a, named))
+            Group::Taste => self.taste.map(|taste| self.of_taste(cut, customers, taste)).transpose()?,
+            Group::Events => happened.map(|happened| self.of_events(cut, customers, happened, named)),
+            Group::Keywords => happened
+                .filter(|_| self.keywords > 0)
+                .map(|happened| self.of_keywords(cut, customers, happened)),
+            Group::Interests => happened
+                .zip(self.interests)
+                .map(|(happened, taste)| self.of_interests(cut, customers, happened, taste))
+                .transpose()?,
+            Group::Attributes => {
+                self.attributes.map(|people| self.of_attributes(customers, people, named)).transpose()?
             }
-            (Group::Links, ..) => self.links.map_or_else(nothing, |l| Ok(self.of_links(cut, customers, l))),
-            _ => nothing(),
-        }
+            Group::Links => self.links.map(|links| self.of_links(cut, customers, links)),
+        })
     }
 
     /// A customer's rows up to a cut.
@@ -575,9 +563,10 @@ impl Source for Beyond<'_> {
     fn names(&self, cut: Cut) -> Result<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
         let mut seen = BTreeSet::new();
-        for group in self.groups() {
+        for group in Group::ALL {
             // Of nobody, so that only names come.
-            for name in self.part(group, cut, &[], &[])?.names {
+            let part = self.part(group, cut, &[], &[])?;
+            for name in part.into_iter().flat_map(|part| part.names) {
                 if !seen.insert(name.clone()) {
                     return Err(Error::ColumnTwice { column: name });
                 }
@@ -590,9 +579,8 @@ impl Source for Beyond<'_> {
     fn columns(&self, names: &[String], cut: Cut, customers: &[u32]) -> Result<FeatureMatrix> {
         // Only what is asked for: the rest costs time, and may not be told as of this cut.
         let asked: BTreeSet<Group> = names.iter().filter_map(|name| Group::of(name)).collect();
-        let groups = self.groups().filter(|group| asked.contains(group));
-        let parts: Vec<Part> =
-            groups.map(|group| self.part(group, cut, customers, names)).collect::<Result<_>>()?;
+        let parts = asked.into_iter().map(|group| self.part(group, cut, customers, names));
+        let parts: Vec<Part> = parts.filter_map(Result::transpose).collect::<Result<_>>()?;
         let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for (p, part) in parts.iter().enumerate() {
             for (column, name) in part.names.iter().enumerate() {
@@ -656,6 +644,18 @@ const KEYWORDS: &str = "searched_word";
 const ATTRIBUTES: &str = "own_";
 
 impl Group {
+    const ALL: [Self; 9] = [
+        Self::Products,
+        Self::Holidays,
+        Self::Catalogue,
+        Self::Taste,
+        Self::Events,
+        Self::Keywords,
+        Self::Interests,
+        Self::Attributes,
+        Self::Links,
+    ];
+
     /// The group of a column, by its name.
     fn of(name: &str) -> Option<Self> {
         let of_event = || EventKind::ALL.into_iter().any(|kind| name.starts_with(&prefix(kind)));
@@ -681,7 +681,8 @@ fn prefix(kind: EventKind) -> String {
 
 /// The columns of a taste: with its mark, as another one's axes are others.
 fn axes(of: &str, taste: &Taste) -> Vec<String> {
-    (1..=taste.dims()).map(|d| format!("{of}{d}@{}", taste.mark())).collect()
+    let mark = taste.mark();
+    (1..=taste.dims()).map(|d| format!("{of}{d}@{mark}")).collect()
 }
 
 impl<'a> Happened<'a> {
@@ -715,7 +716,7 @@ struct Part {
 /// they are. A part of a table may hold only numbers where the whole holds words, and the other way round.
 enum Known<'a> {
     Numbers(Cow<'a, [Option<f64>]>),
-    Words(Words, Cow<'a, [Option<u32>]>),
+    Words(Words, &'a [Option<u32>]),
 }
 
 impl<'a> Known<'a> {
@@ -724,10 +725,7 @@ impl<'a> Known<'a> {
         let asked_words = asked.iter().any(|asked| asked.starts_with(&each) || asked.starts_with(&hashed));
         let asked_number = asked.iter().any(|asked| asked == name);
         Ok(match attribute.values() {
-            Values::Numbers(_) if asked_words => {
-                Self::Words(Words::of(attribute.words(), name, asked), Cow::Borrowed(attribute.spelling()))
-            }
-            Values::Numbers(numbers) => Self::Numbers(Cow::Borrowed(numbers)),
+            Values::Numbers(numbers) if !asked_words => Self::Numbers(Cow::Borrowed(numbers)),
             Values::Words(of) if asked_number => {
                 let number = |(row, word): (usize, &Option<u32>)| {
                     let Some(word) = word.map(|word| attribute.words().name(word)) else { return Ok(None) };
@@ -741,9 +739,7 @@ impl<'a> Known<'a> {
                 };
                 Self::Numbers(of.iter().enumerate().map(number).collect::<Result<_>>()?)
             }
-            Values::Words(of) => {
-                Self::Words(Words::of(attribute.words(), name, asked), Cow::Borrowed(of.as_slice()))
-            }
+            _ => Self::Words(Words::of(attribute.words(), name, asked), attribute.spelling()),
         })
     }
 }
