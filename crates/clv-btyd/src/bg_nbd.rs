@@ -47,6 +47,7 @@ impl BgNbd {
 
 impl Process for BgNbd {
     const KIND: Kind = Kind::new("bg-nbd", 1);
+    const DROPOUT: &'static [(&'static str, f64)] = &[("a", 1.0)];
     const PARAMETERS: &'static [Parameter] = &[R, ALPHA, A, B];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {

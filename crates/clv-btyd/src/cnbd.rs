@@ -80,7 +80,8 @@ macro_rules! regular {
 
         impl Process for $name {
             const KIND: Kind = Kind::new($kind, 1);
-            const PARAMETERS: &'static [Parameter] = PARAMETERS;
+            const DROPOUT: &'static [(&'static str, f64)] = &[("a", 1.0)];
+    const PARAMETERS: &'static [Parameter] = PARAMETERS;
 
             fn from_values(values: &[f64]) -> Result<Self, Error> {
                 Ok(Self(Regular::from_values(values, $chance)?))
@@ -400,7 +401,7 @@ impl<P: Process> Fit for RegularFit<P> {
         let value = f64::from(self.most);
         if self.least < self.most && best.report.parameter("k") == Some(value) {
             let meaning = "customers may buy at a firmer beat still: try a larger k";
-            best.report.warnings.push(Warning::AtBoundary { parameter: "k", value, meaning });
+            best.report.warnings.push(Warning::AtBoundary { parameter: "k".into(), value, meaning });
         }
         Ok(best)
     }

@@ -9,7 +9,7 @@ use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training, Warning};
 
 use crate::model::PurchaseModel;
 use crate::process::{Parameter, Process, Scale};
-use crate::search::{Found, Level, Options, Search};
+use crate::search::{Coordinate, Found, Level, Options, Search};
 
 /// How to fit a purchase model: by maximum likelihood, with a penalty or fixed parameters if wanted.
 ///
@@ -66,6 +66,12 @@ impl<P: Process> MaximumLikelihood<P> {
         Ok(Self { options: self.options.fix(P::PARAMETERS, name, value)?, ..self })
     }
 
+    /// What is searched, for customers of this mean age.
+    pub(crate) fn coordinates(&self, mean_age: f64) -> Vec<Coordinate> {
+        let of = |p: &Parameter| Coordinate::of(p, &self.options, p.scale.centre(mean_age));
+        P::PARAMETERS.iter().map(of).collect()
+    }
+
     /// Where a parameter is held.
     pub(crate) fn fixed_value(&self, name: &str) -> Option<f64> {
         self.options.fixed_value(name)
@@ -120,8 +126,7 @@ impl<P: Process> MaximumLikelihood<P> {
                        observe longer, or fix parameters that are known from elsewhere";
             return Err(Error::NoEstimate { model: name, why });
         }
-        let centre: Vec<f64> = P::PARAMETERS.iter().map(|p| p.scale.centre(mean_age)).collect();
-        let search = Search::new(name, P::PARAMETERS, &self.options, &centre);
+        let search = Search::over(name, self.coordinates(mean_age), self.options.start.as_ref());
         let starts = P::starts(mean_age, repeats / sum(&|i| cells.age[i]));
         // A rough fit needs no more than a few thousand histories, those with repeats among them.
         let samples: Vec<Cells> = [(1_000, 4_000), (15_000, 60_000)]

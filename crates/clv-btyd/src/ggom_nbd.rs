@@ -59,6 +59,7 @@ const RIDGE: &str = "only beta / b is told, which is Pareto/NBD's beta: take par
 
 impl Process for GgomNbd {
     const KIND: Kind = Kind::new("ggom-nbd", 1);
+    const DROPOUT: &'static [(&'static str, f64)] = &[("beta", -1.0)];
     const PARAMETERS: &'static [Parameter] = &[
         R,
         ALPHA,

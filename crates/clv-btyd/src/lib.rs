@@ -40,6 +40,7 @@ mod bg_bb;
 mod bg_nbd;
 mod cnbd;
 mod contract;
+mod covariates;
 mod estimate;
 mod future;
 mod gamma_gamma;
@@ -57,6 +58,7 @@ pub use bg_bb::{BgBb, BgBbFit, Tries};
 pub use bg_nbd::BgNbd;
 pub use cnbd::{BgCnbd, MbgCnbd, RegularFit};
 pub use contract::{BetaDiscreteWeibull, Cohort, RenewalFit, Tenure, TenureFit, WeibullGamma};
+pub use covariates::{CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
 pub use estimate::MaximumLikelihood;
 pub use future::Future;
 pub use gamma_gamma::{GammaGamma, GammaGammaFit, SpendModel};
@@ -67,18 +69,25 @@ pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;
 pub use process::{Parameter, Process, Scale};
 pub use simulate::Simulation;
-pub use uncertainty::{Draws, ProfileInterval, log_interval};
+pub use uncertainty::{Draws, LikelihoodRatio, ProfileInterval, Ratio, log_interval, ratio};
 
 use clv_core::saved::Registry;
 
 /// Lets a registry load the models of this crate.
 pub fn register(registry: &mut Registry) {
     model::register::<Nbd>(registry);
+    covariates::register::<Nbd>(registry);
     model::register::<BgNbd>(registry);
+    covariates::register::<BgNbd>(registry);
     model::register::<MbgNbd>(registry);
+    covariates::register::<MbgNbd>(registry);
     model::register::<ParetoNbd>(registry);
+    covariates::register::<ParetoNbd>(registry);
     model::register::<GgomNbd>(registry);
+    covariates::register::<GgomNbd>(registry);
     model::register::<BgCnbd>(registry);
+    covariates::register::<BgCnbd>(registry);
     model::register::<MbgCnbd>(registry);
+    covariates::register::<MbgCnbd>(registry);
     gamma_gamma::register(registry);
 }

@@ -45,6 +45,7 @@ impl MbgNbd {
 
 impl Process for MbgNbd {
     const KIND: Kind = Kind::new("mbg-nbd", 1);
+    const DROPOUT: &'static [(&'static str, f64)] = &[("a", 1.0)];
     const PARAMETERS: &'static [Parameter] = &[R, ALPHA, A, B];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {

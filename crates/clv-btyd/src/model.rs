@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clv_core::model::{Activity, Answers, Horizons, Kind, NextPurchase, PurchaseForecast, Sample};
-use clv_core::saved::{Registry, SaveWriter};
+use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::value::discounted_total;
 use clv_core::{Ask, Customers, Discount, Error, ForecastMut, History, Predict, Scratch, Span, TimeUnit};
 use rand_chacha::ChaCha8Rng;
@@ -25,6 +25,24 @@ struct Row {
     p_alive: f64,
     purchases: f64,
     discounted: f64,
+}
+
+impl Row {
+    /// Into the columns that are wanted.
+    fn write(&self, r: usize, out: &mut ForecastMut<'_>) {
+        let columns = [&mut out.p_alive, &mut out.purchases, &mut out.discounted_purchases];
+        for (column, value) in columns.into_iter().zip([self.p_alive, self.purchases, self.discounted]) {
+            if let Some(column) = column {
+                column[r] = value;
+            }
+        }
+    }
+}
+
+impl Want {
+    fn of(out: &ForecastMut<'_>) -> Self {
+        Self { purchases: out.purchases.is_some(), discounted: out.discounted_purchases.is_some() }
+    }
 }
 
 impl<P: Process> PurchaseModel<P> {
@@ -59,6 +77,13 @@ impl<P: Process> PurchaseModel<P> {
             }
         }
         row
+    }
+
+    /// What is asked of one of these customers.
+    pub(crate) fn predict_row(&self, who: &Customers<'_>, r: usize, ask: &Ask, out: &mut ForecastMut<'_>) {
+        let want = Want::of(out);
+        let row = self.row(who.frequency()[r], who.recency()[r], who.age()[r], ask, want);
+        row.write(r, out);
     }
 
     /// Discounted from period ends.
@@ -108,24 +133,11 @@ impl<P: Process> Predict for PurchaseModel<P> {
     ) -> Result<(), Error> {
         who.expect_unit(self.unit)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
-        let want =
-            Want { purchases: out.purchases.is_some(), discounted: out.discounted_purchases.is_some() };
+        let want = Want::of(out);
         let row = |r: usize| self.row(who.frequency()[r], who.recency()[r], who.age()[r], ask, want);
-        let mut write = |r: usize, (p_alive, purchases, discounted): (f64, f64, f64)| {
-            if let Some(column) = &mut out.p_alive {
-                column[r] = p_alive;
-            }
-            if let Some(column) = &mut out.purchases {
-                column[r] = purchases;
-            }
-            if let Some(column) = &mut out.discounted_purchases {
-                column[r] = discounted;
-            }
-        };
         if who.len() < BATCH {
             for r in 0..who.len() {
-                let Row { p_alive, purchases, discounted } = row(r);
-                write(r, (p_alive, purchases, discounted));
+                row(r).write(r, out);
             }
             return Ok(());
         }
@@ -143,7 +155,8 @@ impl<P: Process> Predict for PurchaseModel<P> {
         }
         for (r, &cell) in scratch.cells.cell_of_row().iter().enumerate() {
             let cell = cell as usize;
-            write(r, (p_alive[cell], purchases[cell], discounted[cell]));
+            let (p_alive, purchases, discounted) = (p_alive[cell], purchases[cell], discounted[cell]);
+            Row { p_alive, purchases, discounted }.write(r, out);
         }
         Ok(())
     }
@@ -291,12 +304,15 @@ fn check_time(name: &'static str, t: f64) -> Result<(), Error> {
 
 /// Lets a registry load the model.
 pub(crate) fn register<P: Process>(registry: &mut Registry) {
-    registry.register(P::KIND, |saved, _| {
-        let unit = saved.field("unit")?;
-        let mut parameters: BTreeMap<String, f64> = saved.field("parameters")?;
-        // A missing one becomes NaN, which the check refuses by name.
-        let values: Vec<f64> =
-            P::PARAMETERS.iter().map(|p| parameters.remove(p.name).unwrap_or(f64::NAN)).collect();
-        Ok(Box::new(PurchaseModel::new(P::from_values(&values)?, unit)))
-    });
+    registry.register(P::KIND, |saved, _| Ok(Box::new(load::<P>(saved)?)));
+}
+
+/// Unit and parameters as they were saved.
+pub(crate) fn load<P: Process>(saved: &SavedModel) -> Result<PurchaseModel<P>, Error> {
+    let unit = saved.field("unit")?;
+    let mut parameters: BTreeMap<String, f64> = saved.field("parameters")?;
+    // A missing one becomes NaN, which the check refuses by name.
+    let values: Vec<f64> =
+        P::PARAMETERS.iter().map(|p| parameters.remove(p.name).unwrap_or(f64::NAN)).collect();
+    Ok(PurchaseModel::new(P::from_values(&values)?, unit))
 }

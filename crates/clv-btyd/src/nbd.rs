@@ -47,6 +47,7 @@ impl Nbd {
 
 impl Process for Nbd {
     const KIND: Kind = Kind::new("nbd", 1);
+    const DROPOUT: &'static [(&'static str, f64)] = &[];
     const PARAMETERS: &'static [Parameter] = &[R, ALPHA];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {

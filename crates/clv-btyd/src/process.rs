@@ -68,6 +68,10 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     const KIND: Kind;
     /// The parameters in order.
     const PARAMETERS: &'static [Parameter];
+    /// The parameters that a covariate of purchases moves, each to a power: `e^γ` is the ratio of the purchase rate.
+    const PURCHASES: &'static [(&'static str, f64)] = &[("alpha", -1.0)];
+    /// The parameters that a covariate of dropout moves, each to a power; none if nobody leaves.
+    const DROPOUT: &'static [(&'static str, f64)];
 
     /// From values in order, each finite and positive.
     ///

@@ -3,6 +3,8 @@
 //! It runs over the logarithms of the free parameters with exact first and second derivatives: from
 //! several starts on a sample of the data, then from the best of them on more, at last on all.
 
+use std::borrow::Cow;
+
 use clv_core::model::{Estimate, Progress};
 use clv_core::{Context, Error, FitReport, TimeUnit, Warning};
 use clv_math::curvature::Curvature;
@@ -56,14 +58,57 @@ pub(crate) struct Level<'a> {
     pub derivatives: &'a dyn Fn(&[f64]) -> Option<Derivatives>,
 }
 
+/// One of the values that a likelihood is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Coordinate {
+    pub name: Cow<'static, str>,
+    /// What it means if it runs to the edge of the search.
+    pub at_edge: &'static str,
+    /// Searched by its logarithm; a coefficient, which may have either sign, is searched as it is.
+    pub is_positive: bool,
+    /// The middle of the search and of the penalty, on the scale of the search.
+    pub centre: f64,
+    /// What is held against it for each square off the centre, on the mean log-likelihood.
+    pub penalty: f64,
+    /// The value of one that is not searched.
+    pub held: Option<f64>,
+}
+
+impl Coordinate {
+    /// A positive parameter of a model.
+    pub(crate) fn of(parameter: &Parameter, options: &Options, centre: f64) -> Self {
+        let fixed = options.fixed_value(parameter.name);
+        Self {
+            name: Cow::Borrowed(parameter.name),
+            at_edge: parameter.at_edge,
+            is_positive: true,
+            centre: centre.ln(),
+            penalty: options.penalty,
+            held: fixed.or((parameter.scale == Scale::Count).then_some(1.0)),
+        }
+    }
+
+    fn natural(&self, point: f64) -> f64 {
+        if self.is_positive { point.exp() } else { point }
+    }
+
+    fn point(&self, value: f64) -> f64 {
+        if self.is_positive { value.ln() } else { value }
+    }
+
+    /// How fast the value changes with the point.
+    fn slope(&self, value: f64) -> f64 {
+        if self.is_positive { value } else { 1.0 }
+    }
+}
+
 /// The search over the free parameters.
 pub(crate) struct Search<'a> {
     model: &'static str,
-    parameters: &'static [Parameter],
-    options: &'a Options,
-    /// `ln θ₀`: the middle of the search and of the penalty.
-    centre: Vec<f64>,
-    /// Which parameters are searched.
+    coordinates: Vec<Coordinate>,
+    /// Where to start, if the caller says.
+    start: Option<&'a Vec<f64>>,
+    /// Which are searched.
     free: Vec<usize>,
     /// Values of all, those of the free ones to be overwritten.
     template: Vec<f64>,
@@ -82,17 +127,20 @@ impl<'a> Search<'a> {
         options: &'a Options,
         centre: &[f64],
     ) -> Self {
-        let fixed = |p: &Parameter| options.fixed_value(p.name);
-        Self {
-            model,
-            parameters,
-            options,
-            centre: centre.iter().map(|c| c.ln()).collect(),
-            free: (0..parameters.len())
-                .filter(|&i| fixed(&parameters[i]).is_none() && parameters[i].scale != Scale::Count)
-                .collect(),
-            template: parameters.iter().map(|p| fixed(p).unwrap_or(1.0)).collect(),
-        }
+        let of = |(parameter, &centre)| Coordinate::of(parameter, options, centre);
+        let coordinates = parameters.iter().zip(centre).map(of).collect();
+        Self::over(model, coordinates, options.start.as_ref())
+    }
+
+    /// Over these, of which some may be coefficients.
+    pub(crate) fn over(
+        model: &'static str,
+        coordinates: Vec<Coordinate>,
+        start: Option<&'a Vec<f64>>,
+    ) -> Self {
+        let free = (0..coordinates.len()).filter(|&i| coordinates[i].held.is_none()).collect();
+        let template = coordinates.iter().map(|c| c.held.unwrap_or(1.0)).collect();
+        Self { model, coordinates, start, free, template }
     }
 
     /// Tries the starts on the first level and follows the best through the others.
@@ -103,9 +151,11 @@ impl<'a> Search<'a> {
         cx: &Context<'_>,
     ) -> Result<Found, Error> {
         let no_estimate = |why| Error::NoEstimate { model: self.model, why };
-        let from = |start: &[f64]| -> Vec<f64> { self.free.iter().map(|&i| start[i].ln()).collect() };
+        let from = |start: &[f64]| -> Vec<f64> {
+            self.free.iter().map(|&i| self.coordinates[i].point(start[i])).collect()
+        };
         let mut best: Option<(Minimum, Option<Derivatives>)> = None;
-        let starts = self.options.start.as_ref().map_or(starts, std::slice::from_ref);
+        let starts = self.start.map_or(starts, std::slice::from_ref);
         for start in starts {
             cx.check()?;
             let end = self.descend(&levels[0], &from(start), cx);
@@ -129,15 +179,17 @@ impl<'a> Search<'a> {
 
     fn natural(&self, point: &[f64]) -> Vec<f64> {
         let mut values = self.template.clone();
-        for (&i, ln) in self.free.iter().zip(point) {
-            values[i] = ln.exp();
+        for (&i, &at) in self.free.iter().zip(point) {
+            values[i] = self.coordinates[i].natural(at);
         }
         values
     }
 
     /// Minimises, and returns the log-likelihood's derivatives at the best point, on the natural scale.
     fn descend(&self, level: &Level<'_>, start: &[f64], cx: &Context<'_>) -> (Minimum, Option<Derivatives>) {
-        let bounds = |sign: f64| self.free.iter().map(|&i| self.centre[i] + sign * SEARCHED.ln()).collect();
+        let bounds = |sign: f64| {
+            self.free.iter().map(|&i| self.coordinates[i].centre + sign * SEARCHED.ln()).collect()
+        };
         let settings = Newton { lower: bounds(-1.0), upper: bounds(1.0), ..Newton::default() };
         let mut best: Option<(f64, Derivatives)> = None;
         let mut number = 0;
@@ -161,25 +213,26 @@ impl<'a> Search<'a> {
         (minimum, best.map(|b| b.1))
     }
 
-    /// Minus the penalised mean log-likelihood, in the logarithms of the free parameters.
+    /// Minus the penalised mean log-likelihood on the scale of the search.
     fn objective(&self, point: &[f64], natural: &Derivatives, customers: f64) -> Derivatives {
-        let (n, all) = (self.free.len(), self.parameters.len());
-        let lambda = self.options.penalty;
+        let (n, all) = (self.free.len(), self.coordinates.len());
+        let values = self.natural(point);
+        let slopes: Vec<f64> = self.free.iter().map(|&i| self.coordinates[i].slope(values[i])).collect();
         let mut out = Derivatives {
             value: -natural.value / customers,
             gradient: vec![0.0; n],
             hessian: vec![0.0; n * n],
         };
         for (a, &i) in self.free.iter().enumerate() {
-            let off_centre = point[a] - self.centre[i];
-            let slope = -natural.gradient[i] * point[a].exp() / customers;
+            let Coordinate { centre, penalty: lambda, is_positive, .. } = self.coordinates[i];
+            let off_centre = point[a] - centre;
+            let slope = -natural.gradient[i] * slopes[a] / customers;
             out.value += lambda * off_centre * off_centre;
             out.gradient[a] = slope + 2.0 * lambda * off_centre;
             for (b, &j) in self.free.iter().enumerate() {
-                out.hessian[a * n + b] =
-                    -natural.hessian[i * all + j] * point[a].exp() * point[b].exp() / customers;
+                out.hessian[a * n + b] = -natural.hessian[i * all + j] * slopes[a] * slopes[b] / customers;
             }
-            out.hessian[a * n + a] += slope + 2.0 * lambda;
+            out.hessian[a * n + a] += if is_positive { slope } else { 0.0 } + 2.0 * lambda;
         }
         out
     }
@@ -205,30 +258,33 @@ impl<'a> Search<'a> {
             .collect();
         let curvature = Curvature::new(&hessian, inside.len());
         for flat in curvature.flat_directions(FLAT_CURVATURE) {
-            let name = |v: usize| self.parameters[self.free[inside[v]]].name;
+            let name = |v: usize| self.coordinates[self.free[inside[v]]].name.clone();
             let parameters = flat.variables().into_iter().map(name).collect();
             let warning = Warning::FlatDirection { parameters };
             Warning::add_new(&mut report.warnings, [warning]);
         }
         let errors = curvature.standard_errors();
-        for (i, parameter) in self.parameters.iter().enumerate() {
+        for (i, coordinate) in self.coordinates.iter().enumerate() {
             let position = inside.iter().position(|&a| self.free[a] == i);
-            let standard_error = position.and_then(|p| errors.as_ref().map(|e| e[p] * values[i]));
+            let standard_error =
+                position.and_then(|p| errors.as_ref().map(|e| e[p] * coordinate.slope(values[i])));
             let fixed = !self.free.contains(&i);
             report.parameters.push(Estimate {
-                name: parameter.name,
+                name: coordinate.name.clone(),
                 value: values[i],
                 standard_error,
                 fixed,
+                is_coefficient: !coordinate.is_positive,
             });
             if !fixed && position.is_none() {
-                let (parameter, meaning) = (parameter.name, parameter.at_edge);
+                let (parameter, meaning) = (coordinate.name.clone(), coordinate.at_edge);
                 report.warnings.push(Warning::AtBoundary { parameter, value: values[i], meaning });
             }
         }
         if inside.len() == n {
             report.covariance = curvature.covariance().map(|c| {
-                (0..n * n).map(|e| c[e] * values[self.free[e / n]] * values[self.free[e % n]]).collect()
+                let slope = |a: usize| self.coordinates[self.free[a]].slope(values[self.free[a]]);
+                (0..n * n).map(|e| c[e] * slope(e / n) * slope(e % n)).collect()
             });
         }
         report

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clv_core::model::Estimate;
-use clv_core::{Cells, Context, Error, Fitted, Warning};
-use clv_math::special::normal_quantile;
+use clv_core::{Cells, Context, Error, FitReport, Fitted, Warning};
+use clv_math::special::{gamma_q, normal_quantile};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Binomial, Distribution, StandardNormal};
@@ -26,15 +26,78 @@ fn half_width(level: f64) -> Result<f64, Error> {
     Err(Error::Setting { name: "level", given: level, allowed: "above 0, below 1" })
 }
 
-/// `θ̂ e^{± z σ/θ̂}`: the interval of an estimate whose logarithm is nearly normal; none if it has no standard error.
+/// `θ̂ e^{± z σ/θ̂}`: the interval of an estimate whose logarithm is nearly normal, of a coefficient `γ̂ ± z σ`; none if it has no
+/// standard error.
 ///
 /// # Errors
 ///
 /// [`Error::Setting`] unless the level is above 0 and below 1.
 pub fn log_interval(estimate: &Estimate, level: f64) -> Result<Option<(f64, f64)>, Error> {
     let z = half_width(level)?;
-    let by = |error: f64| (z * error / estimate.value).exp();
-    Ok(estimate.standard_error.map(|error| (estimate.value / by(error), estimate.value * by(error))))
+    let value = estimate.value;
+    let ends = |error: f64| {
+        if estimate.is_coefficient {
+            return (value - z * error, value + z * error);
+        }
+        let by = (z * error / value).exp();
+        (value / by, value * by)
+    };
+    Ok(estimate.standard_error.map(ends))
+}
+
+/// What a coefficient `γ` multiplies by for each unit of its covariate: the ratio `e^γ` of purchase rates, of hazards, of odds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// `e^γ̂`.
+    pub ratio: f64,
+    /// The ends of its interval, if the coefficient has a standard error.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// The ratio of a coefficient with its interval; none for a parameter.
+///
+/// # Errors
+///
+/// [`Error::Setting`] unless the level is above 0 and below 1.
+pub fn ratio(estimate: &Estimate, level: f64) -> Result<Option<Ratio>, Error> {
+    let interval = log_interval(estimate, level)?.map(|(low, high)| (low.exp(), high.exp()));
+    Ok(estimate.is_coefficient.then(|| Ratio { ratio: estimate.value.exp(), interval }))
+}
+
+/// The likelihood-ratio test of a model within a larger one, fitted to the same customers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LikelihoodRatio {
+    /// `2 (ln L₁ − ln L₀)`.
+    pub statistic: f64,
+    /// How many parameters more the larger one has.
+    pub degrees: usize,
+    /// How often chance alone would bring as much, by the χ² distribution. Where the smaller model lies at the edge of the larger one (GGom/NBD at
+    /// `b = 0`) the truth is smaller, about half.
+    pub p_value: f64,
+}
+
+impl LikelihoodRatio {
+    /// Of two fits, of which the first is a case of the second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotSay`] if the second has not more free parameters, or either has no likelihood or is of other customers.
+    pub fn between(smaller: &FitReport, larger: &FitReport) -> Result<Self, Error> {
+        let cannot =
+            |hint| Error::CannotSay { model: larger.model, quantity: "a likelihood-ratio test", hint };
+        let (Some(zero), Some(one)) = (smaller.log_likelihood, larger.log_likelihood) else {
+            return Err(cannot(": one of the two has no likelihood"));
+        };
+        if smaller.customers != larger.customers {
+            return Err(cannot(": the two were fitted to other customers"));
+        }
+        let degrees = larger.free_parameters().saturating_sub(smaller.free_parameters());
+        if degrees == 0 {
+            return Err(cannot(": it has not more parameters than the other"));
+        }
+        let statistic = (2.0 * (one - zero)).max(0.0);
+        Ok(Self { statistic, degrees, p_value: gamma_q(0.5 * degrees as f64, 0.5 * statistic) })
+    }
 }
 
 /// The values of a parameter that the likelihood does not speak against.
@@ -85,10 +148,11 @@ impl<P: Process> MaximumLikelihood<P> {
         };
         let estimate = report.parameters.iter().find(|p| p.name == name).ok_or_else(unknown)?;
         let most = report.log_likelihood.unwrap_or(f64::NAN);
+        let fixed_name = P::PARAMETERS.iter().map(|p| p.name).find(|n| *n == name).unwrap_or("parameter");
         let is_count = P::PARAMETERS.iter().any(|p| p.name == name && p.scale == Scale::Count);
         if estimate.fixed || is_count {
             let allowed = "a parameter that was estimated";
-            return Err(Error::Setting { name: estimate.name, given: estimate.value, allowed });
+            return Err(Error::Setting { name: fixed_name, given: estimate.value, allowed });
         }
         let best = fitted.model.parameters();
         // How many standard errors the likelihood says a value is off.
@@ -191,7 +255,7 @@ impl<P: Process> MaximumLikelihood<P> {
 fn drawn(cells: &Cells, rng: &mut ChaCha8Rng) -> Cells {
     let mut left = cells.customers().round() as u64;
     let mut weight_left = cells.customers();
-    let mut some = Cells { frequency: Vec::new(), recency: Vec::new(), age: Vec::new(), weight: Vec::new() };
+    let mut some = Cells::default();
     for i in 0..cells.len() {
         let share = (cells.weight[i] / weight_left).clamp(0.0, 1.0);
         let count = match Binomial::new(left, share) {
@@ -201,10 +265,7 @@ fn drawn(cells: &Cells, rng: &mut ChaCha8Rng) -> Cells {
         left -= count;
         weight_left -= cells.weight[i];
         if count > 0 {
-            some.frequency.push(cells.frequency[i]);
-            some.recency.push(cells.recency[i]);
-            some.age.push(cells.age[i]);
-            some.weight.push(count as f64);
+            some.push(cells.frequency[i], cells.recency[i], cells.age[i], count as f64);
         }
     }
     some

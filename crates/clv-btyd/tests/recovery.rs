@@ -31,7 +31,7 @@ fn covers<P: Process>(truth: &[f64], customers: usize, length: f64) {
                 log_interval(estimate, 0.95).unwrap().is_some_and(|(a, b)| a <= truth[i] && truth[i] <= b);
             by_curvature[i] += u32::from(within);
             // The profile's interval holds the truth if the likelihood there is near enough to its maximum.
-            let there = fit.clone().fix(estimate.name, truth[i]).unwrap().start(*fitted.model.parameters());
+            let there = fit.clone().fix(&estimate.name, truth[i]).unwrap().start(*fitted.model.parameters());
             let there = there.fit_cells(&cells, TimeUnit::Week, &cx).unwrap().report.log_likelihood.unwrap();
             let lost = 2.0 * (fitted.report.log_likelihood.unwrap() - there);
             // The 95% point of chi-square with one degree of freedom.

@@ -29,11 +29,11 @@ fn four_ways_to_say_how_sure_agree_where_there_is_much_to_learn_from() {
         assert!(low < estimate.value && estimate.value < high);
         let width = (high / low).ln();
         let of = |p: &ParetoNbd| Ok(p.values()[place]);
-        let profile = fit.profile_interval(&cells, &fitted, estimate.name, 0.9, &cx).unwrap();
+        let profile = fit.profile_interval(&cells, &fitted, &estimate.name, 0.9, &cx).unwrap();
         let profile = (profile.lower.unwrap(), profile.upper.unwrap());
         // The ends are where the likelihood has fallen by half the 90% point of chi-square.
         for end in [profile.0, profile.1] {
-            let there = fit.clone().fix(estimate.name, end).unwrap();
+            let there = fit.clone().fix(&estimate.name, end).unwrap();
             let there = there.fit_cells(&cells, TimeUnit::Week, &cx).unwrap().report.log_likelihood.unwrap();
             let lost = 2.0 * (fitted.report.log_likelihood.unwrap() - there);
             assert!((lost - 2.705_543_454_095_404).abs() < 1e-4, "{}: {lost}", estimate.name);

@@ -39,12 +39,25 @@ impl Cells {
         order.sort_unstable();
         let mut cells = Self::default();
         for ((x, t_x, age), cell) in order {
-            cells.frequency.push(x);
-            cells.recency.push(f64::from_bits(t_x));
-            cells.age.push(f64::from_bits(age));
-            cells.weight.push(weight[cell as usize]);
+            cells.push(x, f64::from_bits(t_x), f64::from_bits(age), weight[cell as usize]);
         }
         cells
+    }
+
+    /// Adds a cell; the order is the caller's business.
+    pub fn push(&mut self, frequency: u32, recency: f64, age: f64, weight: f64) {
+        self.frequency.push(frequency);
+        self.recency.push(recency);
+        self.age.push(age);
+        self.weight.push(weight);
+    }
+
+    /// Leaves no cell, and the memory for more.
+    pub fn clear(&mut self) {
+        self.frequency.clear();
+        self.recency.clear();
+        self.age.clear();
+        self.weight.clear();
     }
 
     /// Number of cells.
@@ -66,10 +79,7 @@ impl Cells {
     pub fn thinned(&self, step: usize) -> Self {
         let mut thin = Self::default();
         for i in (step / 2..self.len()).step_by(step.max(1)) {
-            thin.frequency.push(self.frequency[i]);
-            thin.recency.push(self.recency[i]);
-            thin.age.push(self.age[i]);
-            thin.weight.push(self.weight[i]);
+            thin.push(self.frequency[i], self.recency[i], self.age[i], self.weight[i]);
         }
         thin
     }

@@ -56,6 +56,7 @@ impl ParetoNbd {
 
 impl Process for ParetoNbd {
     const KIND: Kind = Kind::new("pareto-nbd", 1);
+    const DROPOUT: &'static [(&'static str, f64)] = &[("beta", -1.0)];
     const PARAMETERS: &'static [Parameter] = &[R, ALPHA, S, Parameter::new("beta", Scale::Time, LEAVES)];
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let error = if p.fixed { "fixed".into() } else { short_or_dash(p.standard_error) };
             let ends = interval(p);
             let end = |of: fn((f64, f64)) -> f64| short_or_dash(ends.map(of));
-            vec![p.name.to_owned(), short(p.value), error, end(|ends| ends.0), end(|ends| ends.1)]
+            vec![p.name.to_string(), short(p.value), error, end(|ends| ends.0), end(|ends| ends.1)]
         });
         table(&["parameter", "estimate", "standard error", "95% from", "to"], rows)?;
     }
@@ -156,9 +156,9 @@ fn interval(estimate: &Estimate) -> Option<(f64, f64)> {
 /// The report as JSON.
 pub(crate) fn report(report: &FitReport) -> Value {
     let errors: Map<String, Value> =
-        report.parameters.iter().map(|p| (p.name.to_owned(), json!(p.standard_error))).collect();
+        report.parameters.iter().map(|p| (p.name.to_string(), json!(p.standard_error))).collect();
     let intervals: Map<String, Value> =
-        report.parameters.iter().map(|p| (p.name.to_owned(), json!(interval(p)))).collect();
+        report.parameters.iter().map(|p| (p.name.to_string(), json!(interval(p)))).collect();
     json!({
         "model": report.model,
         "unit": report.unit.to_string(),
@@ -175,5 +175,5 @@ pub(crate) fn report(report: &FitReport) -> Value {
 }
 
 pub(crate) fn parameters(report: &FitReport) -> Map<String, Value> {
-    report.all_parameters().map(|p| (p.name.to_owned(), json!(p.value))).collect()
+    report.all_parameters().map(|p| (p.name.to_string(), json!(p.value))).collect()
 }

@@ -1,5 +1,6 @@
 //! The story of a fit.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::units::{Span, TimeUnit};
@@ -7,14 +8,16 @@ use crate::units::{Span, TimeUnit};
 /// A parameter with its uncertainty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// Name, as in the literature.
-    pub name: &'static str,
+    /// Name, as in the literature; of a coefficient with its column's.
+    pub name: Cow<'static, str>,
     /// Value on the natural scale.
     pub value: f64,
     /// Standard error on the natural scale; `None` if fixed or not identified.
     pub standard_error: Option<f64>,
     /// Whether the caller fixed it.
     pub fixed: bool,
+    /// Whether it may have either sign: the coefficient of a covariate. Parameters are positive.
+    pub is_coefficient: bool,
 }
 
 /// How a model was found and how far to trust it.
@@ -103,12 +106,12 @@ pub enum Warning {
     /// The likelihood hardly changes along some parameters together.
     FlatDirection {
         /// Which.
-        parameters: Vec<&'static str>,
+        parameters: Vec<Cow<'static, str>>,
     },
     /// A parameter ran to the edge of what is searched.
     AtBoundary {
         /// Which.
-        parameter: &'static str,
+        parameter: Cow<'static, str>,
         /// The edge.
         value: f64,
         /// What it means.

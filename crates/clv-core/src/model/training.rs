@@ -59,6 +59,15 @@ impl<'a> Training<'a> {
         Self { beyond: source, ..self }
     }
 
+    /// The columns that the source can tell as of the cut ([`Training::knowing`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::names`].
+    pub fn columns_beyond(&self) -> Result<Vec<String>> {
+        self.beyond.names(self.summary.cut)
+    }
+
     /// The first purchase of all.
     fn start(&self) -> Moment {
         self.summary.first.iter().min().copied().unwrap_or_else(|| self.summary.cut.last())

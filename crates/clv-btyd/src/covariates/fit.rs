@@ -1,0 +1,274 @@
+//! Maximum likelihood with covariates.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+
+use clv_core::setting::at_least_zero;
+use clv_core::{Cells, Context, Error, Feature, Fit, Fitted, Predict, Summary, TimeUnit, Training, Warning};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::design::{Design, Effect, Groups};
+use super::{Acts, Asked, CovariateModel, Covariates, Term};
+use crate::estimate::MaximumLikelihood;
+use crate::model::PurchaseModel;
+use crate::process::Process;
+use crate::search::{Found, Level, Search};
+
+/// Cells beyond which a search starts on some of them, and how many these are.
+const MANY: usize = 15_000;
+const SOME: usize = 5_000;
+
+/// How to fit a purchase model with covariates: maximum likelihood with exact first and second derivatives, from the
+/// estimate without them on.
+///
+/// `k` of BG/CNBD-k and MBG/CNBD-k must be fixed: choose it by [`RegularFit`](crate::RegularFit) first.
+///
+/// ```
+/// use clv_btyd::{Covariates, MaximumLikelihood, ParetoNbd, WithCovariates};
+///
+/// let covariates = Covariates::new().on_purchases(["own_gender"])?.on_dropout(["own_gender"])?;
+/// let settings = WithCovariates::<ParetoNbd>::new(covariates)
+///     .each(MaximumLikelihood::new().fix("s", 1.0)?);
+/// # let _ = settings;
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct WithCovariates<P> {
+    each: MaximumLikelihood<P>,
+    covariates: Covariates,
+}
+
+/// Customers, their terms, and the coefficients to find.
+struct Prepared<'a> {
+    summary: &'a Summary,
+    terms: Vec<Term>,
+    needs: Vec<Feature>,
+    effects: Vec<Effect>,
+    /// The terms, a row for each customer.
+    rows: Vec<f64>,
+}
+
+/// How well a penalty forecasts the likelihood of customers that were not fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PenaltyScore {
+    /// The penalty.
+    pub lambda: f64,
+    /// Mean log-likelihood per customer left out; none if a fold had no estimate.
+    pub score: Option<f64>,
+}
+
+/// Parameters and coefficients on the scale of the search, with what they are of.
+struct Fits {
+    design: Design,
+    values: Vec<f64>,
+    report: clv_core::FitReport,
+}
+
+impl<P: Process> WithCovariates<P> {
+    /// With these and the defaults of [`MaximumLikelihood`].
+    pub fn new(covariates: Covariates) -> Self {
+        Self { each: MaximumLikelihood::new(), covariates }
+    }
+
+    /// Settings of the parameters: a penalty, fixed values.
+    pub fn each(self, settings: MaximumLikelihood<P>) -> Self {
+        Self { each: settings, ..self }
+    }
+
+    /// The penalty under which customers that are left out are most likely, by cross-validation over so many folds of
+    /// customers, drawn by the context's seed; the same for both processes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fit::fit`]; [`Error::Setting`] for fewer than 2 folds or a penalty below 0; [`Error::NoEstimate`] if no penalty had an
+    /// estimate in every fold.
+    pub fn choose_penalty(
+        self,
+        data: &Training<'_>,
+        lambdas: &[f64],
+        folds: usize,
+        cx: &Context<'_>,
+    ) -> Result<(Self, Vec<PenaltyScore>), Error> {
+        if folds < 2 {
+            return Err(Error::Setting { name: "folds", given: folds as f64, allowed: "at least 2" });
+        }
+        let mut order: Vec<usize> = (0..data.summary().len()).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(cx.seed_value()));
+        let mut scores = Vec::new();
+        for &lambda in lambdas {
+            at_least_zero("penalty", lambda)?;
+            let with = Self {
+                covariates: Covariates { penalties: (lambda, lambda), ..self.covariates.clone() },
+                ..self.clone()
+            };
+            let prepared = with.prepare(data)?;
+            let mut score = Some(0.0);
+            for fold in 0..folds {
+                let is_out = |place: usize| place % folds == fold;
+                let part = |out: bool| {
+                    order.iter().enumerate().filter(move |(i, _)| is_out(*i) == out).map(|(_, &row)| row)
+                };
+                let fitted = with.fit_some(&prepared, part(false), cx);
+                cx.check()?;
+                let held_out = prepared.groups(part(true));
+                let one = fitted.ok().and_then(|fit| with.derivatives(&fit.design, &held_out, &fit.values));
+                score = score.zip(one).map(|(sum, one)| sum + one.value);
+            }
+            let score = score.map(|sum| sum / order.len() as f64);
+            scores.push(PenaltyScore { lambda, score });
+        }
+        let by_score =
+            |a: &&PenaltyScore, b: &&PenaltyScore| a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal);
+        let best = scores.iter().filter(|s| s.score.is_some()).max_by(by_score);
+        let why = "no penalty had an estimate in every fold";
+        let best = best.ok_or(Error::NoEstimate { model: P::KIND.name, why })?;
+        let penalties = (best.lambda, best.lambda);
+        let covariates = Covariates { penalties, ..self.covariates };
+        Ok((Self { covariates, ..self }, scores))
+    }
+
+    /// The coefficients, each of one of the terms, and no two of them alike.
+    fn effects(&self, terms: &[Term], known: &[String]) -> Result<Vec<Effect>, Error> {
+        let mut effects: Vec<Effect> = Vec::new();
+        for Asked { acts, term } in &self.covariates.asked {
+            let on = acts.on::<P>()?;
+            let (other, dropout) = self.covariates.penalties;
+            let penalty = if *acts == Acts::Dropout { dropout } else { other };
+            for term in term.spread(known) {
+                let label = format!("{}.{term}", acts.label());
+                let place = terms.iter().position(|t| *t == term);
+                if let Some(place) = place.filter(|_| effects.iter().all(|e| e.label != label)) {
+                    effects.push(Effect { label, term: place, on: on.clone(), penalty });
+                }
+            }
+        }
+        Ok(effects)
+    }
+
+    fn prepare<'a>(&self, data: &'a Training<'_>) -> Result<Prepared<'a>, Error> {
+        let known = data.columns_beyond()?;
+        let mut terms: Vec<Term> = Vec::new();
+        for Asked { term, .. } in &self.covariates.asked {
+            for term in term.spread(&known) {
+                if !terms.contains(&term) {
+                    terms.push(term);
+                }
+            }
+        }
+        let mut needs: Vec<Feature> = Vec::new();
+        for column in terms.iter().flat_map(Term::columns) {
+            let feature = Term::feature(column);
+            if !needs.contains(&feature) {
+                needs.push(feature);
+            }
+        }
+        let summary = data.summary();
+        let features = data.features(&needs)?;
+        let mut rows = Vec::with_capacity(summary.len() * terms.len());
+        let names: Vec<String> = needs.iter().map(Feature::name).collect();
+        for row in 0..summary.len() {
+            let columns = if needs.is_empty() { &[][..] } else { features.row(row) };
+            super::model::evaluate(&terms, &names, columns, row, &mut rows)?;
+        }
+        Ok(Prepared { summary, effects: self.effects(&terms, &known)?, terms, needs, rows })
+    }
+
+    fn derivatives(
+        &self,
+        design: &Design,
+        groups: &Groups,
+        values: &[f64],
+    ) -> Option<clv_math::minimise::Derivatives> {
+        let scratch = RefCell::new(Cells::default());
+        design.derivatives(values, groups, |group, own| {
+            let mut cells = scratch.borrow_mut();
+            groups.copy(group, &mut cells);
+            Some(P::from_values(own).ok()?.derivatives(&cells))
+        })
+    }
+
+    fn fit_some(
+        &self,
+        prepared: &Prepared<'_>,
+        which: impl Iterator<Item = usize> + Clone,
+        cx: &Context<'_>,
+    ) -> Result<Fits, Error> {
+        let Summary { frequency, recency, age, unit, .. } = prepared.summary;
+        let plain =
+            Groups::of(which.clone().map(|i| (frequency[i], recency[i], age[i], Vec::new())), 0).cells;
+        let base = self.each.fit_cells(&plain, *unit, cx)?;
+        let groups = prepared.groups(which);
+        let mut design = Design {
+            parameters: P::PARAMETERS.len(),
+            effects: prepared.effects.clone(),
+            scaling: Design::scales(&groups),
+        };
+        for effect in &design.effects {
+            // The mean of a column goes into the parameters that it moves; into one that is fixed it cannot.
+            let held = effect.on.iter().any(|&(p, _)| self.each.fixed_value(P::PARAMETERS[p].name).is_some());
+            if held && !self.covariates.standardized {
+                design.scaling[effect.term].0 = 0.0;
+            }
+        }
+        let idle = design.idle(&groups);
+        let customers = plain.customers();
+        let mean_age = plain.age.iter().zip(&plain.weight).map(|(a, w)| a * w).sum::<f64>() / customers;
+        let mut coordinates = self.each.coordinates(mean_age);
+        coordinates.extend(design.coordinates(&idle, self.covariates.standardized));
+        let sample = (groups.cells.len() > MANY).then(|| groups.thinned(groups.cells.len() / SOME));
+        let passes: Vec<_> = sample
+            .iter()
+            .chain([&groups])
+            .map(|g| {
+                let design = &design;
+                (g.cells.customers(), move |values: &[f64]| self.derivatives(design, g, values))
+            })
+            .collect();
+        let levels: Vec<Level<'_>> =
+            passes.iter().map(|(customers, f)| Level { customers: *customers, derivatives: f }).collect();
+        let mut start = base.model.parameters().values();
+        start.resize(start.len() + design.effects.len(), 0.0);
+        let search = Search::over(P::KIND.name, coordinates, None);
+        let Found { values, mut report } = search.run(&[start], &levels, cx)?;
+        report.unit = *unit;
+        report.rows = groups.cells.len();
+        let few = base.report.warnings.into_iter().filter(|w| matches!(w, Warning::FewRepeatBuyers { .. }));
+        report.warnings.extend(few);
+        let columns: Vec<String> =
+            design.effects.iter().zip(idle).filter(|(_, idle)| *idle).map(|(e, _)| e.label.clone()).collect();
+        if !columns.is_empty() {
+            report.warnings.push(Warning::Collinear { columns });
+        }
+        Ok(Fits { design, values, report })
+    }
+}
+
+impl Prepared<'_> {
+    fn groups(&self, which: impl Iterator<Item = usize>) -> Groups {
+        let Summary { frequency, recency, age, .. } = self.summary;
+        let terms = self.terms.len();
+        let row = |i: usize| self.rows[i * terms..(i + 1) * terms].to_vec();
+        Groups::of(which.map(|i| (frequency[i], recency[i], age[i], row(i))), terms)
+    }
+}
+
+impl<P: Process> Fit for WithCovariates<P> {
+    type Model = CovariateModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        let prepared = self.prepare(data)?;
+        let Fits { mut design, mut values, mut report } =
+            self.fit_some(&prepared, 0..prepared.summary.len(), cx)?;
+        if !self.covariates.standardized {
+            design.unscale(&mut values, &mut report);
+            design.scaling.fill((0.0, 1.0));
+        }
+        let unit: TimeUnit = prepared.summary.unit;
+        let process = P::from_values(&values[..design.parameters])?;
+        let model = CovariateModel::of(PurchaseModel::new(process, unit), prepared.terms, design, &values)?;
+        debug_assert_eq!(model.needs(), prepared.needs);
+        Ok(Fitted { model, report })
+    }
+}

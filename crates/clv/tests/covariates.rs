@@ -1,0 +1,193 @@
+//! Covariates on CLVTools' apparel data, beside the numbers that it publishes.
+//!
+//! Run with `CLV_DATA=<folder> cargo test -p clv --test covariates -- --ignored`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+
+use clv::attributes::{Attributes, Conflict};
+use clv::btyd::{CovariateModel, Covariates, LikelihoodRatio, Process, PurchaseModel, WithCovariates};
+use clv::features::Beyond;
+use clv::model::PurchaseForecast;
+use clv::prelude::*;
+use clv::{Cleaning, FitReport, Gathering};
+
+fn folder() -> PathBuf {
+    std::env::var("CLV_DATA").expect("CLV_DATA names the folder with the data sets").into()
+}
+
+fn cut(date: &str) -> Cut {
+    Cut::end_of(Moment::parse_date(date).unwrap(), Grain::Day)
+}
+
+fn people() -> Attributes {
+    let mut table = Gathering::new(Cleaning::default(), Conflict::FirstStands);
+    let path = folder().join("apparel_static_cov.csv.zst");
+    let options = clv::io::ReadOptions::new();
+    clv::io::people::attributes(&path, &options, &mut table).unwrap();
+    table.finish().attributes.typed()
+}
+
+fn with_training<T>(until: &str, run: impl FnOnce(&Training<'_>) -> T) -> T {
+    let options = clv::io::ReadOptions::new();
+    let log = clv::io::read_log(&folder().join("apparel_trans.csv.zst"), &options).unwrap().log;
+    let people = people();
+    let beyond = Beyond::of(&log).attributes(&people);
+    let purchases = Training::merge(&log, cut(until)).unwrap();
+    run(&Training::new(&purchases, cut(until), TimeUnit::Week).unwrap().knowing(&beyond))
+}
+
+fn fit<P: Process>(training: &Training<'_>, covariates: Covariates) -> (CovariateModel<P>, FitReport) {
+    let fitted = WithCovariates::<P>::new(covariates).fit(training, &Context::default()).unwrap();
+    (fitted.model, fitted.report)
+}
+
+fn near(got: f64, want: f64, within: f64, what: &str) {
+    assert!((got - want).abs() <= within * (1.0 + want.abs()), "{what}: {got}, expected {want}");
+}
+
+/// Pareto/NBD's log-likelihood by each customer's own parameters: r, α, s, β, dropout by gender and channel, purchases by both.
+fn at(training: &Training<'_>, v: &[f64]) -> f64 {
+    let plan = BOTH.map(|name| clv::Feature::Column(name.to_owned()));
+    let features = training.features(&plan).unwrap();
+    let summary = training.summary();
+    let of = |i: usize| {
+        let z = features.row(i);
+        let (leaves, buys) = ((v[4] * z[0] + v[5] * z[1]).exp(), (v[6] * z[0] + v[7] * z[1]).exp());
+        let own = ParetoNbd::new(v[0], v[1] / buys, v[2], v[3] / leaves).unwrap();
+        own.ln_likelihood(summary.frequency[i], summary.recency[i], summary.age[i])
+    };
+    (0..summary.len()).map(of).sum()
+}
+
+const BOTH: [&str; 2] = ["own_Gender", "own_Channel"];
+
+fn static_covariates() -> Covariates {
+    Covariates::new().on_dropout(BOTH).unwrap().on_purchases(BOTH).unwrap()
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn pareto_nbd_with_static_and_constrained_covariates() {
+    with_training("2006-12-31", |training| {
+        let (_, free) = fit::<ParetoNbd>(training, static_covariates());
+        let ln = free.log_likelihood.unwrap();
+        // CLVTools stops 2.3e-5 below the maximum: at its parameters the likelihood is what it says.
+        assert!((0.0..5e-5).contains(&(ln - -5821.0627090922117)), "{ln}");
+        let published = [
+            1.8378432988515905,
+            92.912351594387459,
+            0.59199845476420776,
+            49.622718245389443,
+            -0.64299339401656497,
+            0.79067896096988322,
+            0.28587397730634528,
+            0.62412409604889496,
+        ];
+        let errors = [
+            0.34546689075996329,
+            16.966981977285439,
+            0.26090164326886117,
+            36.250930158538054,
+            0.29552602028807129,
+            0.30585913503369916,
+            0.10414779285500897,
+            0.1049580986502542,
+        ];
+        near(at(training, &published), -5821.0627090922117, 1e-12, "at CLVTools' parameters");
+        for (i, estimate) in free.parameters.iter().enumerate() {
+            near(estimate.value, published[i], 3e-3, &estimate.name);
+            near(estimate.standard_error.unwrap(), errors[i], 1e-2, &estimate.name);
+        }
+        near(free.aic().unwrap(), 11658.125418184423, 1e-8, "AIC");
+        near(free.bic().unwrap(), 11693.300855426152, 1e-8, "BIC");
+        let constrained = Covariates::new()
+            .on_dropout(["own_Channel"])
+            .unwrap()
+            .on_purchases(["own_Channel"])
+            .unwrap()
+            .on_both(["own_Gender"])
+            .unwrap();
+        let (_, same) = fit::<ParetoNbd>(training, constrained);
+        let ln = same.log_likelihood.unwrap();
+        assert!((-1e-6..1e-5).contains(&(ln - -5826.5341940413136)), "{ln}");
+        let test = LikelihoodRatio::between(&same, &free).unwrap();
+        near(test.statistic, 10.942969898203955, 1e-4, "likelihood ratio");
+        near(test.p_value, 0.0009395943918914444, 1e-7, "p");
+        assert_eq!(test.degrees, 1);
+        near(same.parameter("both.own_Gender").unwrap(), 0.32825345020439844, 1e-3, "constrained");
+    });
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn penalised_coefficients() {
+    with_training("2006-12-31", |training| {
+        // CLVTools adds λ Σ γ² to the mean negative log-likelihood, as we do.
+        let weak = static_covariates().penalty(0.1, 0.1).unwrap();
+        let (_, report) = fit::<ParetoNbd>(training, weak);
+        let published = [
+            1.7377148261872744,
+            69.726471719011727,
+            0.55502722736315546,
+            41.52514076190289,
+            -0.085343212956183717,
+            0.047218396857886119,
+            0.1688649912575049,
+            0.23831639248594061,
+        ];
+        for (estimate, want) in report.parameters.iter().zip(published) {
+            near(estimate.value, want, 2e-3, &estimate.name);
+        }
+        let squares: f64 = report.parameters[4..].iter().map(|p| p.value * p.value).sum();
+        let objective = report.log_likelihood.unwrap() / 600.0 - 0.1 * squares;
+        near(objective, -9.7307852602859892, 1e-9, "penalised mean log-likelihood");
+        let unlike = static_covariates().penalty(0.1, 0.2).unwrap();
+        let (_, report) = fit::<ParetoNbd>(training, unlike);
+        near(report.log_likelihood.unwrap(), -5833.3274, 1e-6, "unpenalised log-likelihood");
+        near(report.parameter("dropout.own_Gender").unwrap(), -0.04437, 1e-3, "dropout");
+        near(report.parameter("purchase.own_Channel").unwrap(), 0.23676, 1e-3, "purchase");
+    });
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn dropout_of_bg_nbd_moves_its_mean() {
+    with_training("2006-12-31", |training| {
+        let spread =
+            Covariates::new().on("life", [("a", 1.0), ("b", 1.0)], BOTH).unwrap().on_purchases(BOTH).unwrap();
+        let (_, as_clvtools) = fit::<BgNbd>(training, spread);
+        let (_, odds) = fit::<BgNbd>(training, static_covariates());
+        let (_, ggom) = fit::<GgomNbd>(training, static_covariates());
+        let (_, mbg) = fit::<MbgNbd>(training, static_covariates());
+        println!("{as_clvtools:?}\n{odds:?}\n{ggom:?}\n{mbg:?}");
+        // CLVTools: -5839.862397150664, where its a and b run off.
+        assert!(as_clvtools.log_likelihood.unwrap() > -5839.862398);
+        assert!(ggom.log_likelihood.unwrap() > -5821.0629598067562 - 1e-6);
+    });
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn new_customers_by_covariates_alone() {
+    with_training("2010-12-20", |training| {
+        let (model, _) = fit::<ParetoNbd>(training, static_covariates());
+        for (gender, channel, want) in [
+            (0.0, 0.0, 1.8057463686868325),
+            (1.0, 0.0, 2.205875106667448),
+            (0.0, 1.0, 2.2434833274341202),
+            (1.0, 1.0, 2.9404379735055621),
+        ] {
+            // CLVTools counts the first purchase; it stops a little before the maximum.
+            let own = model.of_columns(&[("own_Gender", gender), ("own_Channel", channel)]).unwrap();
+            near(1.0 + own.expected_of_new(52.0).unwrap(), want, 1e-4, "expected purchases");
+            let buys = 0.30042926570501033 * gender + 0.55833227109832295 * channel;
+            let leaves = -0.66344015382652188 * gender + 0.55436810877499687 * channel;
+            let (alpha, beta) = (85.666983821260374 / buys.exp(), 56.485410134736462 / leaves.exp());
+            let theirs = ParetoNbd::new(1.694250320230549, alpha, 0.69849661491608395, beta).unwrap();
+            let theirs = PurchaseModel::new(theirs, TimeUnit::Week);
+            near(1.0 + theirs.expected_of_new(52.0).unwrap(), want, 1e-12, "at CLVTools' parameters");
+        }
+    });
+}
