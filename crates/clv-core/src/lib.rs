@@ -90,6 +90,7 @@ pub mod setting;
 pub mod stages;
 pub mod sufficiency;
 pub mod summary;
+pub mod timelines;
 pub mod transform;
 pub mod tune;
 pub mod units;
@@ -111,4 +112,5 @@ pub use model::{
 pub use names::{CustomerNames, Names};
 pub use stages::{Stage, StageRules};
 pub use summary::Summary;
+pub use timelines::Timelines;
 pub use units::{Discount, Grain, Moment, Money, Span, TimeUnit};

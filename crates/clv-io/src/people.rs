@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use clv_core::Intake;
 use clv_core::events::{Event, EventKind};
 use clv_core::ledger::Reason;
+use clv_core::{Intake, Timelines};
 
 use crate::columns::{CUSTOMER, Column, DATE, File, PRODUCT, Shape};
 use crate::dress::Dress;
@@ -17,6 +17,7 @@ use crate::table::{Cell, Digits, Dressed, Line, Refused};
 use crate::values::{DATES, Decimal};
 
 const KIND: &[&str] = &["event", "kind", "type", "action", "activity"];
+const FROM: &[&str] = &["from", "since", "validfrom", "covdate", "week"];
 const SUBJECT: &[&str] = &[
     "subject",
     "product",
@@ -189,6 +190,94 @@ pub fn events(
     let others = [("kind", kinds), ("subject", subject), ("value", value)];
     taken.extend(others.into_iter().filter_map(|(what, column)| Some((what, column?.name))));
     Ok(TableColumns(taken))
+}
+
+/// Reads values over time: a date from which a row holds, a customer unless it is of everybody, and each other column a number that
+/// changes. Rows may come in any order.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("season.csv");
+/// std::fs::write(&path, "from,high_season\n2024-01-01,0\n2024-11-15,1\n2025-01-01,0\n")?;
+/// let mut ledger = clv_core::Gathering::new(Default::default(), Default::default());
+/// let (season, columns) = clv_io::people::timelines(&path, &clv_io::ReadOptions::new(), &mut ledger)?;
+/// assert_eq!(season.columns(), ["high_season"]);
+/// assert_eq!(columns.to_string(), "date = from");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`attributes`]; a row that says otherwise than another of the same customer and moment is an entry of the ledger.
+pub fn timelines(
+    path: &Path,
+    options: &ReadOptions,
+    to: &mut dyn Intake,
+) -> Result<(Timelines, TableColumns)> {
+    let table = source::open(path, options)?;
+    let header = table.header().to_vec();
+    let file = File { header: &header, path };
+    let stated = options.customer.as_deref().filter(|name| header.iter().any(|h| h == name));
+    let customer = stated.map_or_else(|| file.known(CUSTOMER), |name| file.named(name).map(Some))?;
+    let own = options.date.as_deref().is_some_and(|name| header.iter().any(|h| h == name));
+    let from = if own { None } else { file.known(FROM)? };
+    let date = from.map_or_else(|| file.of_table("date", options.date.as_deref(), DATE), Ok)?;
+    let is_value = |place: usize| {
+        place != date.position
+            && customer.as_ref().is_none_or(|c| c.position != place)
+            && !header[place].is_empty()
+    };
+    let columns: Vec<Column> = (0..header.len())
+        .filter(|&place| is_value(place))
+        .map(|place| file.named(&header[place]))
+        .collect::<Result<_>>()?;
+    let dates = Dress::dates(table.as_ref(), &date, Shape::Plain, options, path)?;
+    let proved = || {
+        let samples: Vec<String> = columns.iter().flat_map(|column| table.sample(column.position)).collect();
+        Decimal::proved(samples.iter().map(String::as_str))
+    };
+    let dress = Dress { dates, decimal: options.decimal.unwrap_or_else(proved) };
+    let in_core = |source| Error::Log { path: path.into(), source };
+    let mut timelines = Timelines::new(columns.iter().map(|c| c.name.as_str())).map_err(in_core)?;
+    let all: Vec<usize> = (0..header.len()).collect();
+    to.source(&path.display().to_string());
+    let mut values = Vec::new();
+    table.visit(&all, &mut |line: u64, found: Line<'_>| {
+        let entered = match found {
+            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
+            Line::Row(row) => {
+                let row = Dressed { row, dress: &dress };
+                let mut read = || {
+                    let who = customer.as_ref().map(|column| name(row, column, options)).transpose()?;
+                    let time = row.moment(&date)?;
+                    let time = time.ok_or_else(|| Refused::new(Reason::MissingDate, &date, "", DATES))?;
+                    values.clear();
+                    for column in &columns {
+                        let value = row.number(column, Reason::BadQuantity)?;
+                        let missing = || Refused::new(Reason::BadQuantity, column, "", "a number");
+                        values.push(value.ok_or_else(missing)?);
+                    }
+                    Ok((who, time))
+                };
+                match read() {
+                    Err(refused) => refuse(to, line, refused),
+                    Ok((who, time)) => match timelines.state(who.as_deref(), time, &values) {
+                        Ok(()) => {
+                            to.set_aside(line, Reason::NotAPurchase, &date.name, "values over time");
+                            Ok(())
+                        }
+                        Err(clv_core::Error::Attribute { attribute, given, allowed, .. }) => {
+                            to.reject(line, Reason::Malformed, &attribute, &given, allowed)
+                        }
+                        Err(other) => Err(other),
+                    },
+                }
+            }
+        };
+        entered.map_err(in_core)
+    })?;
+    let taken = customer.map(|column| ("customer", column.name)).into_iter().chain([("date", date.name)]);
+    Ok((timelines, TableColumns(taken.collect())))
 }
 
 /// Reads an alias table of two columns: a name, and the name that counts.

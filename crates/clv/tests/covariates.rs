@@ -7,11 +7,14 @@
 use std::path::PathBuf;
 
 use clv::attributes::{Attributes, Conflict};
-use clv::btyd::{CovariateModel, Covariates, LikelihoodRatio, Process, PurchaseModel, WithCovariates};
+use clv::btyd::{
+    CovariateModel, Covariates, LikelihoodRatio, OverTimeFit, OverTimeModel, Process, PurchaseModel,
+    WithCovariates,
+};
 use clv::features::Beyond;
 use clv::model::PurchaseForecast;
 use clv::prelude::*;
-use clv::{Cleaning, FitReport, Gathering};
+use clv::{Cleaning, FitReport, Gathering, Timelines};
 
 fn folder() -> PathBuf {
     std::env::var("CLV_DATA").expect("CLV_DATA names the folder with the data sets").into()
@@ -29,9 +32,13 @@ fn people() -> Attributes {
     table.finish().attributes.typed()
 }
 
-fn with_training<T>(until: &str, run: impl FnOnce(&Training<'_>) -> T) -> T {
+fn log() -> TransactionLog {
     let options = clv::io::ReadOptions::new();
-    let log = clv::io::read_log(&folder().join("apparel_trans.csv.zst"), &options).unwrap().log;
+    clv::io::read_log(&folder().join("apparel_trans.csv.zst"), &options).unwrap().log
+}
+
+fn with_training<T>(until: &str, run: impl FnOnce(&Training<'_>) -> T) -> T {
+    let log = log();
     let people = people();
     let beyond = Beyond::of(&log).attributes(&people);
     let purchases = Training::merge(&log, cut(until)).unwrap();
@@ -189,5 +196,68 @@ fn new_customers_by_covariates_alone() {
             let theirs = PurchaseModel::new(theirs, TimeUnit::Week);
             near(1.0 + theirs.expected_of_new(52.0).unwrap(), want, 1e-12, "at CLVTools' parameters");
         }
+    });
+}
+
+fn over_time(name: &str) -> Timelines {
+    let mut table = Gathering::new(Cleaning { strict: true, ..Cleaning::default() }, Conflict::FirstStands);
+    clv::io::people::timelines(&folder().join(name), &clv::io::ReadOptions::new(), &mut table).unwrap().0
+}
+
+const OVER_TIME: [&str; 3] = ["High.Season", "Gender", "Channel"];
+
+/// r, α, s, β as logarithms, then dropout and purchases by season, gender, channel.
+fn dynamic(v: [f64; 10]) -> OverTimeModel<ParetoNbd> {
+    let process = ParetoNbd::new(v[0].exp(), v[1].exp(), v[2].exp(), v[3].exp()).unwrap();
+    let leaves = OVER_TIME.iter().zip(&v[4..7]).map(|(name, value)| (*name, false, true, *value));
+    let buys = OVER_TIME.iter().zip(&v[7..]).map(|(name, value)| (*name, true, false, *value));
+    let all: Vec<_> = leaves.chain(buys).collect();
+    OverTimeModel::of(process, TimeUnit::Week, &all).unwrap()
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn likelihood_with_covariates_over_time_at_fixed_parameters() {
+    let (covariates, names) = (over_time("apparel_dyn_cov.csv.zst"), log());
+    with_training("2006-12-31", |training| {
+        for (values, want) in [
+            (
+                [0.0, 3.91202300542814596, 0.0, 4.09434456222210041, 0.2, -0.3, 0.4, 0.1, 0.25, -0.15],
+                -5879.4372179134398,
+            ),
+            (
+                [
+                    0.68195527892834717,
+                    4.74647801591214247,
+                    0.69949342881098708,
+                    5.06374497141606827,
+                    -2.48267223067611287,
+                    -0.51247217778185417,
+                    0.50573162034806274,
+                    0.71827126117276596,
+                    0.26490193764331033,
+                    0.61373951022984541,
+                ],
+                -5752.9367202226877,
+            ),
+        ] {
+            let model = dynamic(values);
+            let got = model.ln_likelihood(training, &[&covariates], names.customers()).unwrap();
+            near(got, want, 1e-9, "ln L");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn fit_with_covariates_over_time() {
+    let (covariates, names) = (over_time("apparel_dyn_cov.csv.zst"), log());
+    with_training("2006-12-31", |training| {
+        let asked = Covariates::new().on_dropout(OVER_TIME).unwrap().on_purchases(OVER_TIME).unwrap();
+        let fitted = OverTimeFit::<ParetoNbd>::new(asked)
+            .fit(training, &[&covariates], names.customers(), &Context::default())
+            .unwrap();
+        println!("{:?}", fitted.report);
+        assert!(fitted.report.log_likelihood.unwrap() > -5752.9367202226822);
     });
 }

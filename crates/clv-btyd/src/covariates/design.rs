@@ -69,6 +69,18 @@ impl Groups {
         groups
     }
 
+    /// Rows with weights, of no customer: what a scale is learned from.
+    pub(crate) fn weighed<'a>(rows: impl Iterator<Item = (f64, &'a [f64])>, terms: usize) -> Self {
+        let mut groups = Self { terms, ..Self::default() };
+        for (weight, row) in rows {
+            groups.starts.push(groups.cells.len());
+            groups.rows.extend(row);
+            groups.cells.push(0, 0.0, 0.0, weight);
+        }
+        groups.starts.push(groups.cells.len());
+        groups
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.starts.len().saturating_sub(1)
     }

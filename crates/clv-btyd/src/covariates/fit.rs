@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::design::{Design, Effect, Groups};
-use super::{Acts, Asked, CovariateModel, Covariates, Term};
+use super::{Asked, CovariateModel, Covariates, Term};
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
 use crate::process::Process;
@@ -135,9 +135,9 @@ impl<P: Process> WithCovariates<P> {
         for Asked { acts, term } in &self.covariates.asked {
             let on = acts.on::<P>()?;
             let (other, dropout) = self.covariates.penalties;
-            let penalty = if *acts == Acts::Dropout { dropout } else { other };
+            let penalty = if acts.is_dropout() { dropout } else { other };
             for term in term.spread(known) {
-                let label = format!("{}.{term}", acts.label());
+                let label = acts.name(&term);
                 let place = terms.iter().position(|t| *t == term);
                 if let Some(place) = place.filter(|_| effects.iter().all(|e| e.label != label)) {
                     effects.push(Effect { label, term: place, on: on.clone(), penalty });

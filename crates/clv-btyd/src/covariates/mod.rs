@@ -31,6 +31,7 @@ mod term;
 use clv_core::Error;
 use clv_core::setting::at_least_zero;
 
+pub(crate) use design::{Design, Effect, Groups};
 pub use fit::{PenaltyScore, WithCovariates};
 pub use model::CovariateModel;
 pub(crate) use model::register;
@@ -85,6 +86,15 @@ pub(crate) enum Acts {
 }
 
 impl Acts {
+    pub(crate) fn is_dropout(&self) -> bool {
+        *self == Self::Dropout
+    }
+
+    /// What the coefficient of a term is called.
+    pub(crate) fn name(&self, term: &Term) -> String {
+        format!("{}.{term}", self.label())
+    }
+
     fn label(&self) -> &str {
         match self {
             Self::Purchases => "purchase",
@@ -95,7 +105,7 @@ impl Acts {
     }
 
     /// The parameters that are moved, by place.
-    fn on<P: Process>(&self) -> Result<Vec<(usize, f64)>, Error> {
+    pub(crate) fn on<P: Process>(&self) -> Result<Vec<(usize, f64)>, Error> {
         let none = || Error::CannotSay {
             model: P::KIND.name,
             quantity: "dropout",
@@ -208,6 +218,10 @@ impl Covariates {
     /// can be compared with each other, and a penalty treats all columns alike.
     pub fn standardized(self) -> Self {
         Self { standardized: true, ..self }
+    }
+
+    pub(crate) fn is_standardized(&self) -> bool {
+        self.standardized
     }
 
     /// Whether nothing was asked.

@@ -99,6 +99,11 @@ impl<'a> Training<'a> {
         &self.summary
     }
 
+    /// The purchases one by one, those after the cut among them, if there is more than a summary.
+    pub fn purchases(&self) -> Option<&'a Purchases> {
+        self.purchases
+    }
+
     /// Columns as of the cut, for the customers of the summary.
     ///
     /// # Errors
