@@ -14,7 +14,7 @@ use clv_math::special::{digamma, ln_rising, trigamma};
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::process::{Sums, frequency_runs};
+use crate::process::{Sums, frequency_runs, sum_over_runs};
 use crate::simulate::{beta, exponential, gamma, uniform};
 
 /// When a customer may leave.
@@ -88,12 +88,23 @@ impl BetaGeometric {
     }
 
     pub(crate) fn ln_likelihood(&self, x: f64, recency: f64, age: f64) -> f64 {
+        self.ln_of_frequency(x) + self.ln_of_times(x, recency, age)
+    }
+
+    pub(crate) fn ln_likelihood_of(&self, cells: &Cells) -> f64 {
+        let of_times = |x, recency, age| self.ln_of_times(x, recency, age);
+        sum_over_runs(cells, |x| self.ln_of_frequency(x), of_times)
+    }
+
+    fn ln_of_frequency(&self, x: f64) -> f64 {
         let m = self.chances(x);
-        ln_rising(self.r, x) + ln_rising(self.b, m)
-            - ln_rising(self.a + self.b, m)
+        ln_rising(self.r, x) + ln_rising(self.b, m) - ln_rising(self.a + self.b, m)
+    }
+
+    fn ln_of_times(&self, x: f64, recency: f64, age: f64) -> f64 {
+        softplus(self.ln_odds_gone(x, recency, age))
             - self.r * (age / self.alpha).ln_1p()
             - x * (self.alpha + age).ln()
-            + softplus(self.ln_odds_gone(x, recency, age))
     }
 
     pub(crate) fn derivatives(&self, cells: &Cells) -> Sums<4> {
@@ -105,7 +116,7 @@ impl BetaGeometric {
             let m = self.chances(x);
             let (d_ab, t_ab) = (psi_ab - digamma(a + b + m), tri_ab - trigamma(a + b + m));
             let mut run = Sums::<4>::ZERO;
-            run.value = ln_rising(r, x) + ln_rising(b, m) - ln_rising(a + b, m);
+            run.value = self.ln_of_frequency(x);
             run.gradient = [digamma(r + x) - psi_r, 0.0, d_ab, digamma(b + m) - psi_b + d_ab];
             run.hessian[0][0] = trigamma(r + x) - tri_r;
             run.hessian[2][2] = t_ab;

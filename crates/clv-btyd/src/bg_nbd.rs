@@ -63,6 +63,10 @@ impl Process for BgNbd {
         self.0.ln_likelihood(f64::from(frequency), recency, age)
     }
 
+    fn ln_likelihood_of(&self, cells: &Cells) -> f64 {
+        self.0.ln_likelihood_of(cells)
+    }
+
     fn derivatives(&self, cells: &Cells) -> Derivatives {
         self.0.derivatives(cells).into_derivatives()
     }

@@ -39,7 +39,9 @@ use crate::beta_geometric::{BetaGeometric, Chance};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::model::PurchaseModel;
-use crate::process::{A, ALPHA, B, Parameter, Process, R, Scale, Sums, check_values, frequency_runs};
+use crate::process::{
+    A, ALPHA, B, Parameter, Process, R, Scale, Sums, check_values, frequency_runs, sum_over_runs,
+};
 
 /// No shop is more regular than this: a standard deviation of a seventh of the mean.
 const MOST: u32 = 50;
@@ -94,6 +96,10 @@ macro_rules! regular {
 
             fn ln_likelihood(&self, frequency: u32, recency: f64, age: f64) -> f64 {
                 self.0.ln_likelihood(f64::from(frequency), recency, age)
+            }
+
+            fn ln_likelihood_of(&self, cells: &Cells) -> f64 {
+                self.0.ln_likelihood_of(cells)
             }
 
             fn derivatives(&self, cells: &Cells) -> Derivatives {
@@ -180,11 +186,24 @@ impl Regular {
     }
 
     fn ln_likelihood(&self, x: f64, recency: f64, age: f64) -> f64 {
+        self.ln_of_frequency(x) + self.ln_bracket(x, recency, age)
+    }
+
+    fn ln_likelihood_of(&self, cells: &Cells) -> f64 {
+        let bracket = |x, recency, age| self.ln_bracket(x, recency, age);
+        sum_over_runs(cells, |x| self.ln_of_frequency(x), bracket)
+    }
+
+    fn ln_of_frequency(&self, x: f64) -> f64 {
         let BetaGeometric { r, alpha, a, b, .. } = self.bg;
+        let (m, clicks) = (self.bg.chances(x), f64::from(self.k) * x);
+        ln_rising(r, clicks) + r * alpha.ln() + ln_rising(b, m) - ln_rising(a + b, m)
+    }
+
+    fn ln_bracket(&self, x: f64, recency: f64, age: f64) -> f64 {
         let (mut terms, gone) = self.ln_terms(x, recency, age);
         terms.push(gone);
-        let (m, clicks) = (self.bg.chances(x), f64::from(self.k) * x);
-        ln_rising(r, clicks) + r * alpha.ln() + ln_rising(b, m) - ln_rising(a + b, m) + ln_sum_exp(&terms)
+        ln_sum_exp(&terms)
     }
 
     fn p_alive(&self, x: f64, recency: f64, age: f64) -> f64 {
@@ -201,7 +220,7 @@ impl Regular {
             let (m, clicks) = (self.bg.chances(x), f64::from(self.k) * x);
             let (d_ab, t_ab) = (psi_ab - digamma(a + b + m), tri_ab - trigamma(a + b + m));
             let mut run = Sums::<5>::ZERO;
-            run.value = ln_rising(r, clicks) + r * alpha.ln() + ln_rising(b, m) - ln_rising(a + b, m);
+            run.value = self.ln_of_frequency(x);
             run.gradient = [
                 digamma(r + clicks) - psi_r + alpha.ln(),
                 r / alpha,

@@ -86,6 +86,12 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     /// Log-likelihood of one history (the density of the purchase times, without `1/x!`).
     fn ln_likelihood(&self, frequency: u32, recency: f64, age: f64) -> f64;
 
+    /// Log-likelihood of all cells.
+    fn ln_likelihood_of(&self, cells: &Cells) -> f64 {
+        let Cells { frequency, recency, age, weight } = cells;
+        (0..cells.len()).map(|i| weight[i] * self.ln_likelihood(frequency[i], recency[i], age[i])).sum()
+    }
+
     /// Log-likelihood of all cells with its first and second derivatives in the parameters.
     fn derivatives(&self, cells: &Cells) -> Derivatives;
 
@@ -162,6 +168,19 @@ pub(crate) fn frequency_runs(cells: &Cells) -> impl Iterator<Item = (f64, std::o
         let weight = cells.weight[range.clone()].iter().sum();
         Some((f64::from(x), range, weight))
     })
+}
+
+/// A log-likelihood of cells from what depends on `x` alone and the rest.
+pub(crate) fn sum_over_runs(
+    cells: &Cells,
+    of_frequency: impl Fn(f64) -> f64,
+    of_times: impl Fn(f64, f64, f64) -> f64,
+) -> f64 {
+    let of_run = |(x, range, weight): (f64, std::ops::Range<usize>, f64)| {
+        let rest = range.map(|i| cells.weight[i] * of_times(x, cells.recency[i], cells.age[i]));
+        weight * of_frequency(x) + rest.sum::<f64>()
+    };
+    frequency_runs(cells).map(of_run).sum()
 }
 
 /// Holds gradient and Hessian against differences of the function and of its gradient.

@@ -84,7 +84,7 @@ impl Coordinate {
             is_positive: true,
             centre: centre.ln(),
             penalty: options.penalty,
-            held: fixed.or((parameter.scale == Scale::Count).then_some(1.0)),
+            held: fixed.or_else(|| (parameter.scale == Scale::Count).then_some(1.0)),
         }
     }
 

@@ -16,6 +16,7 @@
 //! | [`quadrature`] | Gauss–Legendre rules; integrals of unimodal functions given by their logarithm |
 //! | [`transform`] | the maps between a bounded parameter and the real line, with derivatives |
 //! | [`minimise`] | trust-region Newton, L-BFGS, Nelder–Mead; each says why it stopped |
+//! | [`chains`] | R̂ and the effective sample size of Markov chains |
 //! | [`curvature`] | from the Hessian at an optimum to covariance, standard errors and flat directions |
 //! | [`linalg`] | Cholesky and symmetric eigenvalues for matrices of a dozen rows |
 //! | [`ZeroInflatedLognormal`] | a mass at 0, a lognormal above |
@@ -23,6 +24,7 @@
 //! What it does not do: large linear algebra, complex arguments, arbitrary precision. You probably
 //! want the `clv` crate, not this one.
 
+pub mod chains;
 pub mod curvature;
 pub mod linalg;
 pub mod logspace;

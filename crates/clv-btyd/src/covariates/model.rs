@@ -49,7 +49,7 @@ pub(super) fn evaluate(
         let of = |name: &str| names.iter().position(|n| n == name).map_or(f64::NAN, |place| columns[place]);
         let value = term.value(of);
         if !value.is_finite() {
-            let named = term.columns().find(|name| !of(name).is_finite()).or(term.columns().next());
+            let named = term.columns().find(|name| !of(name).is_finite()).or_else(|| term.columns().next());
             let column = named.unwrap_or_default().to_owned();
             let given = of(&column);
             let allowed = "known and finite, above 0 for a logarithm; fill in what is missing first";
@@ -128,7 +128,7 @@ impl<P: Process> CovariateModel<P> {
         let one = |column: &String| {
             let given = columns.iter().find(|(name, _)| name == column).map(|(_, value)| *value);
             let missing = || Error::MissingColumn { model: P::KIND.name, column: column.clone() };
-            given.or(column.contains('=').then_some(0.0)).ok_or_else(missing)
+            given.or_else(|| column.contains('=').then_some(0.0)).ok_or_else(missing)
         };
         self.of_row(&self.columns.iter().map(one).collect::<Result<Vec<f64>, Error>>()?)
     }

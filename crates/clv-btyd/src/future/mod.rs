@@ -16,6 +16,7 @@
 
 mod ageing;
 mod counts;
+mod draw;
 mod next;
 mod regular;
 

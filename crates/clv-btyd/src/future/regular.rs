@@ -51,6 +51,19 @@ impl Regular {
         })
     }
 
+    /// Shape of the rate and clicks since the last purchase, by a number drawn from 0 to 1.
+    pub(super) fn draw_phase(&self, mut share: f64) -> (f64, u32) {
+        let mut found = (self.shape, 0);
+        for (clicks, phase) in self.phases().enumerate() {
+            found = (phase.shape, clicks as u32);
+            share -= phase.weight;
+            if share < 0.0 {
+                break;
+            }
+        }
+        found
+    }
+
     /// The chance that the `i`-th purchase has come by `t`, of who does not leave.
     fn come(&self, phase: Phase, t: f64, i: f64) -> f64 {
         let clicks = i * f64::from(self.k) - phase.clicks;

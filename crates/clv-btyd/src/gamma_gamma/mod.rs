@@ -117,6 +117,11 @@ impl GammaGamma {
         gamma(self.q, self.gamma, rng)
     }
 
+    /// Draws a customer's `ν` given the mean of so many purchases, `Gamma(px + q, γ + x z̄)`.
+    pub(crate) fn draw_given(&self, purchases: f64, mean: f64, rng: &mut ChaCha8Rng) -> f64 {
+        gamma(self.p * purchases + self.q, self.gamma + purchases * mean, rng)
+    }
+
     /// Draws an amount of a customer.
     pub(crate) fn draw_amount(&self, nu: f64, rng: &mut ChaCha8Rng) -> f64 {
         gamma(self.p, nu, rng)

@@ -49,7 +49,7 @@ pub(super) mod sealed {
 
         /// The same of one who has just bought for the first time, and the chance to survive that.
         #[doc(hidden)]
-        fn new(values: &[f64], leaves: f64) -> (f64, Future);
+        fn newcomer(values: &[f64], leaves: f64) -> (f64, Future);
     }
 }
 
@@ -69,7 +69,7 @@ impl sealed::Likelihood for ParetoNbd {
         Future::LeavesAnytime { k, rate, s: values[2], life: values[3] + scratch.clocks.b }
     }
 
-    fn new(values: &[f64], _leaves: f64) -> (f64, Future) {
+    fn newcomer(values: &[f64], _leaves: f64) -> (f64, Future) {
         let [k, rate, s, life] = values[..4] else { unreachable!("four parameters") };
         (1.0, Future::LeavesAnytime { k, rate, s, life })
     }
@@ -94,7 +94,7 @@ macro_rules! geometric {
                 Future::LeavesAfterPurchase { k, rate, a: values[2], b: values[3] + stayed }
             }
 
-            fn new(values: &[f64], leaves: f64) -> (f64, Future) {
+            fn newcomer(values: &[f64], leaves: f64) -> (f64, Future) {
                 let [k, rate, a, b] = values[..4] else { unreachable!("four parameters") };
                 if $chance == Chance::AfterRepeats {
                     return (1.0, Future::LeavesAfterPurchase { k, rate, a, b });
@@ -190,7 +190,7 @@ impl Known<'_> {
             if value.is_finite() {
                 return Ok(value);
             }
-            let column = term.columns().find(|name| !of(name).is_finite()).or(term.columns().next());
+            let column = term.columns().find(|name| !of(name).is_finite()).or_else(|| term.columns().next());
             let column = column.unwrap_or_default();
             Err(Error::Attribute {
                 whose: customer.to_owned(),
@@ -589,7 +589,7 @@ impl<P: OverTime> OverTimeModel<P> {
         let known = Known { timelines, terms: &self.terms, fixed: clv_core::FeatureMatrix::default() };
         let stretches = self.stretches(&known, customer, 0, (from, from.plus_days(horizon.in_days())))?;
         let leaves = stretches.first().map_or(1.0, |s| s.leaves);
-        let (p_alive, now) = P::new(&self.values, leaves);
+        let (p_alive, now) = P::newcomer(&self.values, leaves);
         Ok(OwnFuture { p_alive, alive: FutureOverTime { now, stretches } })
     }
 

@@ -1,3 +1,5 @@
+#![allow(clippy::excessive_precision)]
+
 use std::ops::Range;
 
 use clv_math::minimise::Derivatives;

@@ -24,7 +24,9 @@ use clv_math::special::{digamma, ln_rising, trigamma};
 use self::integral::Silence;
 use crate::beta_geometric::softplus;
 use crate::future::Future;
-use crate::process::{ALPHA, LEAVES, Parameter, Process, R, S, Scale, Sums, check_values, frequency_runs};
+use crate::process::{
+    ALPHA, LEAVES, Parameter, Process, R, S, Scale, Sums, check_values, frequency_runs, sum_over_runs,
+};
 use crate::simulate::{exponential, gamma, poisson_times};
 
 /// Population parameters of the Pareto/NBD model.
@@ -77,10 +79,12 @@ impl Process for ParetoNbd {
     /// Fader & Hardie (2005), equations (17) and (18) before the integral is written as ₂F₁, which
     /// overflows and cancels where this does neither.
     fn ln_likelihood(&self, frequency: u32, recency: f64, age: f64) -> f64 {
-        let Self { r, alpha, s, beta } = *self;
         let x = f64::from(frequency);
-        ln_rising(r, x) - r * (age / alpha).ln_1p() - x * (alpha + age).ln() - s * (age / beta).ln_1p()
-            + softplus(self.silence(x, recency, age).ln_odds_gone())
+        ln_rising(self.r, x) + self.ln_of_times(x, recency, age)
+    }
+
+    fn ln_likelihood_of(&self, cells: &Cells) -> f64 {
+        sum_over_runs(cells, |x| ln_rising(self.r, x), |x, recency, age| self.ln_of_times(x, recency, age))
     }
 
     fn derivatives(&self, cells: &Cells) -> Derivatives {
@@ -147,6 +151,13 @@ impl Process for ParetoNbd {
 }
 
 impl ParetoNbd {
+    /// The log-likelihood but for what depends on `x` alone.
+    fn ln_of_times(&self, x: f64, recency: f64, age: f64) -> f64 {
+        let Self { r, alpha, s, beta } = *self;
+        let fall = r * (age / alpha).ln_1p() + x * (alpha + age).ln() + s * (age / beta).ln_1p();
+        softplus(self.silence(x, recency, age).ln_odds_gone()) - fall
+    }
+
     fn silence(&self, x: f64, recency: f64, age: f64) -> Silence {
         let Self { r, alpha, s, beta } = *self;
         Silence { k: r + x, alpha, s, beta, recency, age }

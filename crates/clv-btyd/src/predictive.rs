@@ -1,0 +1,230 @@
+//! What may come, not only what is expected: distributions that include a customer's own randomness.
+
+use clv_core::summary::SpendBasis;
+use clv_core::{Context, Customers, Discount, Error, History, TimeUnit};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::GammaGamma;
+use crate::process::Process;
+use crate::simulate::uniform;
+
+/// Futures drawn for customers: of each draw a population, whether the customer is still one, their rates, their purchases and
+/// what they spend.
+///
+/// With one population the draws hold a customer's own randomness; with many ([`Draws`](crate::Draws), a
+/// [`Posterior`](crate::Posterior)) how sure the population is as well.
+///
+/// ```
+/// use clv_btyd::{GammaGamma, ParetoNbd, Predictive};
+/// use clv_core::{Context, History, TimeUnit};
+///
+/// let futures = Predictive::new(vec![ParetoNbd::new(0.55, 10.6, 0.61, 11.7)?], TimeUnit::Week)?
+///     .spend(vec![GammaGamma::new(6.25, 3.74, 15.44)?])?;
+/// let customer = History::new(9, 36.0, 38.9)?.spend(40.0)?;
+/// let drawn = futures.customer(&customer, 39.0, 4_000, &Context::default().seed(1))?;
+/// let (least, most) = drawn.value.interval(0.9)?;
+/// assert!(least < drawn.value.mean() && drawn.value.mean() < most);
+/// assert!(drawn.value.probability_above(1_000.0) < 0.1);
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Predictive<P> {
+    populations: Vec<P>,
+    unit: TimeUnit,
+    spend: Vec<GammaGamma>,
+    basis: SpendBasis,
+    delta: f64,
+}
+
+/// Draws of purchases and of the value of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawnFutures {
+    /// Purchases within the horizon.
+    pub purchases: Drawn,
+    /// Money spent within it, discounted if that was asked; without a spend model the discounted purchases.
+    pub value: Drawn,
+}
+
+/// Draws of a number, in ascending order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    sorted: Vec<f64>,
+}
+
+impl Drawn {
+    fn of(mut draws: Vec<f64>) -> Self {
+        draws.sort_by(f64::total_cmp);
+        Self { sorted: draws }
+    }
+
+    /// The draws in ascending order.
+    pub fn sorted(&self) -> &[f64] {
+        &self.sorted
+    }
+
+    /// Their mean.
+    pub fn mean(&self) -> f64 {
+        self.sorted.iter().sum::<f64>() / self.sorted.len() as f64
+    }
+
+    /// What a share of them does not exceed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless the share is from 0 to 1.
+    pub fn quantile(&self, share: f64) -> Result<f64, Error> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(Error::Setting { name: "share", given: share, allowed: "from 0 to 1" });
+        }
+        let place = (share * self.sorted.len() as f64).ceil() as usize;
+        Ok(self.sorted[place.clamp(1, self.sorted.len()) - 1])
+    }
+
+    /// The interval that leaves out as many on either side.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless the level is from 0 to 1.
+    pub fn interval(&self, level: f64) -> Result<(f64, f64), Error> {
+        Ok((self.quantile(0.5 - 0.5 * level)?, self.quantile(0.5 + 0.5 * level)?))
+    }
+
+    /// The share above an amount.
+    pub fn probability_above(&self, amount: f64) -> f64 {
+        let below = self.sorted.partition_point(|v| *v <= amount);
+        (self.sorted.len() - below) as f64 / self.sorted.len() as f64
+    }
+
+    /// Value at risk and its conditional twin: what all but a share of the draws exceed, and the mean of those in this lowest share.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless the share is above 0 and at most 1.
+    pub fn at_risk(&self, share: f64) -> Result<(f64, f64), Error> {
+        if !(share > 0.0 && share <= 1.0) {
+            return Err(Error::Setting { name: "share", given: share, allowed: "above 0, at most 1" });
+        }
+        let count = ((share * self.sorted.len() as f64).ceil() as usize).clamp(1, self.sorted.len());
+        let lowest = &self.sorted[..count];
+        Ok((lowest[count - 1], lowest.iter().sum::<f64>() / count as f64))
+    }
+}
+
+impl<P: Process> Predictive<P> {
+    /// Of these populations, each as likely as the other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] without a population.
+    pub fn new(populations: Vec<P>, unit: TimeUnit) -> Result<Self, Error> {
+        if populations.is_empty() {
+            let needs = "at least one population";
+            return Err(Error::TooLittleData { model: "a predictive distribution", needs, found: 0 });
+        }
+        Ok(Self { populations, unit, spend: Vec::new(), basis: SpendBasis::default(), delta: 0.0 })
+    }
+
+    /// With amounts by these spend models, each as likely as the other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] without one.
+    pub fn spend(self, models: Vec<GammaGamma>) -> Result<Self, Error> {
+        if models.is_empty() {
+            let needs = "at least one spend model";
+            return Err(Error::TooLittleData { model: "a predictive distribution", needs, found: 0 });
+        }
+        Ok(Self { spend: models, ..self })
+    }
+
+    /// The mean spend of histories counts the first purchase or not; without, by default.
+    pub fn spend_basis(self, basis: SpendBasis) -> Self {
+        Self { basis, ..self }
+    }
+
+    /// Value as of now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotSay`] for discounting from period ends.
+    pub fn discount(self, discount: Discount) -> Result<Self, Error> {
+        if discount.period().is_some() {
+            let quantity = "discounting from period ends";
+            let hint = ": each purchase is discounted from its own time";
+            return Err(Error::CannotSay { model: "a predictive distribution", quantity, hint });
+        }
+        Ok(Self { delta: discount.rate_per(self.unit), ..self })
+    }
+
+    /// Futures of one customer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::History`]; [`Error::Setting`] for a horizon below 0 or no draws; [`Error::Stopped`].
+    pub fn customer(
+        &self,
+        history: &History,
+        horizon: f64,
+        draws: usize,
+        cx: &Context<'_>,
+    ) -> Result<DrawnFutures, Error> {
+        self.total(&Customers::one(history, self.unit)?.spend_basis(self.basis), horizon, draws, cx)
+    }
+
+    /// Totals of all these customers: of each draw the sum over them, all of one population.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predictive::customer`]; [`Error::Unit`].
+    pub fn total(
+        &self,
+        who: &Customers<'_>,
+        horizon: f64,
+        draws: usize,
+        cx: &Context<'_>,
+    ) -> Result<DrawnFutures, Error> {
+        who.expect_unit(self.unit)?;
+        clv_core::setting::at_least_zero("horizon", horizon)?;
+        if draws == 0 {
+            return Err(Error::Setting { name: "draws", given: 0.0, allowed: "at least 1" });
+        }
+        let (mut purchases, mut value) = (Vec::with_capacity(draws), Vec::with_capacity(draws));
+        let mut times = Vec::new();
+        for draw in 0..draws {
+            cx.check()?;
+            let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
+            rng.set_stream(draw as u64);
+            let (mut count, mut sum) = (0.0, 0.0);
+            let population = &self.populations[draw % self.populations.len()];
+            for row in 0..who.len() {
+                let (x, t_x, age) = (who.frequency()[row], who.recency()[row], who.age()[row]);
+                if uniform(&mut rng) >= population.p_alive(x, t_x, age) {
+                    continue;
+                }
+                times.clear();
+                population.given_alive(x, t_x, age).purchase_times(horizon, &mut rng, &mut times);
+                count += times.len() as f64;
+                if times.is_empty() {
+                    continue;
+                }
+                let history = who.history(row);
+                let counted = who.basis().count(x);
+                let model = (!self.spend.is_empty()).then(|| &self.spend[draw % self.spend.len()]);
+                // Who has no purchase that counts is one of the population.
+                let counted = if history.spend.is_some() { counted } else { 0.0 };
+                let scale = model.map(|m| m.draw_given(counted, history.spend.unwrap_or(0.0), &mut rng));
+                for t in &times {
+                    let amount = match (model, scale) {
+                        (Some(model), Some(scale)) => model.draw_amount(scale, &mut rng),
+                        _ => 1.0,
+                    };
+                    sum += amount * (-self.delta * t).exp();
+                }
+            }
+            purchases.push(count);
+            value.push(sum);
+        }
+        Ok(DrawnFutures { purchases: Drawn::of(purchases), value: Drawn::of(value) })
+    }
+}
