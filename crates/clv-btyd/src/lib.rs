@@ -45,6 +45,7 @@ mod estimate;
 mod future;
 mod gamma_gamma;
 mod ggom_nbd;
+mod hierarchical;
 mod mbg_nbd;
 mod model;
 mod nbd;
@@ -66,6 +67,9 @@ pub use estimate::MaximumLikelihood;
 pub use future::Future;
 pub use gamma_gamma::{GammaGamma, GammaGammaFit, SpendModel};
 pub use ggom_nbd::GgomNbd;
+pub use hierarchical::{
+    Abe, HierarchicalFit, HierarchicalModel, HierarchicalPosterior, Hierarchy, MaLiu, OwnDraw, ParetoGgg,
+};
 pub use mbg_nbd::MbgNbd;
 pub use model::PurchaseModel;
 pub use nbd::Nbd;
@@ -96,4 +100,5 @@ pub fn register(registry: &mut Registry) {
     model::register::<MbgCnbd>(registry);
     covariates::register::<MbgCnbd>(registry);
     gamma_gamma::register(registry);
+    hierarchical::register(registry);
 }

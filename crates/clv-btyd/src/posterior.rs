@@ -11,6 +11,8 @@
 //! Whether it went well is measured and told: R̂ of split chains and the effective sample size (Vehtari and others 2021, Bayesian
 //! Analysis 16(2)).
 
+use std::borrow::Cow;
+
 use clv_core::{Cells, Context, Error, FitReport, TimeUnit};
 use clv_math::chains::{effective_sample_size, r_hat};
 use clv_math::linalg::cholesky;
@@ -75,17 +77,40 @@ pub struct Posterior<P> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PosteriorSummary {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Posterior mean.
     pub mean: f64,
     /// Posterior standard deviation.
     pub deviation: f64,
     /// The 2.5%, 50% and 97.5% quantiles.
     pub quantiles: [f64; 3],
-    /// R̂ of split chains, of the logarithm: near 1 if the chains agree.
+    /// R̂ of split chains, of the logarithm where values are positive: near 1 if the chains agree.
     pub r_hat: f64,
-    /// As many independent draws would say as much of the logarithm's mean.
+    /// As many independent draws would say as much of the mean of the same.
     pub effective: f64,
+}
+
+impl PosteriorSummary {
+    /// Of chains of a parameter's values.
+    pub(crate) fn of(name: Cow<'static, str>, chains: &[Vec<f64>], is_positive: bool) -> Self {
+        let mut all: Vec<f64> = chains.concat();
+        all.sort_by(f64::total_cmp);
+        let n = all.len() as f64;
+        let mean = all.iter().sum::<f64>() / n;
+        let variance = all.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0);
+        let quantile = |share: f64| all[((share * n) as usize).min(all.len() - 1)];
+        let on_scale = |v: &f64| if is_positive { v.ln() } else { *v };
+        let on_scale: Vec<Vec<f64>> =
+            chains.iter().map(|chain| chain.iter().map(on_scale).collect()).collect();
+        Self {
+            name,
+            mean,
+            deviation: variance.sqrt(),
+            quantiles: [0.025, 0.5, 0.975].map(quantile),
+            r_hat: r_hat(&on_scale),
+            effective: effective_sample_size(&on_scale),
+        }
+    }
 }
 
 impl<P: Process> Default for Bayes<P> {
@@ -241,7 +266,7 @@ fn summaries<P: Process>(chains: &[Vec<Vec<f64>>], free: &[usize], values: &[f64
         let Some(place) = free.iter().position(|&f| f == i) else {
             let value = values[i];
             return PosteriorSummary {
-                name: parameter.name,
+                name: parameter.name.into(),
                 mean: value,
                 deviation: 0.0,
                 quantiles: [value; 3],
@@ -250,21 +275,8 @@ fn summaries<P: Process>(chains: &[Vec<Vec<f64>>], free: &[usize], values: &[f64
             };
         };
         let columns: Vec<Vec<f64>> =
-            chains.iter().map(|chain| chain.iter().map(|point| point[place]).collect()).collect();
-        let mut all: Vec<f64> = columns.iter().flatten().map(|ln| ln.exp()).collect();
-        all.sort_by(f64::total_cmp);
-        let n = all.len() as f64;
-        let mean = all.iter().sum::<f64>() / n;
-        let variance = all.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0);
-        let quantile = |share: f64| all[((share * n) as usize).min(all.len() - 1)];
-        PosteriorSummary {
-            name: parameter.name,
-            mean,
-            deviation: variance.sqrt(),
-            quantiles: [0.025, 0.5, 0.975].map(quantile),
-            r_hat: r_hat(&columns),
-            effective: effective_sample_size(&columns),
-        }
+            chains.iter().map(|chain| chain.iter().map(|point| point[place].exp()).collect()).collect();
+        PosteriorSummary::of(parameter.name.into(), &columns, true)
     };
     P::PARAMETERS.iter().enumerate().map(of).collect()
 }

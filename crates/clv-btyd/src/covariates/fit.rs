@@ -149,30 +149,9 @@ impl<P: Process> WithCovariates<P> {
 
     fn prepare<'a>(&self, data: &'a Training<'_>) -> Result<Prepared<'a>, Error> {
         let known = data.columns_beyond()?;
-        let mut terms: Vec<Term> = Vec::new();
-        for Asked { term, .. } in &self.covariates.asked {
-            for term in term.spread(&known) {
-                if !terms.contains(&term) {
-                    terms.push(term);
-                }
-            }
-        }
-        let mut needs: Vec<Feature> = Vec::new();
-        for column in terms.iter().flat_map(Term::columns) {
-            let feature = Term::feature(column);
-            if !needs.contains(&feature) {
-                needs.push(feature);
-            }
-        }
-        let summary = data.summary();
-        let features = data.features(&needs)?;
-        let mut rows = Vec::with_capacity(summary.len() * terms.len());
-        let names: Vec<String> = needs.iter().map(Feature::name).collect();
-        for row in 0..summary.len() {
-            let columns = if needs.is_empty() { &[][..] } else { features.row(row) };
-            super::model::evaluate(&terms, &names, columns, row, &mut rows)?;
-        }
-        Ok(Prepared { summary, effects: self.effects(&terms, &known)?, terms, needs, rows })
+        let Columns { terms, needs, rows } =
+            Columns::of(self.covariates.asked.iter().map(|asked| &asked.term), data)?;
+        Ok(Prepared { summary: data.summary(), effects: self.effects(&terms, &known)?, terms, needs, rows })
     }
 
     fn derivatives(
@@ -242,6 +221,37 @@ impl<P: Process> WithCovariates<P> {
             report.warnings.push(Warning::Collinear { columns });
         }
         Ok(Fits { design, values, report })
+    }
+}
+
+/// Terms of the customers that are fitted.
+pub(crate) struct Columns {
+    pub terms: Vec<Term>,
+    pub needs: Vec<Feature>,
+    /// The terms, a row for each customer.
+    pub rows: Vec<f64>,
+}
+
+impl Columns {
+    /// Words spread, and no term twice.
+    pub(crate) fn of<'t>(asked: impl Iterator<Item = &'t Term>, data: &Training<'_>) -> Result<Self, Error> {
+        let known = data.columns_beyond()?;
+        let mut terms: Vec<Term> = Vec::new();
+        for term in asked.flat_map(|term| term.spread(&known)) {
+            if !terms.contains(&term) {
+                terms.push(term);
+            }
+        }
+        let needs = Term::needs(&terms);
+        let customers = data.summary().len();
+        let features = data.features(&needs)?;
+        let mut rows = Vec::with_capacity(customers * terms.len());
+        let names: Vec<String> = needs.iter().map(Feature::name).collect();
+        for row in 0..customers {
+            let columns = if needs.is_empty() { &[][..] } else { features.row(row) };
+            super::model::evaluate(&terms, &names, columns, row, &mut rows)?;
+        }
+        Ok(Self { terms, needs, rows })
     }
 }
 

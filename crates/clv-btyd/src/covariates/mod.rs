@@ -32,9 +32,10 @@ use clv_core::Error;
 use clv_core::setting::at_least_zero;
 
 pub(crate) use design::{Design, Effect, Groups};
+pub(crate) use fit::Columns;
 pub use fit::{PenaltyScore, WithCovariates};
 pub use model::CovariateModel;
-pub(crate) use model::register;
+pub(crate) use model::{evaluate, register};
 pub use term::Term;
 
 use crate::process::{Parameter, Process};

@@ -38,7 +38,7 @@ struct Saved {
 }
 
 /// Appends the terms of a row of columns.
-pub(super) fn evaluate(
+pub(crate) fn evaluate(
     terms: &[Term],
     names: &[String],
     columns: &[f64],
@@ -69,13 +69,7 @@ impl<P: Process> CovariateModel<P> {
         design: Design,
         values: &[f64],
     ) -> Result<Self, Error> {
-        let mut needs: Vec<Feature> = Vec::new();
-        for column in terms.iter().flat_map(Term::columns) {
-            let feature = Term::feature(column);
-            if !needs.contains(&feature) {
-                needs.push(feature);
-            }
-        }
+        let needs = Term::needs(&terms);
         let columns = needs.iter().map(Feature::name).collect();
         let model = Self { base, terms, design, values: values.to_vec(), needs, columns };
         if let Some(place) = model.values.iter().position(|v| !v.is_finite()) {

@@ -96,6 +96,17 @@ impl Term {
         self.factors.iter().map(|factor| factor.column.as_str())
     }
 
+    /// The features that a plan needs for terms.
+    pub(crate) fn needs(terms: &[Self]) -> Vec<Feature> {
+        let mut needs: Vec<Feature> = Vec::new();
+        for feature in terms.iter().flat_map(Self::columns).map(Self::feature) {
+            if !needs.contains(&feature) {
+                needs.push(feature);
+            }
+        }
+        needs
+    }
+
     /// The features that a plan needs for the columns.
     pub(crate) fn feature(column: &str) -> Feature {
         Feature::Column(column.to_owned())

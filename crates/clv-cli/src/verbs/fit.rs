@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    BgCnbd, BgNbd, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process,
-    RegularFit, log_interval,
+    BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd,
+    Nbd, ParetoNbd, Process, RegularFit, WithCovariates, log_interval, ratio,
 };
 use clv::model::Estimate;
-use clv::{Context, Erased, Fit, FitReport, Span};
+use clv::{Context, Erased, Fit, FitReport, Fitted, Span, Training};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Format, Observation, Output, Transactions, assignment};
+use crate::beyond::Tables;
 use crate::failure::Failure;
 use crate::input::Observed;
 use crate::progress::Line;
@@ -27,6 +28,10 @@ pub(crate) struct Args {
     transactions: Transactions,
     #[command(flatten)]
     observation: Observation,
+    #[command(flatten)]
+    beyond: Tables,
+    #[command(flatten)]
+    by: By,
     /// Horizon in time units; needed by models that learn for one horizon.
     #[arg(long, value_name = "UNITS")]
     horizon: Option<f64>,
@@ -46,15 +51,105 @@ pub(crate) struct Args {
     print: Output,
 }
 
+/// Columns that move a model's parameters.
+#[derive(Debug, clap::Args)]
+#[command(
+    next_help_heading = "Covariates of nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k"
+)]
+struct By {
+    /// Columns that move how often customers buy, such as own_region,log(own_income) for columns region and income of --people.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    purchases_by: Vec<String>,
+    /// Columns that move how soon customers leave.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    dropout_by: Vec<String>,
+    /// Columns that move both, by the same factor.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    both_by: Vec<String>,
+    /// Bring columns to mean 0 and deviation 1 first.
+    #[arg(long)]
+    standardize: bool,
+    /// L2 penalty on the coefficients; of several, the best by cross-validation.
+    #[arg(long, value_name = "LAMBDAS", value_delimiter = ',')]
+    penalty_of_columns: Vec<f64>,
+}
+
+impl By {
+    fn is_empty(&self) -> bool {
+        self.purchases_by.is_empty() && self.dropout_by.is_empty() && self.both_by.is_empty()
+    }
+
+    /// None if no column was named.
+    fn covariates(&self) -> Result<Option<Covariates>, Failure> {
+        if self.is_empty() {
+            if self.standardize || !self.penalty_of_columns.is_empty() {
+                return Err(Failure::usage(
+                    "--standardize and --penalty-of-columns are for columns named by --purchases-by, --dropout-by or --both-by",
+                ));
+            }
+            return Ok(None);
+        }
+        let covariates = Covariates::new()
+            .on_purchases(&self.purchases_by)
+            .and_then(|all| all.on_dropout(&self.dropout_by))
+            .and_then(|all| all.on_both(&self.both_by))
+            .map_err(Failure::usage)?;
+        let covariates = if self.standardize { covariates.standardized() } else { covariates };
+        let covariates = match self.penalty_of_columns[..] {
+            [lambda] => covariates.penalty(lambda, lambda).map_err(Failure::usage)?,
+            _ => covariates,
+        };
+        Ok(Some(covariates))
+    }
+}
+
+/// Folds that choose a penalty.
+const FOLDS: usize = 5;
+
+/// With the best of several penalties, if there are several.
+#[derive(Debug)]
+struct BestOf<P> {
+    with: WithCovariates<P>,
+    lambdas: Vec<f64>,
+}
+
+impl<P: Process> Fit for BestOf<P> {
+    type Model = CovariateModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
+        if self.lambdas.len() < 2 {
+            return self.with.fit(data, cx);
+        }
+        let (best, scores) = self.with.clone().choose_penalty(data, &self.lambdas, FOLDS, cx)?;
+        for score in scores {
+            let of = short_or_dash(score.score);
+            note(format_args!("penalty {}: mean ln L of customers left out {of}", score.lambda));
+        }
+        best.fit(data, cx)
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let unit = args.observation.unit.unwrap_or_default();
     let settings = settings(args, unit)?;
     if args.output.extension().is_none_or(|ending| ending != "json") {
         return Err(Failure::usage(format_args!("{}: a model is written as .json", args.output.display())));
     }
-    crate::input::expect_other(&args.output, &args.transactions.inputs())?;
-    let observed = Observed::read(&args.transactions, &args.observation)?;
+    let inputs: Vec<_> = args.transactions.inputs().into_iter().chain(args.beyond.inputs()).collect();
+    crate::input::expect_other(&args.output, &inputs)?;
+    if args.by.is_empty() && inputs.len() > args.transactions.inputs().len() {
+        return Err(Failure::usage(
+            "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by or --both-by name their columns (clv auto chooses by itself)",
+        ));
+    }
+    let (observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
+    let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
+    let beyond = if args.by.is_empty() { None } else { known.of(&observed.log, true)? };
     let training = observed.training()?;
+    let training = match &beyond {
+        Some(source) => training.knowing(source),
+        None => training,
+    };
     let fitted = {
         let line = Line::new(&args.model);
         settings.fit(&training, &Context::default().seed(args.seed).observer(&line))?
@@ -77,6 +172,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         });
         table(&["parameter", "estimate", "standard error", "95% from", "to"], rows)?;
     }
+    let ratios = report.parameters.iter().filter_map(|p| Some((p, ratio(p, 0.95).ok()??)));
+    let rows: Vec<Vec<String>> = ratios
+        .map(|(p, by)| {
+            let end = |of: fn((f64, f64)) -> f64| short_or_dash(by.interval.map(of));
+            vec![p.name.to_string(), short(by.ratio), end(|ends| ends.0), end(|ends| ends.1)]
+        })
+        .collect();
+    if !rows.is_empty() {
+        table(&["one more of", "multiplies by", "95% from", "to"], rows)?;
+    }
     let criteria = [
         ("customers", report.customers as f64),
         ("log-likelihood", report.log_likelihood.unwrap_or(f64::NAN)),
@@ -98,10 +203,25 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         for (name, value) in &args.fix {
             fit = fit.fix(name, *value).map_err(Failure::usage)?;
         }
-        Ok(Box::new(Erased(fit)))
+        Ok(match args.by.covariates()? {
+            None => Box::new(Erased(fit)),
+            Some(covariates) => {
+                let with = WithCovariates::new(covariates).each(fit);
+                Box::new(Erased(BestOf { with, lambdas: args.by.penalty_of_columns.clone() }))
+            }
+        })
     }
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
+        if !args.by.is_empty() {
+            if !args.fix.iter().any(|(name, _)| name == "k") {
+                let model = &args.model;
+                return Err(Failure::usage(format_args!(
+                    "{model} with columns needs --fix k=...: fit it without them first, which chooses k"
+                )));
+            }
+            return likelihood::<P>(args);
+        }
         let mut each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
         let mut fit = RegularFit::new();
         for (name, value) in &args.fix {
@@ -124,6 +244,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         "bg-cnbd-k" => regular::<BgCnbd>(args),
         "mbg-cnbd-k" => regular::<MbgCnbd>(args),
         "gamma-gamma" => {
+            expect_no_columns(args)?;
             let mut fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
             for (name, value) in &args.fix {
                 fit = fit.fix(name, *value).map_err(Failure::usage)?;
@@ -131,6 +252,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             Ok(Box::new(Erased(fit)))
         }
         other => {
+            expect_no_columns(args)?;
             if args.penalty != 0.0 || !args.fix.is_empty() {
                 return Err(Failure::usage(format_args!("{other} takes neither --penalty nor --fix")));
             }
@@ -148,6 +270,14 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     }
 }
 
+fn expect_no_columns(args: &Args) -> Result<(), Failure> {
+    if args.by.covariates()?.is_none() {
+        return Ok(());
+    }
+    let model = &args.model;
+    Err(Failure::usage(format_args!("{model} takes none of --purchases-by, --dropout-by and --both-by")))
+}
+
 /// On the logarithmic scale.
 fn interval(estimate: &Estimate) -> Option<(f64, f64)> {
     log_interval(estimate, 0.95).ok().flatten()
@@ -159,6 +289,12 @@ pub(crate) fn report(report: &FitReport) -> Value {
         report.parameters.iter().map(|p| (p.name.to_string(), json!(p.standard_error))).collect();
     let intervals: Map<String, Value> =
         report.parameters.iter().map(|p| (p.name.to_string(), json!(interval(p)))).collect();
+    let ratios: Map<String, Value> = report
+        .parameters
+        .iter()
+        .filter_map(|p| Some((p, ratio(p, 0.95).ok()??)))
+        .map(|(p, by)| (p.name.to_string(), json!({ "ratio": by.ratio, "interval_95": by.interval })))
+        .collect();
     json!({
         "model": report.model,
         "unit": report.unit.to_string(),
@@ -166,6 +302,7 @@ pub(crate) fn report(report: &FitReport) -> Value {
         "parameters": parameters(report),
         "standard_errors": errors,
         "intervals_95": intervals,
+        "ratios": ratios,
         "log_likelihood": report.log_likelihood,
         "aic": report.aic(),
         "bic": report.bic(),

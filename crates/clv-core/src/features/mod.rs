@@ -47,6 +47,8 @@ pub enum Feature {
     /// Standard deviation of the times between purchases over their mean: 0 for a clock, near 1 for a
     /// random buyer, more for one in bursts; 0 with fewer than two such times.
     GapVariation,
+    /// Sum of the natural logarithms of the times between purchases, in the histories' time unit; 0 without a repeat purchase.
+    SumOfLnGaps,
     /// Silence in mean gaps; 1 for a customer without a repeat purchase, 0 on the day of the first.
     Overdue,
     /// Money spent up to the cut, the first purchase included.
@@ -157,6 +159,7 @@ impl Feature {
             Self::Silence => "silence".into(),
             Self::MeanGap => "mean_gap".into(),
             Self::GapVariation => "gap_variation".into(),
+            Self::SumOfLnGaps => "sum_of_ln_gaps".into(),
             Self::Overdue => "overdue".into(),
             Self::TotalSpend => "total_spend".into(),
             Self::FirstSpend => "first_spend".into(),
@@ -381,6 +384,7 @@ mod tests {
             (Feature::MeanGap, 20.0, 5.0),
             // Gaps of 10 and 30: standard deviation 10 over mean 20.
             (Feature::GapVariation, 0.5, 0.0),
+            (Feature::SumOfLnGaps, 300.0_f64.ln(), 0.0),
             (Feature::Overdue, 1.0, 1.0),
             (Feature::PurchasesWithin(days(21.0)), 1.0, 1.0),
             (Feature::ValueWithin(days(21.0)), 25.0, 8.0),

@@ -45,6 +45,10 @@ impl<'a> Past<'a> {
             Feature::Silence => silence,
             Feature::MeanGap => self.mean_gap(),
             Feature::GapVariation => self.gap_variation(),
+            Feature::SumOfLnGaps => {
+                let unit = summary.unit.days();
+                self.when.windows(2).map(|pair| (pair[1].days_since(pair[0]) / unit).ln()).sum()
+            }
             Feature::Overdue => {
                 let gap = self.mean_gap();
                 if gap > 0.0 { silence / gap } else { 0.0 }

@@ -148,6 +148,11 @@ pub enum Warning {
         /// Why the other could not be fitted.
         why: String,
     },
+    /// Markov chains that do not agree with each other.
+    ChainsApart {
+        /// The largest R̂ of a parameter.
+        r_hat: f64,
+    },
     /// Columns that say nothing beside the others.
     Collinear {
         /// Which.
@@ -200,6 +205,9 @@ impl fmt::Display for Warning {
                 "the past is too short to learn a horizon of {horizon}: a window of {window} was learned and scaled up"
             ),
             Self::StandsIn { plainer, why } => write!(f, "{why}; {plainer} stands in"),
+            Self::ChainsApart { r_hat } => {
+                write!(f, "the chains do not agree yet (R-hat {r_hat:.2}); give them more warm-up and draws")
+            }
             Self::Collinear { columns } => {
                 write!(f, "columns say nothing beside the others and were left out: {}", columns.join(", "))
             }

@@ -1,0 +1,284 @@
+//! Fitting hierarchical models.
+
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clv_core::model::Estimate;
+use clv_core::setting::above_zero;
+use clv_core::{Context, Error, Feature, Fit, FitReport, Fitted, Training, Warning};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::own::{Own, Seen};
+use super::population::Population;
+use super::sampler::State;
+use super::{HierarchicalModel, Hierarchy};
+use crate::covariates::{Columns, Term};
+use crate::posterior::PosteriorSummary;
+
+/// R̂ from which on chains are told not to agree.
+const AGREE: f64 = 1.05;
+
+/// How to draw from the posterior of a hierarchical model.
+///
+/// | Name | Default | Why |
+/// | :-- | :-- | :-- |
+/// | `chains`, `draws` | 4 of 1,000 | as PyMC and Stan |
+/// | `warmup` | 500 | rounds that are thrown away |
+/// | `thin` | 1 | rounds for each draw |
+/// | `kept` | 400 | populations that forecasts are made with |
+/// | `prior_deviation` | 1.5 | of gamma populations: logarithms of shapes and of means `~ N(ln θ₀, 1.5²)`, `θ₀` 1 for shapes and for `k`, one over the mean age for rates |
+///
+/// Of [`Abe`](super::Abe) the prior is `B | Γ ~ N(0, Γ ⊗ (0.01 I)⁻¹)`, `Γ ~ IW(3 + p, (3 + p) I)` with `p` columns, as in BTYDplus.
+///
+/// ```
+/// use clv_btyd::{HierarchicalFit, ParetoGgg};
+///
+/// let settings = HierarchicalFit::<ParetoGgg>::new().chains(4, 2_000)?.warmup(1_000);
+/// # let _ = settings;
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct HierarchicalFit<H> {
+    terms: Vec<Term>,
+    chains: usize,
+    draws: usize,
+    warmup: usize,
+    thin: usize,
+    kept: usize,
+    deviation: f64,
+    model: PhantomData<H>,
+}
+
+/// Draws of a population, and how far to trust them.
+#[derive(Clone, Debug)]
+pub struct HierarchicalPosterior<H: Hierarchy> {
+    /// What the draws say of each parameter of the population.
+    pub summaries: Vec<PosteriorSummary>,
+    /// The values of each draw in the order of the summaries, chain by chain.
+    pub chains: Vec<Vec<Vec<f64>>>,
+    /// What forecasts.
+    pub model: HierarchicalModel<H>,
+}
+
+impl<H: Hierarchy> Default for HierarchicalFit<H> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<H: Hierarchy> HierarchicalFit<H> {
+    /// With the defaults.
+    pub fn new() -> Self {
+        Self {
+            terms: Vec::new(),
+            chains: 4,
+            draws: 1_000,
+            warmup: 500,
+            thin: 1,
+            kept: 400,
+            deviation: 1.5,
+            model: PhantomData,
+        }
+    }
+
+    /// Columns that move both rates, of [`Abe`](super::Abe) alone; written as in [`Term`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotSay`] for another model; [`Error::Unreadable`] for a term that is none.
+    pub fn columns<S: AsRef<str>>(mut self, terms: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        if !H::COVARIATES {
+            let (quantity, hint) = ("covariates", "; take pareto-nbd-abe");
+            return Err(Error::CannotSay { model: H::KIND.name, quantity, hint });
+        }
+        for text in terms {
+            self.terms.extend(Term::parse(text.as_ref())?);
+        }
+        Ok(self)
+    }
+
+    /// So many chains of so many draws.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for none, or for fewer than 4 draws.
+    pub fn chains(self, chains: usize, draws: usize) -> Result<Self, Error> {
+        if chains == 0 {
+            return Err(Error::Setting { name: "chains", given: 0.0, allowed: "at least 1" });
+        }
+        if draws < 4 {
+            return Err(Error::Setting { name: "draws", given: draws as f64, allowed: "at least 4" });
+        }
+        Ok(Self { chains, draws, ..self })
+    }
+
+    /// Rounds that are thrown away.
+    pub fn warmup(self, rounds: usize) -> Self {
+        Self { warmup: rounds, ..self }
+    }
+
+    /// Rounds for each draw.
+    pub fn thin(self, rounds: NonZeroUsize) -> Self {
+        Self { thin: rounds.get(), ..self }
+    }
+
+    /// Populations that forecasts are made with, taken evenly from all draws: the more, the less forecasts depend on chance, and the longer
+    /// they take.
+    pub fn kept(self, populations: NonZeroUsize) -> Self {
+        Self { kept: populations.get(), ..self }
+    }
+
+    /// How wide the prior of gamma populations is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless it is finite and above 0.
+    pub fn prior_deviation(self, deviation: f64) -> Result<Self, Error> {
+        Ok(Self { deviation: above_zero("prior deviation", deviation)?, ..self })
+    }
+
+    /// The posterior; chains run side by side if the context has threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] without customers, or if only a summary was given and the model asks for more;
+    /// [`Error::NoEstimate`] if nobody was observed for any time; [`Error::Stopped`].
+    pub fn posterior(
+        &self,
+        data: &Training<'_>,
+        cx: &Context<'_>,
+    ) -> Result<HierarchicalPosterior<H>, Error> {
+        let summary = data.summary();
+        let name = H::KIND.name;
+        let n = summary.len();
+        if n == 0 {
+            return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });
+        }
+        let mean_age = summary.age.iter().sum::<f64>() / n as f64;
+        if mean_age <= 0.0 {
+            let why = "every customer first bought on the last day, so nothing has been observed";
+            return Err(Error::NoEstimate { model: name, why });
+        }
+        let Columns { terms, needs, rows } = Columns::of(self.terms.iter(), data)?;
+        let asks_for_gaps = H::Own::NAMES.len() > 2;
+        let gaps = if asks_for_gaps { Some(data.features(&[Feature::SumOfLnGaps])?) } else { None };
+        let seen: Vec<Seen> = (0..n)
+            .map(|i| Seen {
+                x: f64::from(summary.frequency[i]),
+                t_x: summary.recency[i],
+                age: summary.age[i],
+                ln_gaps: gaps.as_ref().map_or(0.0, |gaps| gaps.row(i)[0]),
+            })
+            .collect();
+        // A column of ones, if columns move anything.
+        let p = if H::COVARIATES { terms.len() + 1 } else { 0 };
+        let mut columns = Vec::with_capacity(n * p);
+        if H::COVARIATES {
+            for i in 0..n {
+                columns.push(1.0);
+                columns.extend(&rows[i * terms.len()..(i + 1) * terms.len()]);
+            }
+        }
+        let centre = -mean_age.ln();
+        let mut centres = vec![centre; 2];
+        centres.resize(H::Own::NAMES.len(), 0.0);
+        let chains = self.run(&seen, &columns, p, &centres, cx)?;
+        let labels: Vec<String> = std::iter::once("intercept".to_owned())
+            .filter(|_| H::COVARIATES)
+            .chain(terms.iter().map(ToString::to_string))
+            .collect();
+        let names = H::Population::names::<H::Own>(&labels);
+        let summaries = names.into_iter().enumerate().map(|(place, name)| {
+            let of: Vec<Vec<f64>> =
+                chains.iter().map(|chain| chain.iter().map(|values| values[place]).collect()).collect();
+            PosteriorSummary::of(name.into(), &of, H::Population::IS_POSITIVE)
+        });
+        let summaries = summaries.collect();
+        let all: Vec<&Vec<f64>> = chains.iter().flatten().collect();
+        let kept = self.kept.min(all.len());
+        let populations = (0..kept).map(|i| all[i * all.len() / kept].clone()).collect();
+        let mut wanted = needs;
+        wanted.extend(asks_for_gaps.then_some(Feature::SumOfLnGaps));
+        let model = HierarchicalModel::of(populations, terms, summary.unit, cx.seed_value())?;
+        debug_assert_eq!(clv_core::Predict::needs(&model), wanted);
+        Ok(HierarchicalPosterior { summaries, chains, model })
+    }
+
+    fn run(
+        &self,
+        seen: &[Seen],
+        columns: &[f64],
+        p: usize,
+        centres: &[f64],
+        cx: &Context<'_>,
+    ) -> Result<Vec<Vec<Vec<f64>>>, Error> {
+        let one = |chain: usize| {
+            let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
+            rng.set_stream(chain as u64);
+            let population = H::Population::start(centres, p, self.deviation);
+            let mut state = State::<H::Own, H::Population>::start(population, seen, columns, centres[0]);
+            let mut drawn = Vec::with_capacity(self.draws);
+            for round in 0..self.warmup + self.draws * self.thin {
+                if cx.stopped() {
+                    return drawn;
+                }
+                state.learns = round < self.warmup;
+                state.sweep(&mut rng);
+                if round >= self.warmup && (round - self.warmup + 1).is_multiple_of(self.thin) {
+                    drawn.push(state.population.values());
+                }
+            }
+            drawn
+        };
+        let found: Mutex<Vec<(usize, Vec<Vec<f64>>)>> = Mutex::default();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let chain = next.fetch_add(1, Ordering::Relaxed);
+                if chain >= self.chains {
+                    return;
+                }
+                let drawn = one(chain);
+                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((chain, drawn));
+            }
+        };
+        std::thread::scope(|scope| {
+            (1..cx.thread_count().min(self.chains)).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        cx.check()?;
+        let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        found.sort_by_key(|(chain, _)| *chain);
+        Ok(found.into_iter().map(|(_, drawn)| drawn).collect())
+    }
+}
+
+impl<H: Hierarchy> Fit for HierarchicalFit<H> {
+    type Model = HierarchicalModel<H>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        let HierarchicalPosterior { summaries, model, .. } = self.posterior(data, cx)?;
+        let summary = data.summary();
+        let mut report = FitReport::new(H::KIND.name, summary.unit, summary.len());
+        report.parameters = summaries
+            .iter()
+            .map(|s| Estimate {
+                name: s.name.clone(),
+                value: s.mean,
+                standard_error: Some(s.deviation),
+                fixed: false,
+                is_coefficient: !H::Population::IS_POSITIVE,
+            })
+            .collect();
+        report.evaluations = self.chains * (self.warmup + self.draws * self.thin);
+        let apart = summaries.iter().map(|s| s.r_hat).fold(1.0, f64::max);
+        report.converged = apart < AGREE;
+        if !report.converged {
+            report.warnings.push(Warning::ChainsApart { r_hat: apart });
+        }
+        Ok(Fitted { model, report })
+    }
+}

@@ -1,0 +1,233 @@
+//! A fitted hierarchical model.
+
+use std::marker::PhantomData;
+
+use clv_core::model::{Answers, Horizons, Kind};
+use clv_core::saved::{Registry, SaveWriter};
+use clv_core::{Ask, Customers, Error, Feature, ForecastMut, History, Predict, Scratch, TimeUnit};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::Hierarchy;
+use super::own::{Logs, MOST, Own, Seen};
+use super::population::Population;
+use super::sampler::move_own;
+use crate::covariates::{Term, evaluate};
+
+/// Rounds before the first of a customer's draws, and for each.
+const WARMUP: usize = 20;
+const ROUNDS: usize = 2;
+
+/// Populations drawn from their posterior: a fitted hierarchical model.
+///
+/// A forecast draws the customer's own parameters given their history under each of the populations, and is the mean over them. It depends on
+/// the customer's history, their covariates and the seed alone, never on who else is asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HierarchicalModel<H: Hierarchy> {
+    populations: Vec<H::Population>,
+    values: Vec<Vec<f64>>,
+    terms: Vec<Term>,
+    needs: Vec<Feature>,
+    names: Vec<String>,
+    unit: TimeUnit,
+    seed: u64,
+    model: PhantomData<H>,
+}
+
+/// A draw of a customer's own parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OwnDraw {
+    /// Purchases per time unit while alive.
+    pub lambda: f64,
+    /// One over the expected lifetime.
+    pub mu: f64,
+    /// Regularity: 1 is at random, more is at a beat.
+    pub k: f64,
+    /// The probability of being alive now, given these.
+    pub p_alive: f64,
+}
+
+impl<H: Hierarchy> HierarchicalModel<H> {
+    pub(super) fn of(
+        values: Vec<Vec<f64>>,
+        terms: Vec<Term>,
+        unit: TimeUnit,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let parameters = H::Own::NAMES.len();
+        let columns = if H::COVARIATES { terms.len() + 1 } else { 0 };
+        let not_allowed = || Error::Unreadable {
+            what: "population",
+            given: "values that are none".to_owned(),
+            allowed: "finite, positive where they must be, a covariance that is one",
+        };
+        let populations: Vec<H::Population> = values
+            .iter()
+            .map(|values| H::Population::of_values(values, parameters, columns).ok_or_else(not_allowed))
+            .collect::<Result<_, _>>()?;
+        if populations.is_empty() {
+            let needs = "at least one population";
+            return Err(Error::TooLittleData { model: H::KIND.name, needs, found: 0 });
+        }
+        let mut needs = Term::needs(&terms);
+        needs.extend((parameters > 2).then_some(Feature::SumOfLnGaps));
+        let names = needs.iter().map(Feature::name).collect();
+        Ok(Self { populations, values, terms, needs, names, unit, seed, model: PhantomData })
+    }
+
+    /// Draws of a customer's own parameters, one for each population; columns in the order of [`Predict::needs`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::History`]; [`Error::Length`]; [`Error::Cell`] for a column that is not known.
+    pub fn own(&self, history: &History, columns: &[f64]) -> Result<Vec<OwnDraw>, Error> {
+        Customers::one(history, self.unit)?;
+        if columns.len() != self.needs.len() {
+            let (given, expected) = (columns.len(), self.needs.len());
+            return Err(Error::Length { column: "columns", given, expected });
+        }
+        let (mut row, History { frequency, recency, age, .. }) = (Vec::new(), *history);
+        let seen = self.seen((frequency, recency, age), columns, 0, &mut row)?;
+        let mut draws = Vec::with_capacity(self.populations.len());
+        self.draw(&seen, &row, |own, _| {
+            draws.push(OwnDraw {
+                lambda: own[0].exp(),
+                mu: own[1].exp(),
+                k: own[2].exp(),
+                p_alive: H::Own::p_alive(own, &seen),
+            });
+        });
+        Ok(draws)
+    }
+
+    /// What was seen of a customer; fills the row that moves their population.
+    fn seen(
+        &self,
+        (frequency, t_x, age): (u32, f64, f64),
+        columns: &[f64],
+        r: usize,
+        row: &mut Vec<f64>,
+    ) -> Result<Seen, Error> {
+        row.clear();
+        if H::COVARIATES {
+            row.push(1.0);
+            evaluate(&self.terms, &self.names, columns, r, row)?;
+        }
+        let mut ln_gaps = 0.0;
+        if H::Own::NAMES.len() > 2 {
+            ln_gaps = columns.last().copied().unwrap_or(f64::NAN);
+            // Gaps that add up to t_x have no greater sum of logarithms than equal ones.
+            let most = f64::from(frequency) * (t_x / f64::from(frequency.max(1))).ln();
+            if !ln_gaps.is_finite() || frequency > 0 && ln_gaps > most + 1e-6 * (1.0 + most.abs()) {
+                let column = "sum_of_ln_gaps".to_owned();
+                let allowed = "finite, at most x ln(t_x / x)";
+                return Err(Error::Cell { row: r, column, given: ln_gaps, allowed });
+            }
+        }
+        Ok(Seen { x: f64::from(frequency), t_x, age, ln_gaps })
+    }
+
+    /// Visits the customer's parameters under each of the populations.
+    fn draw(&self, seen: &Seen, columns: &[f64], mut visit: impl FnMut(&Logs, &mut ChaCha8Rng)) {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(of_bits(seen, columns));
+        let mut own = [0.0; MOST];
+        let first = &self.populations[0];
+        for (d, own) in own.iter_mut().enumerate().take(H::Own::NAMES.len()) {
+            *own = first.middle(d, columns);
+        }
+        let mut rounds = WARMUP;
+        for population in &self.populations {
+            for _ in 0..rounds {
+                move_own::<H::Own, _>(&mut own, seen, population, columns, &mut rng);
+            }
+            rounds = ROUNDS;
+            visit(&own, &mut rng);
+        }
+    }
+}
+
+/// A number that differs where what is known does (FNV-1a).
+fn of_bits(seen: &Seen, columns: &[f64]) -> u64 {
+    let known = [seen.x, seen.t_x, seen.age, seen.ln_gaps];
+    known
+        .iter()
+        .chain(columns)
+        .flat_map(|v| v.to_bits().to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+impl<H: Hierarchy> Predict for HierarchicalModel<H> {
+    fn kind(&self) -> Kind {
+        H::KIND
+    }
+
+    fn unit(&self) -> TimeUnit {
+        self.unit
+    }
+
+    fn answers(&self) -> Answers {
+        Answers { p_alive: true, purchases: true, spend: false, value: false, horizons: Horizons::Any }
+    }
+
+    fn needs(&self) -> &[Feature] {
+        &self.needs
+    }
+
+    fn predict_into(
+        &self,
+        who: &Customers<'_>,
+        ask: &Ask,
+        scratch: &mut Scratch,
+        out: &mut ForecastMut<'_>,
+    ) -> Result<(), Error> {
+        who.expect_unit(self.unit)?;
+        out.expect(H::KIND.name, &self.answers(), who.len())?;
+        if who.is_empty() {
+            return Ok(());
+        }
+        let Scratch { places, row, columns: [moved, ..], .. } = scratch;
+        if !self.names.is_empty() {
+            who.find(H::KIND.name, &self.names, places)?;
+        }
+        row.clear();
+        row.resize(self.names.len(), 0.0);
+        let share = 1.0 / self.populations.len() as f64;
+        for r in 0..who.len() {
+            if !self.names.is_empty() {
+                who.fill_row(places, r, row);
+            }
+            let seen = self.seen((who.frequency()[r], who.recency()[r], who.age()[r]), row, r, moved)?;
+            let (mut alive, mut purchases, mut discounted) = (0.0, 0.0, 0.0);
+            self.draw(&seen, moved, |own, rng| {
+                let p_alive = H::Own::p_alive(own, &seen);
+                let (plain, by_now) = H::Own::expected(own, &seen, ask, self.unit, rng);
+                alive += p_alive * share;
+                purchases += p_alive * plain * share;
+                discounted += p_alive * by_now * share;
+            });
+            let columns = [&mut out.p_alive, &mut out.purchases, &mut out.discounted_purchases];
+            for (column, value) in columns.into_iter().zip([alive.min(1.0), purchases, discounted]) {
+                if let Some(column) = column {
+                    column[r] = value;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
+        to.field("unit", &self.unit)?;
+        to.field("seed", &self.seed)?;
+        to.field("terms", &self.terms)?;
+        to.field("populations", &self.values)
+    }
+}
+
+pub(super) fn register<H: Hierarchy>(registry: &mut Registry) {
+    registry.register(H::KIND, |saved, _| {
+        let (values, terms) = (saved.field("populations")?, saved.field("terms")?);
+        let model = HierarchicalModel::<H>::of(values, terms, saved.field("unit")?, saved.field("seed")?)?;
+        Ok(Box::new(model))
+    });
+}
