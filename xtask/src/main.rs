@@ -16,8 +16,20 @@ const STEPS: &[(&str, &[&str])] = &[
 ];
 
 /// Run only where `CLV_DATA` names the folder of the public data sets.
-const REAL_DATA: &[&str] =
-    &["test", "-p", "clv", "--test", "real_data", "--test", "covariates", "--locked", "--", "--ignored"];
+const REAL_DATA: &[&str] = &[
+    "test",
+    "-p",
+    "clv",
+    "--test",
+    "real_data",
+    "--test",
+    "covariates",
+    "--test",
+    "hierarchical",
+    "--locked",
+    "--",
+    "--ignored",
+];
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {

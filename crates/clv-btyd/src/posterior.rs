@@ -2,11 +2,13 @@
 //!
 //! # Method
 //!
-//! The posterior of a handful of parameters, on the logarithmic scale, is nearly normal about its mode: Newton finds the mode, the exact
-//! second derivatives its shape. Draws come from a multivariate t distribution of this shape and are taken or left by the rule of
-//! Metropolis and Hastings (an independence chain; Tierney 1994, Annals of Statistics 22(4), section 2.3.2), which makes them draws
-//! from the posterior itself. Before that the shape is fitted twice to draws of its own, so that a ridge is followed; those draws
-//! are thrown away. A draw costs one likelihood.
+//! Newton finds the mode of the posterior of the logarithms, the exact second derivatives its shape there. A handful of parameters has a
+//! posterior that is nearly normal but for one ridge (`s` and `β` of Pareto/NBD, `a` and `b` of BG/NBD). The ridge is walked along,
+//! Newton's steps keeping to its crest, and a mixture of multivariate t distributions is laid along it, each with the exact curvature
+//! across the ridge where it stands: the nested approximation of Tierney & Kadane (1986, JASA 81) and of Rue and others (2009, JRSS B
+//! 71(2)), here as a proposal. Draws of the mixture are taken or left by the rule of Metropolis and Hastings (an independence
+//! chain; Tierney 1994, Annals of Statistics 22(4), section 2.3.2), which makes them draws from the posterior itself, however good the
+//! mixture. A draw costs one likelihood.
 //!
 //! Whether it went well is measured and told: R̂ of split chains and the effective sample size (Vehtari and others 2021, Bayesian
 //! Analysis 16(2)).
@@ -15,7 +17,10 @@ use std::borrow::Cow;
 
 use clv_core::{Cells, Context, Error, FitReport, TimeUnit};
 use clv_math::chains::{effective_sample_size, r_hat};
-use clv_math::linalg::cholesky;
+use clv_math::linalg::{cholesky, cholesky_solve, inverse, symmetric_eigen};
+use clv_math::logspace::ln_sum_exp;
+use clv_math::minimise::Derivatives;
+use clv_math::special::ln_gamma;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
@@ -26,10 +31,20 @@ use crate::search::{Coordinate, Found, Level, Search};
 use crate::simulate::uniform;
 use crate::uncertainty::Draws;
 
-/// Degrees of freedom of the proposals: tails that are heavier than those of any posterior here, on logarithms.
-const DEGREES: f64 = 5.0;
-/// Draws that the shape of the proposals is fitted to, each time.
-const PILOT: usize = 400;
+/// Degrees of freedom of the parts of a mixture.
+const DEGREES: f64 = 10.0;
+/// How far apart parts are at the mode, and how wide along the ridge, in standard deviations and in gaps.
+const APART: f64 = 0.8;
+const WIDE: f64 = 0.8;
+/// A step along the ridge on which the density hardly falls is followed by one that is longer by this.
+const LONGER: f64 = 1.3;
+/// Where the density is `e^{−10}` of that at the mode, nothing is left to find; so many steps reach there.
+const FALL: f64 = 10.0;
+const STEPS: usize = 30;
+/// The share of draws that go to all parts alike.
+const ALIKE: f64 = 0.1;
+/// Draws at the start of a chain that are thrown away: they leave the mode behind.
+const WARMUP: usize = 30;
 
 /// How to draw from a posterior.
 ///
@@ -204,12 +219,6 @@ impl<P: Process> Bayes<P> {
         report.unit = unit;
         report.rows = cells.len();
         let free: Vec<usize> = (0..values.len()).filter(|&i| coordinates[i].held.is_none()).collect();
-        let d = free.len();
-        let covariance = report.covariance.as_ref();
-        let covariance =
-            covariance.ok_or_else(|| no_estimate("the posterior has no curvature at its mode"))?;
-        let on_log: Vec<f64> =
-            (0..d * d).map(|e| covariance[e] / (values[free[e / d]] * values[free[e % d]])).collect();
         let mode: Vec<f64> = free.iter().map(|&i| values[i].ln()).collect();
         let mut evaluations = 0;
         let mut at = vec![0.0; values.len()];
@@ -227,22 +236,19 @@ impl<P: Process> Bayes<P> {
                 if ln.is_nan() { f64::NEG_INFINITY } else { ln }
             })
         };
-        let mut proposal = Proposal::new(mode, &on_log)
+        let curved = |point: &[f64]| {
+            let natural = derivatives(&search.natural(point))?;
+            let mean = search.objective(point, &natural, customers);
+            mean.value.is_finite().then_some(mean)
+        };
+        let proposal = Proposal::along_ridge(&mode, customers, &curved)
             .ok_or_else(|| no_estimate("the posterior has no curvature at its mode"))?;
-        let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
-        for _ in 0..2 {
-            cx.check()?;
-            let pilot = proposal.chain(PILOT, &mut ln_density, &mut rng);
-            if let Some(better) = Proposal::fitted(&pilot.draws) {
-                proposal = better;
-            }
-        }
         let (mut chains, mut accepted) = (Vec::with_capacity(self.chains), 0);
         for chain in 0..self.chains {
             cx.check()?;
             let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
             rng.set_stream(chain as u64 + 1);
-            let drawn = proposal.chain(self.draws, &mut ln_density, &mut rng);
+            let drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
             accepted += drawn.accepted;
             chains.push(drawn.draws);
         }
@@ -289,11 +295,107 @@ impl<P: Process> Posterior<P> {
 }
 
 /// A multivariate t distribution.
-struct Proposal {
+#[derive(Clone)]
+struct Part {
     centre: Vec<f64>,
     /// Lower triangle, row by row.
     root: Vec<f64>,
-    ln_root: f64,
+    degrees: f64,
+    ln_constant: f64,
+}
+
+impl Part {
+    fn new(centre: Vec<f64>, covariance: &[f64], degrees: f64) -> Option<Self> {
+        let root = cholesky(covariance, centre.len())?;
+        Some(Self { centre, root: Vec::new(), degrees, ln_constant: 0.0 }.scaled_to(root, degrees))
+    }
+
+    /// About the same centre, with another root and other degrees of freedom.
+    fn scaled_to(&self, root: Vec<f64>, degrees: f64) -> Self {
+        let d = self.centre.len();
+        let ln_root: f64 = (0..d).map(|i| root[i * d + i].ln()).sum();
+        let half = 0.5 * d as f64;
+        let of_degrees = ln_gamma(0.5 * degrees + half) - ln_gamma(0.5 * degrees) - half * degrees.ln();
+        Self { centre: self.centre.clone(), root, degrees, ln_constant: of_degrees - ln_root }
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
+        let d = self.centre.len();
+        let degrees = self.degrees;
+        let chi: f64 = ChiSquared::new(degrees).map_or(degrees, |chi| chi.sample(rng));
+        let wide = (degrees / chi).sqrt();
+        let z: Vec<f64> = (0..d).map(|_| StandardNormal.sample(rng)).collect();
+        let along = |i: usize| (0..=i).map(|j| self.root[i * d + j] * z[j]).sum::<f64>();
+        (0..d).map(|i| self.centre[i] + wide * along(i)).collect()
+    }
+
+    /// Mahalanobis' distance, squared.
+    fn distance(&self, point: &[f64]) -> f64 {
+        let d = self.centre.len();
+        let mut z = vec![0.0; d];
+        for i in 0..d {
+            let rest: f64 = (0..i).map(|j| self.root[i * d + j] * z[j]).sum();
+            z[i] = (point[i] - self.centre[i] - rest) / self.root[i * d + i];
+        }
+        z.iter().map(|v| v * v).sum()
+    }
+
+    /// But for a power of π.
+    fn ln_density(&self, point: &[f64]) -> f64 {
+        let (d, degrees) = (self.centre.len() as f64, self.degrees);
+        self.ln_constant - 0.5 * (degrees + d) * (self.distance(point) / degrees).ln_1p()
+    }
+}
+
+/// A mixture of them.
+#[derive(Clone)]
+struct Proposal {
+    parts: Vec<(f64, Part)>,
+}
+
+/// The highest point across the ridge, by Newton's steps.
+fn crest(
+    mut point: Vec<f64>,
+    along: f64,
+    ridge: &[f64],
+    others: &[Vec<f64>],
+    scale: f64,
+    curved: &dyn Fn(&[f64]) -> Option<Derivatives>,
+) -> Option<Crest> {
+    let (d, m) = (point.len(), others.len());
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    for _ in 0..12 {
+        let here = curved(&point)?;
+        let hessian: Vec<f64> = here.hessian.iter().map(|h| h * scale).collect();
+        let times = |v: &[f64]| -> Vec<f64> { hessian.chunks(d).map(|row| dot(row, v)).collect() };
+        let turned: Vec<Vec<f64>> = others.iter().map(|v| times(v)).collect();
+        let across: Vec<f64> = (0..m * m).map(|e| dot(&others[e / m], &turned[e % m])).collect();
+        let root = cholesky(&across, m)?;
+        let slope: Vec<f64> = others.iter().map(|v| scale * dot(&here.gradient, v)).collect();
+        let step = cholesky_solve(&root, m, &slope);
+        if dot(&step, &slope) > 1e-3 {
+            for (by, v) in step.iter().zip(others) {
+                point.iter_mut().zip(v).for_each(|(p, v)| *p -= by * v);
+            }
+            continue;
+        }
+        // Along the ridge the best point across it moves.
+        let mixed: Vec<f64> = turned.iter().map(|row| dot(row, ridge)).collect();
+        let moves = cholesky_solve(&root, m, &mixed);
+        let mut tangent = ridge.to_vec();
+        for (by, v) in moves.iter().zip(others) {
+            tangent.iter_mut().zip(v).for_each(|(t, v)| *t -= by * v);
+        }
+        let inverse = inverse(&across, m)?;
+        let entry = |i: usize, j: usize| -> f64 {
+            let row = |a: usize| (0..m).map(|b| inverse[a * m + b] * others[b][j]).sum::<f64>();
+            (0..m).map(|a| others[a][i] * row(a)).sum()
+        };
+        let across = (0..d * d).map(|e| entry(e / d, e % d)).collect();
+        let ln_width = -(0..m).map(|i| root[i * m + i].ln()).sum::<f64>();
+        return Some(Crest { along, point, value: scale * here.value, tangent, across, ln_width });
+    }
+    None
 }
 
 struct Chain {
@@ -301,66 +403,110 @@ struct Chain {
     accepted: usize,
 }
 
-impl Proposal {
-    fn new(centre: Vec<f64>, covariance: &[f64]) -> Option<Self> {
-        let d = centre.len();
-        let root = cholesky(covariance, d)?;
-        let ln_root = (0..d).map(|i| root[i * d + i].ln()).sum();
-        Some(Self { centre, root, ln_root })
-    }
+/// A point of the ridge: minus the logarithm of the density there, how the ridge goes on, and the covariance across it.
+struct Crest {
+    along: f64,
+    point: Vec<f64>,
+    value: f64,
+    tangent: Vec<f64>,
+    across: Vec<f64>,
+    ln_width: f64,
+}
 
-    /// Of the mean and covariance of draws; none if they hardly moved.
-    fn fitted(draws: &[Vec<f64>]) -> Option<Self> {
-        let d = draws[0].len();
-        let moves = draws.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        if moves < 20 * d {
+impl Proposal {
+    /// Parts along the ridge on which the density falls most slowly, each with the density's own curvature across it: normal
+    /// approximations side by side, as the posterior is nearly normal across its ridge and need not be along it.
+    ///
+    /// `curved` tells minus the logarithm of the density, over `scale`.
+    fn along_ridge(mode: &[f64], scale: f64, curved: &dyn Fn(&[f64]) -> Option<Derivatives>) -> Option<Self> {
+        let d = mode.len();
+        let top = curved(mode)?;
+        let hessian: Vec<f64> = top.hessian.iter().map(|h| h * scale).collect();
+        let (values, vectors) = symmetric_eigen(&hessian, d);
+        // Ascending: the first is the flattest.
+        if !values.first().is_some_and(|flattest| *flattest > 0.0) {
             return None;
         }
-        let n = draws.len() as f64;
-        let centre: Vec<f64> = (0..d).map(|i| draws.iter().map(|p| p[i]).sum::<f64>() / n).collect();
-        let entry = |i: usize, j: usize| {
-            draws.iter().map(|p| (p[i] - centre[i]) * (p[j] - centre[j])).sum::<f64>() / (n - 1.0)
+        let (ridge, others) = (&vectors[0], &vectors[1..]);
+        let sd = values[0].sqrt().recip();
+        let at_mode = crest(mode.to_vec(), 0.0, ridge, others, scale, curved)?;
+        let highest = at_mode.value;
+        let mut crests = Vec::new();
+        for way in [-1.0, 1.0] {
+            let (mut step, mut value) = (APART * sd, highest);
+            let (mut along, mut point, mut tangent) = (0.0, at_mode.point.clone(), at_mode.tangent.clone());
+            for _ in 0..STEPS {
+                let next: Vec<f64> = point.iter().zip(&tangent).map(|(p, t)| p + way * step * t).collect();
+                along += way * step;
+                let Some(found) = crest(next, along, ridge, others, scale, curved) else { break };
+                let fell = (found.value - value).abs();
+                (value, point, tangent) = (found.value, found.point.clone(), found.tangent.clone());
+                crests.push(found);
+                if value - highest > FALL {
+                    break;
+                }
+                if fell < 1.0 {
+                    step *= LONGER;
+                }
+            }
+        }
+        crests.push(at_mode);
+        crests.sort_by(|a, b| a.along.total_cmp(&b.along));
+        let gap = |i: usize| {
+            let from = crests[i.saturating_sub(1)].along;
+            let to = crests[(i + 1).min(crests.len() - 1)].along;
+            let ends = (i.min(1) + (crests.len() - 1 - i).min(1)) as f64;
+            if ends > 0.0 { (to - from) / ends } else { sd }
         };
-        let covariance: Vec<f64> = (0..d * d).map(|e| entry(e / d, e % d)).collect();
-        Self::new(centre, &covariance)
+        let mut parts = Vec::with_capacity(crests.len());
+        for (i, found) in crests.iter().enumerate() {
+            let wide = WIDE * gap(i);
+            let entry =
+                |e: usize| found.across[e] + wide * wide * found.tangent[e / d] * found.tangent[e % d];
+            let covariance: Vec<f64> = (0..d * d).map(entry).collect();
+            let weight = (highest - found.value + found.ln_width).exp() * gap(i);
+            parts.extend(Part::new(found.point.clone(), &covariance, DEGREES).map(|part| (weight, part)));
+        }
+        let (total, alike) = (parts.iter().map(|part| part.0).sum::<f64>(), ALIKE / parts.len() as f64);
+        parts.iter_mut().for_each(|part| part.0 = (1.0 - ALIKE) * part.0 / total + alike);
+        (!parts.is_empty()).then_some(Self { parts })
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
-        let d = self.centre.len();
-        let chi: f64 = ChiSquared::new(DEGREES).map_or(DEGREES, |chi| chi.sample(rng));
-        let wide = (DEGREES / chi).sqrt();
-        let z: Vec<f64> = (0..d).map(|_| StandardNormal.sample(rng)).collect();
-        let along = |i: usize| (0..=i).map(|j| self.root[i * d + j] * z[j]).sum::<f64>();
-        (0..d).map(|i| self.centre[i] + wide * along(i)).collect()
+        let mut left = uniform(rng);
+        let chosen = self.parts.iter().find(|(weight, _)| {
+            left -= weight;
+            left < 0.0
+        });
+        chosen.unwrap_or(&self.parts[self.parts.len() - 1]).1.draw(rng)
     }
 
-    /// But for a constant.
     fn ln_density(&self, point: &[f64]) -> f64 {
-        let d = self.centre.len();
-        let mut z = vec![0.0; d];
-        for i in 0..d {
-            let rest: f64 = (0..i).map(|j| self.root[i * d + j] * z[j]).sum();
-            z[i] = (point[i] - self.centre[i] - rest) / self.root[i * d + i];
-        }
-        let square: f64 = z.iter().map(|v| v * v).sum();
-        -0.5 * (DEGREES + d as f64) * (square / DEGREES).ln_1p() - self.ln_root
+        let terms: Vec<f64> =
+            self.parts.iter().map(|(weight, part)| weight.ln() + part.ln_density(point)).collect();
+        ln_sum_exp(&terms)
     }
 
-    /// So many draws of a chain that starts with a proposal.
-    fn chain(&self, draws: usize, ln_density: &mut dyn FnMut(&[f64]) -> f64, rng: &mut ChaCha8Rng) -> Chain {
+    /// So many draws of a chain from a start on.
+    fn chain(
+        &self,
+        start: &[f64],
+        draws: usize,
+        ln_density: &mut dyn FnMut(&[f64]) -> f64,
+        rng: &mut ChaCha8Rng,
+    ) -> Chain {
         let mut weigh = |point: &[f64]| ln_density(point) - self.ln_density(point);
-        let mut now = self.centre.clone();
+        let mut now = start.to_vec();
         let mut weight = weigh(&now);
         let mut chain = Chain { draws: Vec::with_capacity(draws), accepted: 0 };
-        // The first hundred leave the centre behind.
-        for draw in 0..draws + 100 {
+        for draw in 0..draws + WARMUP {
             let next = self.draw(rng);
             let of_next = weigh(&next);
             if uniform(rng).ln() < of_next - weight {
                 (now, weight) = (next, of_next);
-                chain.accepted += usize::from(draw >= 100);
+                chain.accepted += usize::from(draw >= WARMUP);
             }
-            if draw >= 100 {
+            if draw >= WARMUP {
                 chain.draws.push(now.clone());
             }
         }

@@ -177,7 +177,7 @@ impl<'a> Search<'a> {
         Ok(Found { values: self.natural(&minimum.point), report })
     }
 
-    fn natural(&self, point: &[f64]) -> Vec<f64> {
+    pub(crate) fn natural(&self, point: &[f64]) -> Vec<f64> {
         let mut values = self.template.clone();
         for (&i, &at) in self.free.iter().zip(point) {
             values[i] = self.coordinates[i].natural(at);
@@ -214,7 +214,7 @@ impl<'a> Search<'a> {
     }
 
     /// Minus the penalised mean log-likelihood on the scale of the search.
-    fn objective(&self, point: &[f64], natural: &Derivatives, customers: f64) -> Derivatives {
+    pub(crate) fn objective(&self, point: &[f64], natural: &Derivatives, customers: f64) -> Derivatives {
         let (n, all) = (self.free.len(), self.coordinates.len());
         let values = self.natural(point);
         let slopes: Vec<f64> = self.free.iter().map(|&i| self.coordinates[i].slope(values[i])).collect();
@@ -275,6 +275,7 @@ impl<'a> Search<'a> {
                 standard_error,
                 fixed,
                 is_coefficient: !coordinate.is_positive,
+                quantiles: None,
             });
             if !fixed && position.is_none() {
                 let (parameter, meaning) = (coordinate.name.clone(), coordinate.at_edge);

@@ -13,7 +13,7 @@ use rand_distr::{Distribution, StandardNormal};
 #[test]
 fn lies_about_the_estimate_where_there_is_much_to_learn_from() {
     let truth = ParetoNbd::new(0.8, 9.0, 0.7, 14.0).unwrap();
-    let cells = common::drawn(&truth, 4_000, 80.0, (3, 0));
+    let cells = common::drawn(&truth, 10_000, 80.0, (3, 0));
     let cx = Context::default().seed(2);
     let fitted = MaximumLikelihood::<ParetoNbd>::new().fit_cells(&cells, TimeUnit::Week, &cx).unwrap();
     let posterior = Bayes::<ParetoNbd>::new().cells(&cells, TimeUnit::Week, &cx).unwrap();
@@ -34,6 +34,8 @@ fn a_parameter_may_be_held_and_settings_are_checked() {
     assert_eq!(posterior.draws().populations.len(), 400);
     let again = settings.cells(&cells, TimeUnit::Week, &Context::default()).unwrap();
     assert_eq!(posterior.chains, again.chains, "the same for a seed");
+    let one = Bayes::<Nbd>::new().fix("r", 0.8).unwrap().cells(&cells, TimeUnit::Week, &Context::default());
+    assert!(one.unwrap().accepted > 0.5, "a single parameter");
     assert!(Bayes::<BgNbd>::new().chains(0, 100).is_err());
     assert!(Bayes::<BgNbd>::new().prior("k", 1.0, 1.0).is_err());
     assert!(Bayes::<BgNbd>::new().prior("a", 1.0, 0.0).is_err());

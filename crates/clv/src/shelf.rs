@@ -95,6 +95,12 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         #[cfg(feature = "btyd")]
         "mbg-cnbd-k" => Box::new(Erased(clv_btyd::RegularFit::<clv_btyd::MbgCnbd>::new())),
         #[cfg(feature = "btyd")]
+        "pareto-nbd-hb" => Box::new(Erased(clv_btyd::HierarchicalFit::<clv_btyd::MaLiu>::new())),
+        #[cfg(feature = "btyd")]
+        "pareto-nbd-abe" => Box::new(Erased(clv_btyd::HierarchicalFit::<clv_btyd::Abe>::new())),
+        #[cfg(feature = "btyd")]
+        "pareto-ggg" => Box::new(Erased(clv_btyd::HierarchicalFit::<clv_btyd::ParetoGgg>::new())),
+        #[cfg(feature = "btyd")]
         "gamma-gamma" => Box::new(Erased(clv_btyd::GammaGammaFit::new())),
         #[cfg(feature = "linear")]
         "linear" => Box::new(Erased(clv_linear::LinearRegression.over(horizon))),
@@ -127,7 +133,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
                 what: "model",
                 given: name.to_owned(),
                 allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, \
-                          gamma-gamma, linear, tweedie-glm, hurdle, \
+                          pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, gamma-gamma, linear, tweedie-glm, hurdle, \
                           random-forest, boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack (as far as their features are on)",
             });
         }
@@ -177,7 +183,8 @@ impl Fit for SpendOrMean {
 pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     let purchases = settings(name, horizon)?;
     Ok(match name {
-        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" | "bg-cnbd-k" | "mbg-cnbd-k" => {
+        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" | "bg-cnbd-k" | "mbg-cnbd-k"
+        | "pareto-nbd-hb" | "pareto-nbd-abe" | "pareto-ggg" => {
             Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
         }
         #[cfg(feature = "trees")]

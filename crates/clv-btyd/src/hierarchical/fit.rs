@@ -26,8 +26,8 @@ const AGREE: f64 = 1.05;
 /// | Name | Default | Why |
 /// | :-- | :-- | :-- |
 /// | `chains`, `draws` | 4 of 1,000 | as PyMC and Stan |
-/// | `warmup` | 500 | rounds that are thrown away |
-/// | `thin` | 1 | rounds for each draw |
+/// | `warmup` | 600 | rounds that are thrown away; ways to move all together are learned in the first 500 |
+/// | `thin` | 4 | rounds for each draw |
 /// | `kept` | 400 | populations that forecasts are made with |
 /// | `prior_deviation` | 1.5 | of gamma populations: logarithms of shapes and of means `~ N(ln θ₀, 1.5²)`, `θ₀` 1 for shapes and for `k`, one over the mean age for rates |
 ///
@@ -76,8 +76,8 @@ impl<H: Hierarchy> HierarchicalFit<H> {
             terms: Vec::new(),
             chains: 4,
             draws: 1_000,
-            warmup: 500,
-            thin: 1,
+            warmup: 600,
+            thin: 4,
             kept: 400,
             deviation: 1.5,
             model: PhantomData,
@@ -225,9 +225,12 @@ impl<H: Hierarchy> HierarchicalFit<H> {
                 if cx.stopped() {
                     return drawn;
                 }
-                state.learns = round < self.warmup;
+                if round < self.warmup {
+                    state.warm_up(&mut rng);
+                    continue;
+                }
                 state.sweep(&mut rng);
-                if round >= self.warmup && (round - self.warmup + 1).is_multiple_of(self.thin) {
+                if (round - self.warmup + 1).is_multiple_of(self.thin) {
                     drawn.push(state.population.values());
                 }
             }
@@ -270,7 +273,8 @@ impl<H: Hierarchy> Fit for HierarchicalFit<H> {
                 value: s.mean,
                 standard_error: Some(s.deviation),
                 fixed: false,
-                is_coefficient: !H::Population::IS_POSITIVE,
+                is_coefficient: H::Population::is_coefficient(&s.name),
+                quantiles: Some((s.quantiles[0], s.quantiles[2])),
             })
             .collect();
         report.evaluations = self.chains * (self.warmup + self.draws * self.thin);

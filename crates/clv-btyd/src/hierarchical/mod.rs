@@ -19,9 +19,9 @@
 //!
 //! (`P` the incomplete gamma function), which is the integral over the lifetime of Platzer & Reutterer's likelihood by parts;
 //! with `k = 1` it is the bracket of Ma & Liu, and of Abe. Customers' own parameters are drawn by slices (Neal 2003, Annals of
-//! Statistics 31(3)), the population given them, and then both are moved together, by a shift and by a stretch of the logarithms
-//! (interweaving: Yu & Meng 2011, JCGS 20(3); as groups of moves: Liu & Wu 1999, JASA 94), so that chains do not
-//! crawl where customers tell little of themselves.
+//! Statistics 31(3)), the population given them, and then both are moved together, by shifts and stretches of the logarithms
+//! (interweaving: Yu & Meng 2011, JCGS 20(3); as groups of moves: Liu & Wu 1999, JASA 94) along ways that are learned while the chain
+//! warms up, as chains crawl where customers tell little of themselves.
 //!
 //! # Reference
 //!

@@ -129,8 +129,13 @@ impl<H: Hierarchy> HierarchicalModel<H> {
 
     /// Visits the customer's parameters under each of the populations.
     fn draw(&self, seen: &Seen, columns: &[f64], mut visit: impl FnMut(&Logs, &mut ChaCha8Rng)) {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(of_bits(seen, columns));
+        // What is drawn beyond the parameters has numbers of its own, so that these do not depend on what is asked.
+        let stream = of_bits(seen, columns);
+        let [mut rng, mut beyond] = [0, 1].map(|more| {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(more));
+            rng.set_stream(stream);
+            rng
+        });
         let mut own = [0.0; MOST];
         let first = &self.populations[0];
         for (d, own) in own.iter_mut().enumerate().take(H::Own::NAMES.len()) {
@@ -142,7 +147,7 @@ impl<H: Hierarchy> HierarchicalModel<H> {
                 move_own::<H::Own, _>(&mut own, seen, population, columns, &mut rng);
             }
             rounds = ROUNDS;
-            visit(&own, &mut rng);
+            visit(&own, &mut beyond);
         }
     }
 }

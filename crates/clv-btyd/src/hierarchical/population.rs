@@ -5,8 +5,9 @@ use clv_math::special::ln_gamma;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
-use super::own::{Logs, Own};
+use super::own::{Logs, MOST, Own};
 use super::sampler::slice;
+use crate::simulate::gamma;
 
 /// A distribution of customers' logarithms.
 pub trait Population: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static {
@@ -15,6 +16,9 @@ pub trait Population: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stati
 
     /// Names of its parameters.
     fn names<O: Own>(columns: &[String]) -> Vec<String>;
+
+    /// Whether a name is that of a covariate's coefficient.
+    fn is_coefficient(name: &str) -> bool;
 
     /// Its parameters in the order of the names.
     fn values(&self) -> Vec<f64>;
@@ -28,8 +32,14 @@ pub trait Population: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stati
     /// The density of a customer's logarithms.
     fn ln_density(&self, own: &Logs, columns: &[f64]) -> f64;
 
+    /// Draws a customer's logarithms.
+    fn draw_own(&self, columns: &[f64], rng: &mut ChaCha8Rng) -> Logs;
+
     /// The middle of one parameter of a customer.
     fn middle(&self, parameter: usize, columns: &[f64]) -> f64;
+
+    /// The middle and the logarithm of the spread of a parameter, but for a constant.
+    fn place(&self, parameter: usize) -> (f64, f64);
 
     /// The prior's density, on the scale on which [`Population::shift`] and [`Population::stretch`] act.
     fn ln_prior(&self) -> f64;
@@ -50,17 +60,38 @@ pub trait Population: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stati
 /// Independent gamma distributions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gammas {
-    /// Logarithm of the shape, and of the mean.
-    of: Vec<(f64, f64)>,
+    of: Vec<OneGamma>,
     /// Middles of the prior of the means.
     centres: Vec<f64>,
     deviation: f64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct OneGamma {
+    ln_shape: f64,
+    ln_mean: f64,
+    shape: f64,
+    /// `r ln r − ln Γ(r)`.
+    constant: f64,
+}
+
+impl OneGamma {
+    fn new(ln_shape: f64, ln_mean: f64) -> Self {
+        let shape = ln_shape.exp();
+        Self { ln_shape, ln_mean, shape, constant: shape * ln_shape - ln_gamma(shape) }
+    }
+
+    /// Of a logarithm; `α λ = r λ/m`.
+    fn ln_density(&self, own: f64) -> f64 {
+        let away = own - self.ln_mean;
+        self.shape * (away - away.exp()) + self.constant
+    }
+}
+
 impl Gammas {
-    fn ln_prior_of(&self, parameter: usize, (shape, mean): (f64, f64)) -> f64 {
-        let away = mean - self.centres[parameter];
-        -0.5 * (shape * shape + away * away) / (self.deviation * self.deviation)
+    fn ln_prior_of(&self, parameter: usize, of: &OneGamma) -> f64 {
+        let away = of.ln_mean - self.centres[parameter];
+        -0.5 * (of.ln_shape * of.ln_shape + away * away) / (self.deviation * self.deviation)
     }
 }
 
@@ -68,15 +99,23 @@ impl Population for Gammas {
     const IS_POSITIVE: bool = true;
 
     fn start(centres: &[f64], _columns: usize, deviation: f64) -> Self {
-        Self { of: centres.iter().map(|&c| (0.0, c)).collect(), centres: centres.to_vec(), deviation }
+        Self {
+            of: centres.iter().map(|&c| OneGamma::new(0.0, c)).collect(),
+            centres: centres.to_vec(),
+            deviation,
+        }
     }
 
     fn names<O: Own>(_columns: &[String]) -> Vec<String> {
         O::OF_GAMMAS.iter().map(|&name| name.to_owned()).collect()
     }
 
+    fn is_coefficient(_name: &str) -> bool {
+        false
+    }
+
     fn values(&self) -> Vec<f64> {
-        self.of.iter().flat_map(|(shape, mean)| [shape.exp(), (shape - mean).exp()]).collect()
+        self.of.iter().flat_map(|of| [of.shape, (of.ln_shape - of.ln_mean).exp()]).collect()
     }
 
     fn of_values(values: &[f64], parameters: usize, columns: usize) -> Option<Self> {
@@ -84,36 +123,45 @@ impl Population for Gammas {
         if !is_allowed || values.len() != 2 * parameters || columns != 0 {
             return None;
         }
-        let of: Vec<(f64, f64)> = values.chunks(2).map(|v| (v[0].ln(), (v[0] / v[1]).ln())).collect();
-        let centres = of.iter().map(|of| of.1).collect();
+        let one = |v: &[f64]| OneGamma::new(v[0].ln(), (v[0] / v[1]).ln());
+        let of: Vec<OneGamma> = values.chunks(2).map(one).collect();
+        let centres = of.iter().map(|of| of.ln_mean).collect();
         Some(Self { of, centres, deviation: 1.0 })
     }
 
     fn ln_density(&self, own: &Logs, _columns: &[f64]) -> f64 {
-        let of = |(&(shape, mean), own): (&(f64, f64), &f64)| {
-            let r = shape.exp();
-            let away = own - mean;
-            // α λ = r λ/m.
-            r * (away - away.exp() + shape) - ln_gamma(r)
-        };
-        self.of.iter().zip(own).map(of).sum()
+        self.of.iter().zip(own).map(|(of, own)| of.ln_density(*own)).sum()
+    }
+
+    fn draw_own(&self, _columns: &[f64], rng: &mut ChaCha8Rng) -> Logs {
+        let mut own = [0.0; MOST];
+        for (own, of) in own.iter_mut().zip(&self.of) {
+            *own = gamma(of.shape, of.shape, rng).ln() + of.ln_mean;
+        }
+        own
     }
 
     fn middle(&self, parameter: usize, _columns: &[f64]) -> f64 {
-        self.of[parameter].1
+        self.of[parameter].ln_mean
+    }
+
+    fn place(&self, parameter: usize) -> (f64, f64) {
+        (self.of[parameter].ln_mean, -0.5 * self.of[parameter].ln_shape)
     }
 
     fn ln_prior(&self) -> f64 {
-        self.of.iter().enumerate().map(|(d, &of)| self.ln_prior_of(d, of)).sum()
+        self.of.iter().enumerate().map(|(d, of)| self.ln_prior_of(d, of)).sum()
     }
 
     fn shift(&mut self, parameter: usize, by: f64) {
-        self.of[parameter].1 += by;
+        let of = &mut self.of[parameter];
+        *of = OneGamma::new(of.ln_shape, of.ln_mean + by);
     }
 
     fn stretch(&mut self, parameter: usize, by: f64) {
         // The shape falls with the square of the spread, where it is large.
-        self.of[parameter].0 -= 2.0 * by;
+        let of = &mut self.of[parameter];
+        *of = OneGamma::new(of.ln_shape - 2.0 * by, of.ln_mean);
     }
 
     fn ln_jacobian(&self, _by: f64) -> f64 {
@@ -125,21 +173,19 @@ impl Population for Gammas {
         for d in 0..self.of.len() {
             let mean_ln = customers.iter().map(|own| own[d]).sum::<f64>() / n;
             let mean = customers.iter().map(|own| own[d].exp()).sum::<f64>() / n;
-            let density = |of: (f64, f64)| {
-                let (shape, ln_mean) = of;
-                let r = shape.exp();
-                n * (r * (shape - ln_mean + mean_ln - mean * (-ln_mean).exp()) - ln_gamma(r))
+            let density = |of: &OneGamma| {
+                n * (of.shape * (mean_ln - of.ln_mean - mean * (-of.ln_mean).exp()) + of.constant)
                     + self.ln_prior_of(d, of)
             };
-            let (mut shape, mut ln_mean) = self.of[d];
+            let mut of = self.of[d];
             let width = 3.0 / n.sqrt();
             for _ in 0..2 {
-                let now = density((shape, ln_mean));
-                shape = slice(shape, now, width, |v| density((v, ln_mean)), rng).0;
-                let now = density((shape, ln_mean));
-                ln_mean = slice(ln_mean, now, width, |v| density((shape, v)), rng).0;
+                let with = |v: f64| OneGamma::new(v, of.ln_mean);
+                of = with(slice(of.ln_shape, density(&of), width, |v| density(&with(v)), rng).0);
+                let with = |v: f64| OneGamma::new(of.ln_shape, v);
+                of = with(slice(of.ln_mean, density(&of), width, |v| density(&with(v)), rng).0);
             }
-            self.of[d] = (shape, ln_mean);
+            self.of[d] = of;
         }
     }
 }
@@ -197,7 +243,7 @@ impl Lognormal {
     /// `|L⁻¹ v|²`.
     fn square(&self, v: &[f64]) -> f64 {
         let n = self.parameters;
-        let mut z = [0.0; super::own::MOST];
+        let mut z = [0.0; MOST];
         let mut sum = 0.0;
         for i in 0..n {
             let rest: f64 = (0..i).map(|j| self.root[i * n + j] * z[j]).sum();
@@ -235,6 +281,10 @@ impl Population for Lognormal {
         names
     }
 
+    fn is_coefficient(name: &str) -> bool {
+        name.starts_with("ln_") && !name.ends_with(".intercept")
+    }
+
     fn values(&self) -> Vec<f64> {
         let n = self.parameters;
         let upper = (0..n).flat_map(|i| (i..n).map(move |j| i * n + j)).map(|e| self.spread[e]);
@@ -259,11 +309,22 @@ impl Population for Lognormal {
     }
 
     fn ln_density(&self, own: &Logs, columns: &[f64]) -> f64 {
-        let mut away = [0.0; super::own::MOST];
+        let mut away = [0.0; MOST];
         for d in 0..self.parameters {
             away[d] = own[d] - self.middle(d, columns);
         }
         -0.5 * self.square(&away) - self.ln_root
+    }
+
+    fn draw_own(&self, columns: &[f64], rng: &mut ChaCha8Rng) -> Logs {
+        let (n, mut own) = (self.parameters, [0.0; MOST]);
+        let mut z = [0.0; MOST];
+        z.iter_mut().for_each(|z| *z = StandardNormal.sample(rng));
+        for (d, own) in own.iter_mut().enumerate().take(n) {
+            let away: f64 = (0..=d).map(|j| self.root[d * n + j] * z[j]).sum();
+            *own = self.middle(d, columns) + away;
+        }
+        own
     }
 
     fn middle(&self, parameter: usize, columns: &[f64]) -> f64 {
@@ -271,11 +332,15 @@ impl Population for Lognormal {
         columns.iter().enumerate().map(of).sum()
     }
 
+    fn place(&self, parameter: usize) -> (f64, f64) {
+        (self.middle[parameter], 0.5 * self.spread[parameter * (self.parameters + 1)].ln())
+    }
+
     fn ln_prior(&self) -> f64 {
         let n = self.parameters;
         let coefficients: f64 = self.middle.chunks(n).map(|row| self.square(row)).sum();
         let unit = |d: usize| {
-            let mut v = [0.0; super::own::MOST];
+            let mut v = [0.0; MOST];
             v[d] = 1.0;
             self.square(&v[..n])
         };
@@ -328,7 +393,7 @@ impl Population for Lognormal {
         // What is left, with the priors.
         let mut rest = vec![0.0; n * n];
         for (own, row) in customers.iter().zip(columns.chunks(p)) {
-            let mut away = [0.0; super::own::MOST];
+            let mut away = [0.0; MOST];
             for d in 0..n {
                 away[d] = own[d] - (0..p).map(|i| row[i] * mean[i * n + d]).sum::<f64>();
             }

@@ -180,9 +180,12 @@ fn is_calibrated<O: Own, P: Population>(
         let mut state = State::<O, P>::start(of_prior(&mut rng), &seen, &columns, 0.0);
         let mut below = vec![0; truth.len()];
         for sweep in 0..120 + 12 * (BINS - 1) {
-            state.learns = sweep < 120;
+            if sweep < 120 {
+                state.warm_up(&mut rng);
+                continue;
+            }
             state.sweep(&mut rng);
-            if sweep >= 120 && (sweep - 119) % 12 == 0 {
+            if (sweep - 119) % 12 == 0 {
                 for (below, (now, truth)) in
                     below.iter_mut().zip(state.population.values().iter().zip(&truth))
                 {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd,
-    Nbd, ParetoNbd, Process, RegularFit, WithCovariates, log_interval, ratio,
+    Abe, BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd, HierarchicalFit, Hierarchy,
+    MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoGgg, ParetoNbd, Process, RegularFit,
+    WithCovariates, log_interval, ratio,
 };
 use clv::model::Estimate;
 use clv::{Context, Erased, Fit, FitReport, Fitted, Span, Training};
@@ -20,7 +21,7 @@ use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
+    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
     /// boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack, zero, mean, last-period,
     /// rfm-cell-mean.
     model: String,
@@ -54,7 +55,7 @@ pub(crate) struct Args {
 /// Columns that move a model's parameters.
 #[derive(Debug, clap::Args)]
 #[command(
-    next_help_heading = "Covariates of nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k"
+    next_help_heading = "Covariates, for pareto-nbd-abe and nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k"
 )]
 struct By {
     /// Columns that move how often customers buy, such as own_region,log(own_income) for columns region and income of --people.
@@ -66,6 +67,9 @@ struct By {
     /// Columns that move both, by the same factor.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     both_by: Vec<String>,
+    /// Columns that move the logarithms of both rates, each its own way; for pareto-nbd-abe alone.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    rates_by: Vec<String>,
     /// Bring columns to mean 0 and deviation 1 first.
     #[arg(long)]
     standardize: bool,
@@ -76,12 +80,21 @@ struct By {
 
 impl By {
     fn is_empty(&self) -> bool {
+        self.acting_is_empty() && self.rates_by.is_empty()
+    }
+
+    fn acting_is_empty(&self) -> bool {
         self.purchases_by.is_empty() && self.dropout_by.is_empty() && self.both_by.is_empty()
     }
 
     /// None if no column was named.
     fn covariates(&self) -> Result<Option<Covariates>, Failure> {
-        if self.is_empty() {
+        if !self.rates_by.is_empty() {
+            return Err(Failure::usage(
+                "--rates-by is for pareto-nbd-abe; others have --purchases-by, --dropout-by and --both-by",
+            ));
+        }
+        if self.acting_is_empty() {
             if self.standardize || !self.penalty_of_columns.is_empty() {
                 return Err(Failure::usage(
                     "--standardize and --penalty-of-columns are for columns named by --purchases-by, --dropout-by or --both-by",
@@ -139,7 +152,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     crate::input::expect_other(&args.output, &inputs)?;
     if args.by.is_empty() && inputs.len() > args.transactions.inputs().len() {
         return Err(Failure::usage(
-            "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by or --both-by name their columns (clv auto chooses by itself)",
+            "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by or --rates-by name their columns (clv auto chooses by itself)",
         ));
     }
     let (observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
@@ -211,6 +224,20 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             }
         })
     }
+    fn hierarchical<H: Hierarchy>(args: &Args) -> Result<BoxedFit, Failure> {
+        if args.penalty != 0.0 || !args.fix.is_empty() {
+            return Err(Failure::usage(format_args!("{} takes neither --penalty nor --fix", args.model)));
+        }
+        let mut fit = HierarchicalFit::<H>::new();
+        if args.by.rates_by.is_empty() {
+            expect_no_columns(args)?;
+        } else if args.by.acting_is_empty() && !args.by.standardize && args.by.penalty_of_columns.is_empty() {
+            fit = fit.columns(&args.by.rates_by).map_err(Failure::usage)?;
+        } else {
+            return Err(Failure::usage("--rates-by stands alone"));
+        }
+        Ok(Box::new(Erased(fit)))
+    }
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
         if !args.by.is_empty() {
@@ -243,6 +270,9 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         "ggom-nbd" => likelihood::<GgomNbd>(args),
         "bg-cnbd-k" => regular::<BgCnbd>(args),
         "mbg-cnbd-k" => regular::<MbgCnbd>(args),
+        "pareto-nbd-hb" => hierarchical::<MaLiu>(args),
+        "pareto-nbd-abe" => hierarchical::<Abe>(args),
+        "pareto-ggg" => hierarchical::<ParetoGgg>(args),
         "gamma-gamma" => {
             expect_no_columns(args)?;
             let mut fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
@@ -278,9 +308,9 @@ fn expect_no_columns(args: &Args) -> Result<(), Failure> {
     Err(Failure::usage(format_args!("{model} takes none of --purchases-by, --dropout-by and --both-by")))
 }
 
-/// On the logarithmic scale.
+/// Of the posterior, if the fit told it; from the curvature on the logarithmic scale otherwise.
 fn interval(estimate: &Estimate) -> Option<(f64, f64)> {
-    log_interval(estimate, 0.95).ok().flatten()
+    estimate.quantiles.or_else(|| log_interval(estimate, 0.95).ok().flatten())
 }
 
 /// The report as JSON.

@@ -18,6 +18,8 @@ pub struct Estimate {
     pub fixed: bool,
     /// Whether it may have either sign: the coefficient of a covariate. Parameters are positive.
     pub is_coefficient: bool,
+    /// The 95% interval, where the fit told the whole posterior and not only its curvature: the 2.5% and 97.5% quantiles.
+    pub quantiles: Option<(f64, f64)>,
 }
 
 /// How a model was found and how far to trust it.
