@@ -11,7 +11,12 @@
 //! | [`BgBb`] | once at most at each opportunity | before any of them | [`BgBbFit`] |
 //! | [`BetaDiscreteWeibull`] | a contract, renewed or not | seen, at renewals | [`RenewalFit`] |
 //! | [`WeibullGamma`] | a contract | seen, at any time | [`TenureFit`] |
+//! | [`MaLiu`], [`Abe`], [`ParetoGgg`] | at random, at a beat of their own | at any time | [`HierarchicalFit`] |
 //! | [`GammaGamma`] | amounts | – | [`GammaGammaFit`] |
+//!
+//! What is known of customers moves these: [`WithCovariates`], and from week to week [`OverTimeFit`]. How sure an estimate is:
+//! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`], [`Draws`], [`Bayes`]; how sure a forecast:
+//! [`Predictive`].
 //!
 //! A population struct ([`ParetoNbd`]) holds parameters; [`MaximumLikelihood`] finds them;
 //! [`PurchaseModel`] answers questions about customers through [`clv_core::Predict`] and its
@@ -32,8 +37,8 @@
 //!
 //! # What it does not do
 //!
-//! Covariates and Bayesian estimation are not here yet; the discrete and the contractual models are not on the
-//! facade's shelf, as they are fitted to other data than a log's histories.
+//! The discrete and the contractual models are not on the facade's shelf, as they are fitted to other data than a log's histories, and take no
+//! covariates; models over time are neither saved nor on it, as they need the calendar of what is to come.
 
 mod beta_geometric;
 mod bg_bb;

@@ -517,3 +517,68 @@ fn what_becomes_of_each_row_of_the_tables_is_told() {
         "no column of the kind of event; it may be named event",
     );
 }
+
+/// Half of the customers, the members, buy more often, which the model is told.
+#[test]
+fn covariates_move_a_model_and_its_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (name, alpha, seed) in [("members", "4", 1), ("guests", "12", 2)] {
+        let line = format!(
+            "simulate --customers 200 --start 2022-01-01 --end 2023-12-31 --seed {seed} --model pareto-nbd \
+             --param r=1.2 --param alpha={alpha} --param s=0.8 --param beta=30 --output {name}.csv"
+        );
+        done(folder, &line);
+    }
+    let (mut orders, mut people) = ("customer,date\n".to_owned(), "customer,club,luck\n".to_owned());
+    for name in ["members", "guests"] {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.csv"))).unwrap();
+        let mut last = String::new();
+        for row in text.lines().skip(1) {
+            let mut cells = row.split(',');
+            let (customer, date) = (cells.next().unwrap(), cells.next().unwrap());
+            orders += &format!("{name}-{customer},{date}\n");
+            if last != customer {
+                people += &format!("{name}-{customer},{name},{}\n", customer.len() + people.len() % 7);
+                customer.clone_into(&mut last);
+            }
+        }
+    }
+    std::fs::write(folder.join("tx.csv"), orders).unwrap();
+    std::fs::write(folder.join("people.csv"), people).unwrap();
+    let by = "--people people.csv --purchases-by own_club,own_luck --dropout-by own_club";
+    let report = json(folder, &format!("fit pareto-nbd tx.csv {by} --output moved.json"));
+    let ratio = report["ratios"]["purchase.own_club=members"]["ratio"].as_f64().unwrap();
+    assert!((2.0..4.5).contains(&ratio), "{ratio}");
+    let luck = &report["ratios"]["purchase.own_luck"]["interval_95"];
+    assert!(luck[0].as_f64().unwrap() < 1.03 && luck[1].as_f64().unwrap() > 0.97, "{luck}");
+    let said = done(
+        folder,
+        &format!("fit mbg-nbd tx.csv {by} --standardize --penalty-of-columns 0,0.1 --output m.json"),
+    );
+    assert!(said.contains("one more of"), "{said}");
+    let forecast =
+        json(folder, "predict tx.csv --people people.csv --model moved.json --horizon 20 --output f.csv");
+    assert_eq!(forecast["customers"], 400);
+    refused(folder, "predict tx.csv --model moved.json --horizon 20 --output f.csv", 1, "--people");
+    refused(folder, "fit pareto-nbd tx.csv --people people.csv --output n.json", 2, "--purchases-by");
+    refused(folder, "fit pareto-nbd tx.csv --standardize --output n.json", 2, "--purchases-by");
+    refused(folder, &format!("fit zero tx.csv {by} --output n.json"), 2, "takes none of");
+    refused(folder, &format!("fit bg-cnbd-k tx.csv {by} --output n.json"), 2, "--fix k=");
+    let unknown = "fit pareto-nbd tx.csv --people people.csv --purchases-by own_shoe --output n.json";
+    refused(folder, unknown, 1, "own_shoe");
+    refused(
+        folder,
+        "fit pareto-nbd tx.csv --people people.csv --rates-by own_club --output n.json",
+        2,
+        "pareto-nbd-abe",
+    );
+
+    let abe =
+        json(folder, "fit pareto-nbd-abe tx.csv --people people.csv --rates-by own_club --output abe.json");
+    let ratio = abe["ratios"]["ln_lambda.own_club=members"]["ratio"].as_f64().unwrap();
+    assert!((2.0..4.5).contains(&ratio), "{ratio}");
+    let forecast =
+        json(folder, "predict tx.csv --people people.csv --model abe.json --horizon 20 --output a.csv");
+    assert_eq!(forecast["model"], "pareto-nbd-abe");
+}

@@ -50,7 +50,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Covariates, neural networks and decisions on top of forecasts.
+//! Neural networks and decisions on top of forecasts.
 
 pub use clv_core::*;
 
