@@ -88,6 +88,18 @@ impl<P: Process> MaximumLikelihood<P> {
         self
     }
 
+    /// Refuses what is fixed and cannot be, and what must be and is not.
+    pub(crate) fn expect_fixed(&self) -> Result<(), Error> {
+        let is_chosen = |p: &Parameter| p.scale != Scale::Count || self.options.fixed_value(p.name).is_some();
+        if !P::PARAMETERS.iter().all(is_chosen) {
+            let why = "histories do not tell how regular customers are: fix k, or choose it by RegularFit";
+            return Err(Error::NoEstimate { model: P::KIND.name, why });
+        }
+        // What is fixed must fit the model, whatever the rest will be.
+        let fixed = P::PARAMETERS.iter().map(|p| self.options.fixed_value(p.name).unwrap_or(1.0));
+        P::from_values(&fixed.collect::<Vec<_>>()).map(|_| ())
+    }
+
     /// Fits weighted cells; [`Fit::fit`] makes them from a training log.
     ///
     /// # Errors
@@ -101,14 +113,7 @@ impl<P: Process> MaximumLikelihood<P> {
         cx: &Context<'_>,
     ) -> Result<Fitted<PurchaseModel<P>>, Error> {
         let name = P::KIND.name;
-        let is_chosen = |p: &Parameter| p.scale != Scale::Count || self.options.fixed_value(p.name).is_some();
-        if !P::PARAMETERS.iter().all(is_chosen) {
-            let why = "histories do not tell how regular customers are: fix k, or choose it by RegularFit";
-            return Err(Error::NoEstimate { model: name, why });
-        }
-        // What is fixed must fit the model, whatever the rest will be.
-        let fixed = P::PARAMETERS.iter().map(|p| self.options.fixed_value(p.name).unwrap_or(1.0));
-        P::from_values(&fixed.collect::<Vec<_>>())?;
+        self.expect_fixed()?;
         let customers = cells.customers();
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });

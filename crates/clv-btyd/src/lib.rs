@@ -59,6 +59,7 @@ mod pareto_nbd;
 mod posterior;
 mod predictive;
 mod process;
+mod regularity;
 mod search;
 mod simulate;
 mod uncertainty;
@@ -83,6 +84,7 @@ pub use pareto_nbd::ParetoNbd;
 pub use posterior::{Bayes, Posterior, PosteriorSummary};
 pub use predictive::{Drawn, DrawnFutures, Predictive};
 pub use process::{Parameter, Process, Scale};
+pub use regularity::Regularity;
 pub use simulate::Simulation;
 pub use uncertainty::{Draws, LikelihoodRatio, ProfileInterval, Ratio, log_interval, ratio};
 

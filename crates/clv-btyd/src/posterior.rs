@@ -191,6 +191,11 @@ impl<P: Process> Bayes<P> {
     pub fn cells(&self, cells: &Cells, unit: TimeUnit, cx: &Context<'_>) -> Result<Posterior<P>, Error> {
         let name = P::KIND.name;
         let no_estimate = |why| Error::NoEstimate { model: name, why };
+        self.each.expect_fixed()?;
+        if let Some((parameter, ..)) = self.priors.iter().find(|p| self.each.fixed_value(p.0).is_some()) {
+            let (what, given) = ("prior", (*parameter).to_owned());
+            return Err(Error::Unreadable { what, given, allowed: "of parameters that are not held" });
+        }
         let customers = cells.customers();
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });

@@ -3,6 +3,7 @@
 use clv_core::summary::SpendBasis;
 use clv_core::{Context, Customers, Discount, Error, History, TimeUnit};
 use rand::SeedableRng;
+use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::GammaGamma;
@@ -87,6 +88,9 @@ impl Drawn {
     ///
     /// [`Error::Setting`] unless the level is from 0 to 1.
     pub fn interval(&self, level: f64) -> Result<(f64, f64), Error> {
+        if !(0.0..=1.0).contains(&level) {
+            return Err(Error::Setting { name: "level", given: level, allowed: "from 0 to 1" });
+        }
         Ok((self.quantile(0.5 - 0.5 * level)?, self.quantile(0.5 + 0.5 * level)?))
     }
 
@@ -185,6 +189,10 @@ impl<P: Process> Predictive<P> {
         cx: &Context<'_>,
     ) -> Result<DrawnFutures, Error> {
         who.expect_unit(self.unit)?;
+        if !self.spend.is_empty() && (who.spend().is_none() || who.basis() != self.basis) {
+            let (model, column) = ("a predictive distribution", format!("monetary_value ({:?})", self.basis));
+            return Err(Error::MissingColumn { model, column });
+        }
         clv_core::setting::at_least_zero("horizon", horizon)?;
         if draws == 0 {
             return Err(Error::Setting { name: "draws", given: 0.0, allowed: "at least 1" });
@@ -196,7 +204,9 @@ impl<P: Process> Predictive<P> {
             let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
             rng.set_stream(draw as u64);
             let (mut count, mut sum) = (0.0, 0.0);
-            let population = &self.populations[draw % self.populations.len()];
+            let population = self.populations.choose(&mut rng);
+            let spend = self.spend.choose(&mut rng);
+            let Some(population) = population else { continue };
             for row in 0..who.len() {
                 let (x, t_x, age) = (who.frequency()[row], who.recency()[row], who.age()[row]);
                 if uniform(&mut rng) >= population.p_alive(x, t_x, age) {
@@ -208,14 +218,14 @@ impl<P: Process> Predictive<P> {
                 if times.is_empty() {
                     continue;
                 }
-                let history = who.history(row);
-                let counted = who.basis().count(x);
-                let model = (!self.spend.is_empty()).then(|| &self.spend[draw % self.spend.len()]);
                 // Who has no purchase that counts is one of the population.
-                let counted = if history.spend.is_some() { counted } else { 0.0 };
-                let scale = model.map(|m| m.draw_given(counted, history.spend.unwrap_or(0.0), &mut rng));
+                let (counted, mean) = match who.spend().map(|spend| spend[row]) {
+                    Some(mean) if mean > 0.0 => (who.basis().count(x), mean),
+                    _ => (0.0, 0.0),
+                };
+                let scale = spend.map(|m| m.draw_given(counted, mean, &mut rng));
                 for t in &times {
-                    let amount = match (model, scale) {
+                    let amount = match (spend, scale) {
                         (Some(model), Some(scale)) => model.draw_amount(scale, &mut rng),
                         _ => 1.0,
                     };

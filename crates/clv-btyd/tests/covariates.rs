@@ -144,6 +144,8 @@ fn recovers_coefficients_of_every_model() {
     recovers(&ParetoNbd::new(0.8, 6.0, 0.9, 14.0).unwrap(), None);
     recovers(&GgomNbd::new(0.8, 6.0, 0.08, 0.9, 3.0).unwrap(), None);
     recovers(&MbgCnbd::new(0.8, 3.0, 0.9, 3.0, 2).unwrap(), Some(("k", 2.0)));
+    // The logarithm of 3 and back is not 3.
+    recovers(&MbgCnbd::new(0.8, 2.0, 0.9, 3.0, 3).unwrap(), Some(("k", 3.0)));
 }
 
 fn pareto() -> (TransactionLog, Facts) {
@@ -241,6 +243,13 @@ fn what_says_nothing_is_left_out_with_a_warning() {
         let unknown = Covariates::new().on_purchases(["own_shoe"]).unwrap();
         let unknown = WithCovariates::<BgNbd>::new(unknown).fit(training, &Context::default()).unwrap_err();
         assert!(unknown.to_string().contains("own_shoe"), "{unknown}");
+        let twice = Covariates::new().on("life", [("alpha", 1.0)], ["own_member"]).unwrap();
+        let twice = twice.on("life", [("beta", 1.0)], ["own_member"]).unwrap();
+        let twice = WithCovariates::<ParetoNbd>::new(twice).fit(training, &Context::default()).unwrap_err();
+        assert!(twice.to_string().contains("life.own_member"), "{twice}");
+        let below = Covariates::new().on_purchases(["own_height:log(own_member)"]).unwrap();
+        let below = WithCovariates::<BgNbd>::new(below).fit(training, &Context::default()).unwrap_err();
+        assert!(below.to_string().contains("own_member"), "{below}");
     });
     for text in ["", "a:", "log()", "*a"] {
         assert!(Covariates::new().on_both([text]).is_err(), "{text:?}");
@@ -271,7 +280,8 @@ fn conforms_and_is_the_same_after_saving() {
     with(&log, &facts, |training| {
         let covariates = || {
             let both = Covariates::new().on_both(["own_region"]).unwrap();
-            both.on_purchases(["own_member:log(own_height)"]).unwrap().standardized()
+            // A column that does not change has no scale.
+            both.on_purchases(["own_member:log(own_height)", "own_same"]).unwrap().standardized()
         };
         let fitted = fit(training, covariates());
         let mut registry = Registry::core();

@@ -69,6 +69,7 @@ pub mod cleaning;
 pub mod cohorts;
 pub mod conformance;
 pub mod cut;
+pub mod diagnostics;
 pub mod drift;
 mod error;
 pub mod events;

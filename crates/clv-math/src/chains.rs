@@ -4,7 +4,7 @@
 //! Convergence of MCMC", Bayesian Analysis 16(2), sections 2 and 3, on the draws as they are.
 
 /// R̂ of split chains: the spread of all draws over that within half-chains, as standard deviations; 1 if all agree, NaN with fewer than 4
-/// draws a chain.
+/// draws a chain or where none moves.
 ///
 /// ```
 /// let alike = [vec![0.1, 0.4, 0.2, 0.3, 0.25, 0.15], vec![0.3, 0.1, 0.35, 0.2, 0.15, 0.3]];
@@ -15,11 +15,12 @@
 pub fn r_hat(chains: &[Vec<f64>]) -> f64 {
     let halves = split(chains);
     let (within, total) = variances(&halves);
-    if total == 0.0 { 1.0 } else { (total / within).sqrt() }
+    // A chain that does not move tells nothing.
+    if total == 0.0 { f64::NAN } else { (total / within).sqrt() }
 }
 
 /// As many independent draws would tell the mean as well: the number of draws over their integrated autocorrelation, by Geyer's initial
-/// monotone sequence over split chains.
+/// monotone sequence over split chains; NaN with fewer than 8 draws a chain or where none moves.
 ///
 /// ```
 /// use clv_math::chains::effective_sample_size;
@@ -36,7 +37,7 @@ pub fn effective_sample_size(chains: &[Vec<f64>]) -> f64 {
     let draws = (n * halves.len()) as f64;
     let (within, total) = variances(&halves);
     if total == 0.0 || n < 4 {
-        return draws;
+        return f64::NAN;
     }
     let means: Vec<f64> = halves.iter().map(|half| half.iter().sum::<f64>() / n as f64).collect();
     let covariance = |lag: usize| {

@@ -38,6 +38,7 @@
 //! | Who is like whom? | [`cluster`], [`rfm`] |
 //! | How do I learn from a table of my own? | [`transform`], [`learn`] |
 //! | How do I compare models? | [`backtest::Backtest`] with a [`shelf`] |
+//! | What do I look at before I believe a model? | [`diagnostics`] |
 //! | How good is good? | [`baselines`], [`metrics`] |
 //! | Who is new, active, loyal, churned? | [`StageRules`] |
 //! | Which model is best, without choosing? | [`auto`] |

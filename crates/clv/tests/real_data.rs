@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clv::backtest::Backtest;
 use clv::btyd::Process;
 use clv::cohorts::{Cohorts, Period};
+use clv::diagnostics::{frequencies, tracking};
 use clv::ledger::Reason;
 use clv::model::{Activity, PurchaseForecast};
 use clv::prelude::*;
@@ -426,6 +427,12 @@ fn grocery_at_a_beat() {
         assert!(scores.mae < mae && scores.mae > 0.97 * mae);
         near(outcome.mean_p_alive.unwrap(), alive, 1e-5, name);
     }
+    // How regular, before any model is fitted: recomputed figures of the whole log.
+    let whole = Training::new(&purchases, split.holdout, TimeUnit::Week).unwrap();
+    let regularity = clv::btyd::Regularity::of(&whole).unwrap();
+    assert_eq!((regularity.of_three, regularity.of_customers.len()), (779, 302));
+    near(regularity.wheat_morrison.unwrap(), 1.8274, 2e-3, "Wheat and Morrison");
+    near(regularity.median().unwrap(), 3.2629, 2e-5, "median shape");
     // CDNOW's customers buy at random.
     let log = self::log("cdnow_sample.csv.zst");
     let purchases = Training::merge(&log, cut("1997-09-30")).unwrap();
@@ -495,28 +502,38 @@ fn weekly_tracking_of_the_walkthrough() {
     // BTYD's walkthrough, weeks 20 to 25 of CDNOW: expected repeats of customers as they join, in steps
     // of T.tot/n.periods from the oldest customer's first purchase.
     let log = log("cdnow_sample.csv.zst");
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
     let summary = Summary::of(&log, cut("1997-09-30"), TimeUnit::Week).unwrap();
-    let oldest = summary.age.iter().copied().fold(0.0, f64::max);
-    fn tracked(model: &dyn PurchaseForecast, ages: &[f64], oldest: f64, week: f64) -> f64 {
-        ages.iter().map(|age| model.expected_of_new((week - (oldest - age)).max(0.0)).unwrap()).sum()
-    }
     let bg = PurchaseModel::new(
         BgNbd::from_values(&[0.2425967, 4.413659, 0.7929869, 2.426164]).unwrap(),
         TimeUnit::Week,
     );
-    for (week, want) in
-        [(20, 1312.458), (21, 1387.346), (22, 1460.392), (23, 1531.713), (24, 1601.418), (25, 1669.6)]
-    {
-        near(tracked(&bg, &summary.age, oldest, f64::from(week)), want, 1e-5, "BG/NBD tracking");
-    }
     let pareto = PurchaseModel::new(
         ParetoNbd::from_values(&[0.55339714, 10.58019854, 0.6060625, 11.65622367]).unwrap(),
         TimeUnit::Week,
     );
-    for (week, want) in
-        [(20, 1308.856), (21, 1385.275), (22, 1459.923), (23, 1532.906), (24, 1604.32), (25, 1674.253)]
-    {
-        near(tracked(&pareto, &summary.age, oldest, f64::from(week)), want, 2e-4, "Pareto/NBD tracking");
+    let (end, week) = (cut("1998-06-30"), Span::weeks(1.0).unwrap());
+    let series = tracking(&purchases, &summary, end, week, &[&bg, &pareto]).unwrap();
+    for (week, of_bg, of_pareto) in [
+        (20, 1312.458, 1308.856),
+        (21, 1387.346, 1385.275),
+        (22, 1460.392, 1459.923),
+        (23, 1531.713, 1532.906),
+        (24, 1601.418, 1604.32),
+        (25, 1669.6, 1674.253),
+    ] {
+        let expected = &series[week - 1].expected_so_far;
+        near(expected[0], of_bg, 1e-5, "BG/NBD tracking");
+        near(expected[1], of_pareto, 2e-4, "Pareto/NBD tracking");
+    }
+    // 2,457 repeats until the end of September 1997, and 1,882 after it.
+    assert_eq!(series[series.len() - 1].actual_so_far, 2_457.0 + 1_882.0);
+    let table = frequencies(&summary, 7, &[&bg, &pareto]).unwrap();
+    assert_eq!(table[0].customers, 1_411.0);
+    for place in 0..2 {
+        let all: f64 = table.iter().map(|row| row.expected[place]).sum();
+        near(all, 2_357.0, 1e-9, "all customers");
+        near(table[0].expected[place], 1_411.0, 0.02, "customers without a repeat");
     }
 }
 

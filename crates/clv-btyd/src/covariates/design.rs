@@ -282,6 +282,15 @@ impl Design {
         idle
     }
 
+    /// A column that does not change has no scale, and no coefficient that would need one.
+    pub(crate) fn keep_finite_scales(&mut self) {
+        for (centre, scale) in &mut self.scaling {
+            if !scale.is_finite() {
+                (*centre, *scale) = (0.0, 1.0);
+            }
+        }
+    }
+
     /// Values and report of the search in the terms' own units.
     pub(crate) fn unscale(&self, values: &mut [f64], report: &mut FitReport) {
         let p = self.parameters;
@@ -302,7 +311,11 @@ impl Design {
         let line = |k: usize, values: &[f64]| if k < p { values[k].ln() } else { values[k] };
         for i in 0..n {
             let to: f64 = (0..n).map(|j| map[i * n + j] * line(j, &old)).filter(|v| *v != 0.0).sum();
-            values[i] = if i < p { to.exp() } else { to };
+            // What nothing moves stays to the last bit: k is a whole number.
+            let stays = (0..n).all(|j| map[i * n + j] == f64::from(u8::from(i == j)));
+            if !stays {
+                values[i] = if i < p { to.exp() } else { to };
+            }
         }
         let free: Vec<usize> = (0..n).filter(|&i| !report.parameters[i].fixed).collect();
         let f = free.len();

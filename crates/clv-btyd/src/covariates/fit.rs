@@ -138,9 +138,15 @@ impl<P: Process> WithCovariates<P> {
             let penalty = if acts.is_dropout() { dropout } else { other };
             for term in term.spread(known) {
                 let label = acts.name(&term);
-                let place = terms.iter().position(|t| *t == term);
-                if let Some(place) = place.filter(|_| effects.iter().all(|e| e.label != label)) {
-                    effects.push(Effect { label, term: place, on: on.clone(), penalty });
+                let Some(place) = terms.iter().position(|t| *t == term) else { continue };
+                match effects.iter().find(|e| e.label == label) {
+                    Some(other) if other.on == on => {}
+                    Some(_) => {
+                        let (what, allowed) =
+                            ("coefficient", "one of this name: give the other another label");
+                        return Err(Error::Unreadable { what, given: label, allowed });
+                    }
+                    None => effects.push(Effect { label, term: place, on: on.clone(), penalty }),
                 }
             }
         }
@@ -237,9 +243,20 @@ impl Columns {
     pub(crate) fn of<'t>(asked: impl Iterator<Item = &'t Term>, data: &Training<'_>) -> Result<Self, Error> {
         let known = data.columns_beyond()?;
         let mut terms: Vec<Term> = Vec::new();
-        for term in asked.flat_map(|term| term.spread(&known)) {
-            if !terms.contains(&term) {
-                terms.push(term);
+        for asked in asked {
+            let spread = asked.spread(&known);
+            if spread.is_empty() {
+                let (what, given) = ("covariate", asked.to_string());
+                return Err(Error::Unreadable {
+                    what,
+                    given,
+                    allowed: "a column of words with more than one",
+                });
+            }
+            for term in spread {
+                if !terms.contains(&term) {
+                    terms.push(term);
+                }
             }
         }
         let needs = Term::needs(&terms);
@@ -275,6 +292,7 @@ impl<P: Process> Fit for WithCovariates<P> {
             design.unscale(&mut values, &mut report);
             design.scaling.fill((0.0, 1.0));
         }
+        design.keep_finite_scales();
         let unit: TimeUnit = prepared.summary.unit;
         let process = P::from_values(&values[..design.parameters])?;
         let model = CovariateModel::of(PurchaseModel::new(process, unit), prepared.terms, design, &values)?;

@@ -49,8 +49,7 @@ pub(crate) fn evaluate(
         let of = |name: &str| names.iter().position(|n| n == name).map_or(f64::NAN, |place| columns[place]);
         let value = term.value(of);
         if !value.is_finite() {
-            let named = term.columns().find(|name| !of(name).is_finite()).or_else(|| term.columns().next());
-            let column = named.unwrap_or_default().to_owned();
+            let column = term.unknown(of).to_owned();
             let given = of(&column);
             let allowed = "known and finite, above 0 for a logarithm; fill in what is missing first";
             return Err(Error::Cell { row, column, given, allowed });

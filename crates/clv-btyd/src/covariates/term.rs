@@ -112,6 +112,14 @@ impl Term {
         Feature::Column(column.to_owned())
     }
 
+    /// The first column whose factor has no value, or the first of all.
+    pub(crate) fn unknown(&self, column: impl Fn(&str) -> f64) -> &str {
+        let is_unknown =
+            |f: &&Factor| !(if f.log { column(&f.column).ln() } else { column(&f.column) }).is_finite();
+        let found = self.factors.iter().find(is_unknown).or_else(|| self.factors.first());
+        found.map_or("", |factor| factor.column.as_str())
+    }
+
     /// The value, of columns by name.
     pub(crate) fn value(&self, column: impl Fn(&str) -> f64) -> f64 {
         let one = |factor: &Factor| {

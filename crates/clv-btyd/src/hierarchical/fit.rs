@@ -29,7 +29,7 @@ const AGREE: f64 = 1.05;
 /// | `warmup` | 600 | rounds that are thrown away; ways to move all together are learned in the first 500 |
 /// | `thin` | 4 | rounds for each draw |
 /// | `kept` | 400 | populations that forecasts are made with |
-/// | `prior_deviation` | 1.5 | of gamma populations: logarithms of shapes and of means `~ N(ln θ₀, 1.5²)`, `θ₀` 1 for shapes and for `k`, one over the mean age for rates |
+/// | `prior_deviation` | 1.5 | of gamma populations: logarithms of shapes and of their rates `~ N(ln θ₀, 1.5²)`, `θ₀` 1 for shapes and `γ`, the mean age for `α` and `β`: as [`Bayes`](crate::Bayes) |
 ///
 /// Of [`Abe`](super::Abe) the prior is `B | Γ ~ N(0, Γ ⊗ (0.01 I)⁻¹)`, `Γ ~ IW(3 + p, (3 + p) I)` with `p` columns, as in BTYDplus.
 ///
@@ -182,6 +182,11 @@ impl<H: Hierarchy> HierarchicalFit<H> {
                 columns.extend(&rows[i * terms.len()..(i + 1) * terms.len()]);
             }
         }
+        if H::COVARIATES && !can_be_inverted(&columns, p) {
+            let why =
+                "the columns say nothing beside each other: leave one out, or bring them to a like scale";
+            return Err(Error::NoEstimate { model: name, why });
+        }
         let centre = -mean_age.ln();
         let mut centres = vec![centre; 2];
         centres.resize(H::Own::NAMES.len(), 0.0);
@@ -259,6 +264,17 @@ impl<H: Hierarchy> HierarchicalFit<H> {
     }
 }
 
+/// Whether the columns' products with each other have an inverse that keeps its digits.
+fn can_be_inverted(columns: &[f64], p: usize) -> bool {
+    let mut gram = vec![0.0; p * p];
+    for row in columns.chunks(p) {
+        (0..p * p).for_each(|e| gram[e] += row[e / p] * row[e % p]);
+    }
+    let Some(inverse) = clv_math::linalg::inverse(&gram, p) else { return false };
+    let product = |i: usize, j: usize| (0..p).map(|k| gram[i * p + k] * inverse[k * p + j]).sum::<f64>();
+    (0..p * p).all(|e| (product(e / p, e % p) - f64::from(u8::from(e / p == e % p))).abs() < 1e-6)
+}
+
 impl<H: Hierarchy> Fit for HierarchicalFit<H> {
     type Model = HierarchicalModel<H>;
 
@@ -278,8 +294,8 @@ impl<H: Hierarchy> Fit for HierarchicalFit<H> {
             })
             .collect();
         report.evaluations = self.chains * (self.warmup + self.draws * self.thin);
-        let apart = summaries.iter().map(|s| s.r_hat).fold(1.0, f64::max);
-        report.converged = apart < AGREE;
+        report.converged = summaries.iter().all(|s| s.r_hat < AGREE);
+        let apart = summaries.iter().map(|s| s.r_hat).fold(1.0, |most, r| if r <= most { most } else { r });
         if !report.converged {
             report.warnings.push(Warning::ChainsApart { r_hat: apart });
         }

@@ -80,6 +80,9 @@ impl Own for AtRandom {
     }
 }
 
+/// As many purchases as a drawn future may have.
+const MOST_VISITS: usize = 1_000_000;
+
 /// Purchases with a regularity `k` of the customer's own.
 #[derive(Clone, Copy, Debug)]
 pub struct AtABeat;
@@ -132,12 +135,11 @@ impl Own for AtABeat {
             let there = (-mu * time).exp();
             sum += there;
             visits.push((time, there));
-            let gap = gamma(k, theta, rng);
-            // Purchases without end in no time are none that a model can tell of.
-            if gap <= 1e-9 * horizon {
+            // Bursts without end are none that a model can tell of.
+            if visits.len() == MOST_VISITS {
                 break;
             }
-            time += gap;
+            time += gamma(k, theta, rng);
         }
         let by = |t: f64| visits.iter().take_while(|v| v.0 <= t).map(|v| v.1).sum();
         let continuous = |delta: f64| visits.iter().map(|v| v.1 * (-delta * v.0).exp()).sum();
@@ -169,6 +171,23 @@ pub(super) fn rest_of_gamma(k: f64, theta: f64, passed: f64, rng: &mut ChaCha8Rn
             let whole = gamma(k, 1.0, rng);
             if whole > s {
                 return (whole - s) / theta;
+            }
+        }
+    }
+    if k <= 1.0 && s < 1.0 {
+        // Of v = s + u, below v^{k−1} e^{−s} to 1 and below e^{−v} from there on.
+        let fallen = -(k * s.ln()).exp_m1();
+        let (near, far) = ((-s).exp() * fallen / k, (-1.0_f64).exp());
+        loop {
+            let (v, ln_accept) = if uniform(rng) * (near + far) < near {
+                let v = ((-(1.0 - uniform(rng)) * fallen).ln_1p() / k).exp().max(s);
+                (v, s - v)
+            } else {
+                let v = 1.0 + exponential(1.0, rng);
+                (v, (k - 1.0) * v.ln())
+            };
+            if uniform(rng).ln() < ln_accept {
+                return (v - s) / theta;
             }
         }
     }

@@ -61,7 +61,7 @@ pub trait Population: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stati
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gammas {
     of: Vec<OneGamma>,
-    /// Middles of the prior of the means.
+    /// Middles of the prior of the logarithms of the means, of a shape of 1.
     centres: Vec<f64>,
     deviation: f64,
 }
@@ -90,7 +90,8 @@ impl OneGamma {
 
 impl Gammas {
     fn ln_prior_of(&self, parameter: usize, of: &OneGamma) -> f64 {
-        let away = of.ln_mean - self.centres[parameter];
+        // Of the logarithm of the rate; the middle and the shape move it by one each.
+        let away = of.ln_shape - of.ln_mean + self.centres[parameter];
         -0.5 * (of.ln_shape * of.ln_shape + away * away) / (self.deviation * self.deviation)
     }
 }

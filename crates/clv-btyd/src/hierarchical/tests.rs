@@ -73,6 +73,17 @@ fn edges() {
 #[test]
 fn a_wait_goes_on_as_its_distribution_says() {
     let mut rng = rng(0);
+    for (k, theta, passed) in [(0.3, 1.0, 1e-10), (0.05, 0.01, 3.0), (0.9, 1.0, 0.99)] {
+        let draws: Vec<f64> = (0..40_000).map(|_| rest_of_gamma(k, theta, passed, &mut rng)).collect();
+        for u in [1e-6, 0.2, 30.0] {
+            let want = gamma_q(k, theta * (passed + u)) / gamma_q(k, theta * passed);
+            let got = draws.iter().filter(|d| **d > u).count() as f64 / draws.len() as f64;
+            assert!(
+                (got - want).abs() < 4.5 * (want * (1.0 - want) / 40_000.0).sqrt() + 1e-9,
+                "{k} {u}: {got} {want}"
+            );
+        }
+    }
     for (k, theta, passed) in
         [(0.5, 1.0, 2.0), (1.0, 0.3, 5.0), (4.0, 2.0, 0.7), (4.0, 2.0, 6.0), (2.0, 1.0, 0.0)]
     {
@@ -125,6 +136,7 @@ fn what_is_expected_is_what_comes() {
     check::<AtABeat>([-1.2, -3.0, 0.0]);
     check::<AtABeat>([-0.5, -2.0, 1.5]);
     check::<AtABeat>([-1.0, -4.0, -1.0]);
+    check::<AtABeat>([-1.0, -4.0, -2.5]);
 }
 
 #[test]
@@ -211,9 +223,9 @@ fn gammas(parameters: usize) -> impl Fn(&mut ChaCha8Rng) -> Gammas {
         let centres = [-0.7, -2.0, 0.3];
         let mut population = Gammas::start(&centres[..parameters], 0, 0.4);
         for d in 0..parameters {
-            let (shape, mean): (f64, f64) = (StandardNormal.sample(rng), StandardNormal.sample(rng));
+            let (shape, rate): (f64, f64) = (StandardNormal.sample(rng), StandardNormal.sample(rng));
             population.stretch(d, -0.2 * shape);
-            population.shift(d, 0.4 * mean);
+            population.shift(d, 0.4 * (shape - rate));
         }
         population
     }

@@ -190,8 +190,7 @@ impl Known<'_> {
             if value.is_finite() {
                 return Ok(value);
             }
-            let column = term.columns().find(|name| !of(name).is_finite()).or_else(|| term.columns().next());
-            let column = column.unwrap_or_default();
+            let column = term.unknown(of);
             Err(Error::Attribute {
                 whose: customer.to_owned(),
                 attribute: column.to_owned(),

@@ -188,7 +188,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let ratios = report.parameters.iter().filter_map(|p| Some((p, ratio(p, 0.95).ok()??)));
     let rows: Vec<Vec<String>> = ratios
         .map(|(p, by)| {
-            let end = |of: fn((f64, f64)) -> f64| short_or_dash(by.interval.map(of));
+            let ends = interval(p).map(|(low, high)| (low.exp(), high.exp()));
+            let end = |of: fn((f64, f64)) -> f64| short_or_dash(ends.map(of));
             vec![p.name.to_string(), short(by.ratio), end(|ends| ends.0), end(|ends| ends.1)]
         })
         .collect();
@@ -240,7 +241,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     }
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
-        if !args.by.is_empty() {
+        if args.by.covariates()?.is_some() {
             if !args.fix.iter().any(|(name, _)| name == "k") {
                 let model = &args.model;
                 return Err(Failure::usage(format_args!(
@@ -323,7 +324,7 @@ pub(crate) fn report(report: &FitReport) -> Value {
         .parameters
         .iter()
         .filter_map(|p| Some((p, ratio(p, 0.95).ok()??)))
-        .map(|(p, by)| (p.name.to_string(), json!({ "ratio": by.ratio, "interval_95": by.interval })))
+        .map(|(p, by)| (p.name.to_string(), json!({ "ratio": by.ratio, "interval_95": interval(p).map(|(low, high)| [low.exp(), high.exp()]) })))
         .collect();
     json!({
         "model": report.model,
