@@ -582,3 +582,34 @@ fn covariates_move_a_model_and_its_forecast() {
         json(folder, "predict tx.csv --people people.csv --model abe.json --horizon 20 --output a.csv");
     assert_eq!(forecast["model"], "pareto-nbd-abe");
 }
+
+/// Windows as long as the holdout, one before the other.
+#[test]
+fn models_are_judged_at_several_origins() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, "simulate --customers 400 --start 2021-01-01 --end 2023-12-31 --seed 4 --output tx.csv");
+    let line =
+        "evaluate tx.csv --train-until 2023-06-30 --holdout-until 2023-12-31 --model mean --model pareto-nbd";
+    let said = done(folder, &format!("{line} --origins 3"));
+    for words in ["purchases, mean of 3 origins", "value, mean of 3 origins", "has the least squared error"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let found = json(folder, &format!("{line} --origins 3"));
+    let origins = found["models"][1]["origins"].as_array().unwrap();
+    let until: Vec<&str> = origins.iter().map(|o| o["train_until"].as_str().unwrap()).collect();
+    // 184 days each.
+    assert_eq!(until, ["2023-06-30", "2022-12-28", "2022-06-27"]);
+    assert_eq!(origins[0]["purchases"], found["models"][1]["purchases"]);
+    assert!(found["models"][0]["origins"][2]["purchases"]["rmse"].as_f64().unwrap() > 0.0);
+    let one = json(folder, line);
+    assert_eq!(one["models"][1]["purchases"], found["models"][1]["purchases"]);
+    assert!(one["models"][1].get("origins").is_none());
+    refused(folder, &format!("{line} --origins 40"), 1, "");
+    refused(
+        folder,
+        "evaluate tx.csv --train-until 2023-06-30 --model mean --origins 2",
+        2,
+        "--holdout-until",
+    );
+}

@@ -1,5 +1,7 @@
 //! `clv evaluate`.
 
+use std::num::NonZeroUsize;
+
 use clv::backtest::{Backtest, Outcome, Scores};
 use clv::{Context, Cut, FitReport, Moment, Split, TimeUnit};
 use serde_json::{Value, json};
@@ -21,6 +23,9 @@ pub(crate) struct Args {
     /// End of the holdout, inclusive [default: the last purchase].
     #[arg(long, value_name = "DATE", value_parser = date)]
     holdout_until: Option<Moment>,
+    /// Judge at so many origins: the holdout, and windows of its length one before the other.
+    #[arg(long, default_value_t = NonZeroUsize::MIN, value_name = "N")]
+    origins: NonZeroUsize,
     /// A model to score; may be repeated [default: all].
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
@@ -50,20 +55,40 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             ));
         }
     }
-    let log = input::log(&args.transactions, Some(args.train_until))?;
     let train = Cut::end_of(args.train_until, args.transactions.grain);
+    if args.origins.get() > 1 && args.holdout_until.is_none() {
+        return Err(Failure::usage(
+            "--origins needs --holdout-until: earlier windows are as long as the holdout",
+        ));
+    }
+    // What cleaning learns from amounts is learned before the first of the origins.
+    let known = match args.holdout_until {
+        Some(until) if args.origins.get() > 1 => {
+            let split =
+                Split::new(train, Cut::end_of(until, args.transactions.grain)).map_err(Failure::usage)?;
+            back(split, args.origins.get() - 1).train.last()
+        }
+        _ => args.train_until,
+    };
+    let log = input::log(&args.transactions, Some(known))?;
     let holdout = input::cut(&log, &args.transactions, args.holdout_until);
     let split = Split::new(train, holdout)?;
-    let backtest = Backtest::new(&log, split, args.unit)?;
+    let splits: Vec<Split> = (0..args.origins.get()).map(|windows| back(split, windows)).collect();
+    let backtests = Backtest::all(&log, &splits, args.unit)?;
     let line = Line::new("evaluate");
     let cx = Context::default().seed(args.seed).observer(&line);
-    let mut outcomes = Vec::new();
-    for name in &names {
-        let settings = clv::shelf::settings_for(&backtest, name)?;
-        outcomes.push((*name, backtest.run(name, &settings, &cx)));
+    let mut by_origin: Vec<Vec<Judged<'_>>> = Vec::new();
+    for backtest in &backtests {
+        let mut outcomes = Vec::new();
+        for name in &names {
+            let settings = clv::shelf::settings_for(backtest, name)?;
+            outcomes.push((*name, backtest.run(name, &settings, &cx)));
+        }
+        by_origin.push(outcomes);
     }
     drop(line);
-    for (name, outcome) in &outcomes {
+    let (backtest, outcomes) = (&backtests[0], &by_origin[0]);
+    for (name, outcome) in outcomes {
         match outcome {
             Err(error) => note(format_args!("{name}: {error}")),
             Ok(outcome) => {
@@ -81,8 +106,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.print.format == Format::Json {
         let models: Vec<Value> = outcomes
             .iter()
-            .map(|(name, outcome)| match outcome {
-                Ok(outcome) => model(outcome),
+            .enumerate()
+            .map(|(place, (name, outcome))| match outcome {
+                Ok(outcome) => {
+                    let mut found = model(outcome);
+                    if by_origin.len() > 1 {
+                        found["origins"] = origins(&splits, &by_origin, place);
+                    }
+                    found
+                }
                 Err(error) => json!({ "model": name, "error": error.to_string() }),
             })
             .collect();
@@ -103,13 +135,98 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "models": models,
         }))?;
     } else {
-        people(&backtest, &outcomes, args.unit)?;
+        people(backtest, outcomes, args.unit)?;
+        if by_origin.len() > 1 {
+            over_origins(&by_origin, |outcome| Some(&outcome.purchases), "purchases")?;
+            over_origins(&by_origin, |outcome| outcome.value.as_ref(), "value")?;
+        }
     }
     let failed = outcomes.iter().filter(|(_, o)| o.is_err()).count();
     if failed > 0 {
         return Err(Failure::data(format_args!("{failed} of {} models could not be scored", outcomes.len())));
     }
     Ok(())
+}
+
+/// A model's name, and how it was judged.
+type Judged<'a> = (&'a str, clv::Result<Outcome>);
+
+/// The split so many holdouts earlier.
+fn back(split: Split, windows: usize) -> Split {
+    let earlier = |cut: Cut| (0..windows).fold(cut, |cut, _| cut.minus(split.horizon()));
+    Split { train: earlier(split.train), holdout: earlier(split.holdout) }
+}
+
+/// One model at each of the origins.
+fn origins(splits: &[Split], by_origin: &[Vec<Judged<'_>>], place: usize) -> Value {
+    let one = |(split, outcomes): (&Split, &Vec<Judged<'_>>)| {
+        let until = split.train.last_day().to_string();
+        match &outcomes[place].1 {
+            Ok(outcome) => {
+                let mut found = model(outcome);
+                found["train_until"] = json!(until);
+                found
+            }
+            Err(error) => json!({ "train_until": until, "error": error.to_string() }),
+        }
+    };
+    splits.iter().zip(by_origin).map(one).collect()
+}
+
+/// Means over the origins, of the models that could be judged at each, and which of them was ahead how often.
+fn over_origins(
+    by_origin: &[Vec<Judged<'_>>],
+    of: impl Fn(&Outcome) -> Option<&Scores>,
+    what: &str,
+) -> Result<(), Failure> {
+    let n = by_origin.len();
+    let mut judged: Vec<(&str, Vec<&Scores>)> = Vec::new();
+    for place in 0..by_origin[0].len() {
+        let scores: Vec<&Scores> =
+            by_origin.iter().filter_map(|outcomes| of(outcomes[place].1.as_ref().ok()?)).collect();
+        if scores.len() == n {
+            judged.push((by_origin[0][place].0, scores));
+        }
+    }
+    if judged.is_empty() {
+        return Ok(());
+    }
+    let mean = |scores: &[&Scores], of: fn(&Scores) -> Option<f64>| {
+        let found: Option<Vec<f64>> = scores.iter().map(|s| of(s)).collect();
+        found.map(|all| all.iter().sum::<f64>() / n as f64)
+    };
+    let first = |origin: usize| {
+        let rmse = |place: &usize| judged[*place].1[origin].rmse;
+        (0..judged.len()).min_by(|a, b| rmse(a).total_cmp(&rmse(b)))
+    };
+    let wins = |place: usize| (0..n).filter(|&origin| first(origin) == Some(place)).count();
+    let rows = judged.iter().enumerate().map(|(place, (name, scores))| {
+        vec![
+            (*name).to_owned(),
+            short_or_dash(mean(scores, |s| {
+                (s.total_actual > 0.0).then(|| s.total_predicted / s.total_actual)
+            })),
+            short_or_dash(mean(scores, |s| Some(s.mae))),
+            short_or_dash(mean(scores, |s| Some(s.rmse))),
+            short_or_dash(mean(scores, |s| s.normalized_gini)),
+            short_or_dash(mean(scores, |s| s.decile_mape)),
+            format!("{} of {n}", wins(place)),
+        ]
+    });
+    let header = format!("{what}, mean of {n} origins");
+    table(&[header.as_str(), "of actual", "MAE", "RMSE", "Gini", "decile MAPE", "least RMSE in"], rows)?;
+    let rmse = |place: &usize| mean(&judged[*place].1, |s| Some(s.rmse)).unwrap_or(f64::INFINITY);
+    let mut order: Vec<usize> = (0..judged.len()).collect();
+    order.sort_by(|a, b| rmse(a).total_cmp(&rmse(b)));
+    let [best, next, ..] = order[..] else { return Ok(()) };
+    crate::show::print(format_args!(
+        "{}: {} has the least squared error over the origins, ahead of {} by {:.1}% of RMSE, and was first in {} of {n}.",
+        what,
+        judged[best].0,
+        judged[next].0,
+        100.0 * (rmse(&next) / rmse(&best) - 1.0),
+        wins(best),
+    ))
 }
 
 fn people(
