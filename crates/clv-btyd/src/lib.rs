@@ -71,7 +71,7 @@ pub use contract::{BetaDiscreteWeibull, Cohort, RenewalFit, Tenure, TenureFit, W
 pub use covariates::{CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
 pub use estimate::MaximumLikelihood;
 pub use future::Future;
-pub use gamma_gamma::{GammaGamma, GammaGammaFit, SpendModel};
+pub use gamma_gamma::{GammaGamma, GammaGammaFit, Independence, SpendModel};
 pub use ggom_nbd::GgomNbd;
 pub use hierarchical::{
     Abe, HierarchicalFit, HierarchicalModel, HierarchicalPosterior, Hierarchy, MaLiu, OwnDraw, ParetoGgg,

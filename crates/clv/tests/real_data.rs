@@ -498,6 +498,19 @@ fn every_row_of_online_retail_is_accounted_for() {
 
 #[test]
 #[ignore = "needs CLV_DATA"]
+fn spend_goes_with_purchases_at_cdnow() {
+    let log = log("cdnow_sample.csv.zst");
+    let summary = Summary::of(&log, cut("1997-09-30"), TimeUnit::Week).unwrap();
+    let found = clv::btyd::Independence::of(&summary.customers()).unwrap();
+    println!("{found:?}");
+    // lifetimes' documentation prints .113884.
+    near(found.correlation, 0.113884, 1e-4, "correlation");
+    assert_eq!(found.customers, 946);
+    assert!(found.rank_correlation > 0.2 && found.p_value < 1e-8);
+}
+
+#[test]
+#[ignore = "needs CLV_DATA"]
 fn weekly_tracking_of_the_walkthrough() {
     // BTYD's walkthrough, weeks 20 to 25 of CDNOW: expected repeats of customers as they join, in steps
     // of T.tot/n.periods from the oldest customer's first purchase.

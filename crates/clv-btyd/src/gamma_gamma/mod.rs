@@ -16,6 +16,7 @@
 //! "The Gamma-Gamma Model of Monetary Value", equation (1a).
 
 mod fit;
+mod independence;
 mod likelihood;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use clv_math::special::beta_inc_inverse;
 use rand_chacha::ChaCha8Rng;
 
 pub use self::fit::GammaGammaFit;
+pub use self::independence::Independence;
 use crate::process::{Parameter, Scale, check_values};
 use crate::simulate::gamma;
 

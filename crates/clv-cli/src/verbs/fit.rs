@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clv::backtest::BoxedFit;
 use clv::btyd::{
     Abe, BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd, HierarchicalFit, Hierarchy,
-    MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoGgg, ParetoNbd, Process, RegularFit,
+    Independence, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoGgg, ParetoNbd, Process, RegularFit,
     WithCovariates, log_interval, ratio,
 };
 use clv::model::Estimate;
@@ -171,6 +171,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     note(format_args!("{}: model written", args.output.display()));
     for warning in &fitted.report.warnings {
         note(format_args!("warning: {warning}"));
+    }
+    if args.model == "gamma-gamma"
+        && let Ok(found) = Independence::of(&training.summary().customers())
+        && found.p_value < 0.01
+        && found.rank_correlation.abs() > 0.1
+    {
+        note(format_args!(
+            "warning: those who buy more often spend {} at a time (rank correlation {:.2} over {} customers), which gamma-gamma takes as unrelated: judge it with clv evaluate beside boosted-ziln or informed-trees",
+            if found.rank_correlation > 0.0 { "more" } else { "less" },
+            found.rank_correlation,
+            found.customers
+        ));
     }
     if args.print.format == Format::Json {
         return crate::show::json(&report(&fitted.report));
