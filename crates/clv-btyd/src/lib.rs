@@ -61,6 +61,7 @@ mod predictive;
 mod process;
 mod regularity;
 mod search;
+mod side_by_side;
 mod simulate;
 mod uncertainty;
 

@@ -4,8 +4,6 @@
 //! Rates and shapes are positive and their errors skewed, so everything here is on the logarithmic scale.
 
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clv_core::model::Estimate;
 use clv_core::{Cells, Context, Error, FitReport, Fitted, Warning};
@@ -17,6 +15,7 @@ use rand_distr::{Binomial, Distribution, StandardNormal};
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
 use crate::process::{Process, Scale};
+use crate::side_by_side::side_by_side;
 
 /// How many standard errors on either side.
 fn half_width(level: f64) -> Result<f64, Error> {
@@ -223,30 +222,14 @@ impl<P: Process> MaximumLikelihood<P> {
     ) -> Result<Draws<P>, Error> {
         let start = self.clone().start(*fitted.model.parameters());
         let unit = fitted.report.unit;
-        let found: Mutex<Vec<(usize, Result<P, Error>)>> = Mutex::default();
-        let next = AtomicUsize::new(0);
         let alone = cx.threads(NonZeroUsize::MIN);
-        let work = || {
-            loop {
-                let draw = next.fetch_add(1, Ordering::Relaxed);
-                if draw >= draws || cx.stopped() {
-                    return;
-                }
-                let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
-                rng.set_stream(draw as u64 + 1);
-                let one = start.fit_cells(&drawn(cells, &mut rng), unit, &alone);
-                let one = one.map(|fitted| *fitted.model.parameters());
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((draw, one));
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..cx.thread_count().min(draws)).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
-        cx.check()?;
-        let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        found.sort_by_key(|(draw, _)| *draw);
-        let populations: Vec<P> = found.into_iter().filter_map(|(_, one)| one.ok()).collect();
+        let found = side_by_side(draws, cx, |draw| {
+            let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
+            rng.set_stream(draw as u64 + 1);
+            let one = start.fit_cells(&drawn(cells, &mut rng), unit, &alone);
+            one.map(|fitted| *fitted.model.parameters())
+        })?;
+        let populations: Vec<P> = found.into_iter().filter_map(Result::ok).collect();
         Ok(Draws { failed: draws - populations.len(), populations })
     }
 }

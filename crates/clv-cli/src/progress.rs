@@ -24,6 +24,7 @@ impl Observer for Line {
     fn on(&self, progress: Progress) {
         match progress {
             Progress::Pass { number, score } => self.0.set_message(format!("pass {number}: {score:.4}")),
+            Progress::Round { number, of } => self.0.set_message(format!("round {number} of {of}")),
             Progress::Model { number, of } => self.0.set_message(format!("model {number} of {of}")),
             _ => {}
         }

@@ -574,8 +574,10 @@ fn covariates_move_a_model_and_its_forecast() {
         "pareto-nbd-abe",
     );
 
-    let abe =
-        json(folder, "fit pareto-nbd-abe tx.csv --people people.csv --rates-by own_club --output abe.json");
+    let abe = json(
+        folder,
+        "fit pareto-nbd-abe tx.csv --people people.csv --rates-by own_club --threads 2 --output abe.json",
+    );
     let ratio = abe["ratios"]["ln_lambda.own_club=members"]["ratio"].as_f64().unwrap();
     assert!((2.0..4.5).contains(&ratio), "{ratio}");
     let forecast =

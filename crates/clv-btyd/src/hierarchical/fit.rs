@@ -2,10 +2,8 @@
 
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use clv_core::model::Estimate;
+use clv_core::model::{Estimate, Progress};
 use clv_core::setting::above_zero;
 use clv_core::{Context, Error, Feature, Fit, FitReport, Fitted, Training, Warning};
 use rand::SeedableRng;
@@ -17,6 +15,7 @@ use super::sampler::State;
 use super::{HierarchicalModel, Hierarchy};
 use crate::covariates::{Columns, Term};
 use crate::posterior::PosteriorSummary;
+use crate::side_by_side::side_by_side;
 
 /// R̂ from which on chains are told not to agree.
 const AGREE: f64 = 1.05;
@@ -226,9 +225,13 @@ impl<H: Hierarchy> HierarchicalFit<H> {
             let population = H::Population::start(centres, p, self.deviation);
             let mut state = State::<H::Own, H::Population>::start(population, seen, columns, centres[0]);
             let mut drawn = Vec::with_capacity(self.draws);
-            for round in 0..self.warmup + self.draws * self.thin {
+            let rounds = self.warmup + self.draws * self.thin;
+            for round in 0..rounds {
                 if cx.stopped() {
                     return drawn;
+                }
+                if chain == 0 && round % 50 == 0 {
+                    cx.report(Progress::Round { number: round + 1, of: rounds });
                 }
                 if round < self.warmup {
                     state.warm_up(&mut rng);
@@ -241,26 +244,7 @@ impl<H: Hierarchy> HierarchicalFit<H> {
             }
             drawn
         };
-        let found: Mutex<Vec<(usize, Vec<Vec<f64>>)>> = Mutex::default();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            loop {
-                let chain = next.fetch_add(1, Ordering::Relaxed);
-                if chain >= self.chains {
-                    return;
-                }
-                let drawn = one(chain);
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((chain, drawn));
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..cx.thread_count().min(self.chains)).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
-        cx.check()?;
-        let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        found.sort_by_key(|(chain, _)| *chain);
-        Ok(found.into_iter().map(|(_, drawn)| drawn).collect())
+        side_by_side(self.chains, cx, one)
     }
 }
 

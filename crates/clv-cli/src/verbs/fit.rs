@@ -1,5 +1,6 @@
 //! `clv fit`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
@@ -45,6 +46,9 @@ pub(crate) struct Args {
     /// Seed of models that draw random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Threads, for models that use them: chains run side by side.
+    #[arg(long, default_value_t = NonZeroUsize::MIN, value_name = "N")]
+    threads: NonZeroUsize,
     /// Where to write the model (JSON).
     #[arg(long)]
     output: PathBuf,
@@ -165,7 +169,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     let fitted = {
         let line = Line::new(&args.model);
-        settings.fit(&training, &Context::default().seed(args.seed).observer(&line))?
+        settings.fit(&training, &Context::default().seed(args.seed).threads(args.threads).observer(&line))?
     };
     clv::saved::save(&fitted.model, &args.output)?;
     note(format_args!("{}: model written", args.output.display()));

@@ -16,6 +16,13 @@ pub enum Progress {
         /// Log-likelihood or score.
         score: f64,
     },
+    /// A round of a Markov chain is done.
+    Round {
+        /// Which, from one.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// A model of several is done.
     Model {
         /// Which, from one.
