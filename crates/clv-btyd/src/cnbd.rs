@@ -389,13 +389,10 @@ impl<P: Process> RegularFit<P> {
             return Err(Error::Setting { name: "k", given, allowed });
         }
         let (cells, unit) = (data.cells(), data.summary().unit);
-        let ln_gaps = data.sum_of_ln_gaps()?;
-        let repeats: f64 = cells.frequency.iter().zip(&cells.weight).map(|(x, w)| f64::from(*x) * w).sum();
         let chosen = self.least < self.most;
         let fit = |k: u32| {
-            let k = f64::from(k);
-            let mut fitted = self.settings.clone().fix("k", k)?.fit_cells(&cells, unit, cx)?;
-            let constant = (k - 1.0) * ln_gaps - repeats * ln_gamma(k);
+            let mut fitted = self.settings.clone().fix("k", f64::from(k))?.fit_cells(&cells, unit, cx)?;
+            let constant = ln_constant(fitted.model.parameters(), data)?.unwrap_or_default();
             let FitReport { log_likelihood, .. } = &mut fitted.report;
             *log_likelihood = log_likelihood.map(|value| value + constant);
             if chosen {
@@ -424,4 +421,13 @@ impl<P: Process> Fit for RegularFit<P> {
         }
         Ok(best)
     }
+}
+
+/// What the times between purchases add to the log-likelihood at a `k`, `(k − 1) Σ ln Δ − n ln Γ(k)`: without it one `k` cannot be compared with
+/// another. None of a model without `k`.
+pub(crate) fn ln_constant<P: Process>(process: &P, data: &Training<'_>) -> Result<Option<f64>, Error> {
+    let Some(place) = P::PARAMETERS.iter().position(|p| p.scale == Scale::Count) else { return Ok(None) };
+    let k = process.values()[place];
+    let repeats: f64 = data.summary().frequency.iter().map(|&x| f64::from(x)).sum();
+    Ok(Some((k - 1.0) * data.sum_of_ln_gaps()? - repeats * ln_gamma(k)))
 }

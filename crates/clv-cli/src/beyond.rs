@@ -166,6 +166,18 @@ fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64) {
     }
 }
 
+/// With the customer instead of a row.
+pub(crate) fn of_customer(error: clv::Error, training: &clv::Training<'_>, log: &TransactionLog) -> Failure {
+    match error {
+        clv::Error::Cell { row, column, given, allowed } => {
+            let name = training.summary().customer.get(row).map_or("", |&c| log.customers().name(c));
+            let given = if given.is_nan() { "not known".to_owned() } else { given.to_string() };
+            Failure::data(format_args!("customer {name:?}: {column} is {given}; allowed: {allowed}"))
+        }
+        other => Failure::from(other),
+    }
+}
+
 /// Words among numbers.
 fn tell_attributes(whose: &str, attributes: &Attributes) {
     for attribute in attributes.columns() {

@@ -545,7 +545,7 @@ fn covariates_move_a_model_and_its_forecast() {
         }
     }
     std::fs::write(folder.join("tx.csv"), orders).unwrap();
-    std::fs::write(folder.join("people.csv"), people).unwrap();
+    std::fs::write(folder.join("people.csv"), &people).unwrap();
     let by = "--people people.csv --purchases-by own_club,own_luck --dropout-by own_club";
     let report = json(folder, &format!("fit pareto-nbd tx.csv {by} --output moved.json"));
     let ratio = report["ratios"]["purchase.own_club=members"]["ratio"].as_f64().unwrap();
@@ -556,7 +556,7 @@ fn covariates_move_a_model_and_its_forecast() {
         folder,
         &format!("fit mbg-nbd tx.csv {by} --standardize --penalty-of-columns 0,0.1 --output m.json"),
     );
-    assert!(said.contains("one more of"), "{said}");
+    assert!(said.contains("one deviation more of"), "{said}");
     let forecast =
         json(folder, "predict tx.csv --people people.csv --model moved.json --horizon 20 --output f.csv");
     assert_eq!(forecast["customers"], 400);
@@ -565,8 +565,38 @@ fn covariates_move_a_model_and_its_forecast() {
     refused(folder, "fit pareto-nbd tx.csv --standardize --output n.json", 2, "--purchases-by");
     refused(folder, &format!("fit zero tx.csv {by} --output n.json"), 2, "takes none of");
     refused(folder, &format!("fit bg-cnbd-k tx.csv {by} --output n.json"), 2, "--fix k=");
+    // A column that says nothing leaves the likelihood as it is, the part of the beat included.
+    let with_same =
+        |(number, row): (usize, &str)| format!("{row},{}\n", if number == 0 { "same" } else { "7" });
+    let same: String = people.lines().enumerate().map(with_same).collect();
+    std::fs::write(folder.join("same.csv"), same).unwrap();
+    let plain = json(folder, "fit mbg-cnbd-k tx.csv --fix k=3 --output k.json");
+    let with = json(
+        folder,
+        "fit mbg-cnbd-k tx.csv --fix k=3 --people same.csv --purchases-by own_same --output ks.json",
+    );
+    let ln = |report: &Value| report["log_likelihood"].as_f64().unwrap();
+    assert!((ln(&plain) - ln(&with)).abs() < 1e-6 * ln(&plain).abs(), "{} {}", ln(&plain), ln(&with));
     let unknown = "fit pareto-nbd tx.csv --people people.csv --purchases-by own_shoe --output n.json";
-    refused(folder, unknown, 1, "own_shoe");
+    refused(folder, unknown, 2, "columns of --people are own_club, own_luck");
+    let (first, rest) = people.split_once('\n').unwrap();
+    let (dropped, rest) = rest.split_once('\n').unwrap();
+    let absent = dropped.split(',').next().unwrap();
+    std::fs::write(folder.join("few.csv"), format!("{first}\n{rest}")).unwrap();
+    let few = by.replace("people.csv", "few.csv");
+    refused(
+        folder,
+        &format!("fit pareto-nbd tx.csv {few} --output n.json"),
+        1,
+        &format!("customer {absent:?}"),
+    );
+    let line = "predict tx.csv --people few.csv --model moved.json --horizon 20 --output g.csv";
+    refused(folder, line, 1, &format!("customer {absent:?}: own_club is not known"));
+    std::fs::write(folder.join("new.csv"), people.replacen("members,", "visitors,", 1)).unwrap();
+    let line = "predict tx.csv --people new.csv --model moved.json --horizon 20 --output g.csv";
+    refused(folder, line, 1, "own_club is not known");
+    assert!(!folder.join("g.csv").exists());
+    refused(folder, "fit pareto-nbd tx.csv --purchases-by own_club --output n.json", 2, "--people");
     refused(
         folder,
         "fit pareto-nbd tx.csv --people people.csv --rates-by own_club --output n.json",

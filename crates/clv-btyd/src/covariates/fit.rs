@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::design::{Design, Effect, Groups};
-use super::{Asked, CovariateModel, Covariates, Term};
+use super::{Asked, CovariateModel, Covariates, Term, Words};
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
 use crate::process::Process;
@@ -44,6 +44,7 @@ pub struct WithCovariates<P> {
 struct Prepared<'a> {
     summary: &'a Summary,
     terms: Vec<Term>,
+    words: Vec<Words>,
     needs: Vec<Feature>,
     effects: Vec<Effect>,
     /// The terms, a row for each customer.
@@ -75,6 +76,11 @@ impl<P: Process> WithCovariates<P> {
     /// Settings of the parameters: a penalty, fixed values.
     pub fn each(self, settings: MaximumLikelihood<P>) -> Self {
         Self { each: settings, ..self }
+    }
+
+    /// The penalties of the coefficients, of purchases and of dropout.
+    pub fn penalties(&self) -> (f64, f64) {
+        self.covariates.penalties
     }
 
     /// The penalty under which customers that are left out are most likely, by cross-validation over so many folds of
@@ -155,9 +161,10 @@ impl<P: Process> WithCovariates<P> {
 
     fn prepare<'a>(&self, data: &'a Training<'_>) -> Result<Prepared<'a>, Error> {
         let known = data.columns_beyond()?;
-        let Columns { terms, needs, rows } =
+        let Columns { terms, words, needs, rows } =
             Columns::of(self.covariates.asked.iter().map(|asked| &asked.term), data)?;
-        Ok(Prepared { summary: data.summary(), effects: self.effects(&terms, &known)?, terms, needs, rows })
+        let effects = self.effects(&terms, &known)?;
+        Ok(Prepared { summary: data.summary(), effects, terms, words, needs, rows })
     }
 
     fn derivatives(
@@ -233,6 +240,7 @@ impl<P: Process> WithCovariates<P> {
 /// Terms of the customers that are fitted.
 pub(crate) struct Columns {
     pub terms: Vec<Term>,
+    pub words: Vec<Words>,
     pub needs: Vec<Feature>,
     /// The terms, a row for each customer.
     pub rows: Vec<f64>,
@@ -243,32 +251,29 @@ impl Columns {
     pub(crate) fn of<'t>(asked: impl Iterator<Item = &'t Term>, data: &Training<'_>) -> Result<Self, Error> {
         let known = data.columns_beyond()?;
         let mut terms: Vec<Term> = Vec::new();
+        let mut words: Vec<Words> = Vec::new();
         for asked in asked {
-            let spread = asked.spread(&known);
-            if spread.is_empty() {
-                let (what, given) = ("covariate", asked.to_string());
-                return Err(Error::Unreadable {
-                    what,
-                    given,
-                    allowed: "a column of words with more than one",
-                });
+            for of_one in asked.words(&known)? {
+                if !words.contains(&of_one) {
+                    words.push(of_one);
+                }
             }
-            for term in spread {
+            for term in asked.spread(&known) {
                 if !terms.contains(&term) {
                     terms.push(term);
                 }
             }
         }
-        let needs = Term::needs(&terms);
+        let needs = Term::needs(&terms, &words);
         let customers = data.summary().len();
         let features = data.features(&needs)?;
         let mut rows = Vec::with_capacity(customers * terms.len());
         let names: Vec<String> = needs.iter().map(Feature::name).collect();
         for row in 0..customers {
             let columns = if needs.is_empty() { &[][..] } else { features.row(row) };
-            super::model::evaluate(&terms, &names, columns, row, &mut rows)?;
+            super::model::evaluate(&terms, &words, &names, columns, row, &mut rows)?;
         }
-        Ok(Self { terms, needs, rows })
+        Ok(Self { terms, words, needs, rows })
     }
 }
 
@@ -295,7 +300,11 @@ impl<P: Process> Fit for WithCovariates<P> {
         design.keep_finite_scales();
         let unit: TimeUnit = prepared.summary.unit;
         let process = P::from_values(&values[..design.parameters])?;
-        let model = CovariateModel::of(PurchaseModel::new(process, unit), prepared.terms, design, &values)?;
+        let base = PurchaseModel::new(process, unit);
+        if let Some(constant) = crate::cnbd::ln_constant(&process, data)? {
+            report.log_likelihood = report.log_likelihood.map(|value| value + constant);
+        }
+        let model = CovariateModel::of(base, prepared.terms, prepared.words, design, &values)?;
         debug_assert_eq!(model.needs(), prepared.needs);
         Ok(Fitted { model, report })
     }

@@ -37,6 +37,7 @@ pub use fit::{PenaltyScore, WithCovariates};
 pub use model::CovariateModel;
 pub(crate) use model::{evaluate, register};
 pub use term::Term;
+pub(crate) use term::Words;
 
 use crate::process::{Parameter, Process};
 

@@ -8,7 +8,7 @@ use clv_core::{Ask, Customers, Error, Feature, ForecastMut, Predict, Scratch, Ti
 use serde::{Deserialize, Serialize};
 
 use super::design::{Design, Effect};
-use super::{Term, places};
+use super::{Term, Words, places};
 use crate::model::PurchaseModel;
 use crate::process::Process;
 
@@ -21,6 +21,7 @@ use crate::process::Process;
 pub struct CovariateModel<P> {
     base: PurchaseModel<P>,
     terms: Vec<Term>,
+    words: Vec<Words>,
     design: Design,
     /// Parameters, then coefficients.
     values: Vec<f64>,
@@ -40,13 +41,23 @@ struct Saved {
 /// Appends the terms of a row of columns.
 pub(crate) fn evaluate(
     terms: &[Term],
+    words: &[Words],
     names: &[String],
     columns: &[f64],
     row: usize,
     to: &mut Vec<f64>,
 ) -> Result<(), Error> {
+    let of = |name: &str| names.iter().position(|n| n == name).map_or(f64::NAN, |place| columns[place]);
+    for Words { column, columns } in words {
+        // Of who has no word, or one that is new, all columns are 0, and so are those of nobody else.
+        let known: f64 = columns.iter().map(|name| of(name)).sum();
+        if known != 1.0 {
+            let allowed = "one of the words that are known; fill in what is missing first";
+            let gap = columns.iter().find(|name| of(name).is_nan());
+            return Err(Error::Cell { row, column: gap.unwrap_or(column).clone(), given: f64::NAN, allowed });
+        }
+    }
     for term in terms {
-        let of = |name: &str| names.iter().position(|n| n == name).map_or(f64::NAN, |place| columns[place]);
         let value = term.value(of);
         if !value.is_finite() {
             let column = term.unknown(of).to_owned();
@@ -65,12 +76,13 @@ impl<P: Process> CovariateModel<P> {
     pub(super) fn of(
         base: PurchaseModel<P>,
         terms: Vec<Term>,
+        words: Vec<Words>,
         design: Design,
         values: &[f64],
     ) -> Result<Self, Error> {
-        let needs = Term::needs(&terms);
+        let needs = Term::needs(&terms, &words);
         let columns = needs.iter().map(Feature::name).collect();
-        let model = Self { base, terms, design, values: values.to_vec(), needs, columns };
+        let model = Self { base, terms, words, design, values: values.to_vec(), needs, columns };
         if let Some(place) = model.values.iter().position(|v| !v.is_finite()) {
             let allowed = "finite";
             return Err(Error::Setting { name: "coefficient", given: model.values[place], allowed });
@@ -100,11 +112,12 @@ impl<P: Process> CovariateModel<P> {
             return Err(Error::Length { column: "covariates", given, expected });
         }
         let mut row = Vec::with_capacity(self.terms.len());
-        evaluate(&self.terms, &self.columns, columns, 0, &mut row)?;
+        evaluate(&self.terms, &self.words, &self.columns, columns, 0, &mut row)?;
         self.moved(&row)
     }
 
-    /// The model of a customer with these columns by name; a column of words that is not named (`own_region=south`) is 0.
+    /// The model of a customer with these columns by name; of words it is enough to name the one that they have (`own_region=south`), and not even
+    /// that of the reference.
     ///
     /// # Errors
     ///
@@ -118,10 +131,16 @@ impl<P: Process> CovariateModel<P> {
                 allowed: "the columns that the model needs",
             });
         }
+        let given = |column: &str| columns.iter().find(|(name, _)| *name == column).map(|(_, value)| *value);
         let one = |column: &String| {
-            let given = columns.iter().find(|(name, _)| name == column).map(|(_, value)| *value);
             let missing = || Error::MissingColumn { model: P::KIND.name, column: column.clone() };
-            given.or_else(|| column.contains('=').then_some(0.0)).ok_or_else(missing)
+            // Who has none of the words that are named has the first, which the others are beside.
+            let by_words = || {
+                let words = self.words.iter().find(|words| words.columns.contains(column))?;
+                let named: f64 = words.columns.iter().filter_map(|name| given(name)).sum();
+                Some(if *column == words.columns[0] { 1.0 - named } else { 0.0 })
+            };
+            given(column).or_else(by_words).ok_or_else(missing)
         };
         self.of_row(&self.columns.iter().map(one).collect::<Result<Vec<f64>, Error>>()?)
     }
@@ -173,7 +192,7 @@ impl<P: Process> Predict for CovariateModel<P> {
         for r in 0..who.len() {
             who.fill_row(places, r, row);
             terms.clear();
-            evaluate(&self.terms, &self.columns, row, r, terms)?;
+            evaluate(&self.terms, &self.words, &self.columns, row, r, terms)?;
             self.moved(terms)?.predict_row(who, r, ask, out);
         }
         Ok(())
@@ -183,6 +202,7 @@ impl<P: Process> Predict for CovariateModel<P> {
         let Design { effects, scaling, parameters } = &self.design;
         self.base.save(to)?;
         to.field("terms", &self.terms)?;
+        to.field("words", &self.words)?;
         to.field("scaling", scaling)?;
         let one = |(effect, value): (&Effect, &f64)| Saved {
             name: effect.label.clone(),
@@ -216,6 +236,6 @@ pub(crate) fn register<P: Process>(registry: &mut Registry) {
             values.push(value);
         }
         let design = Design { parameters: P::PARAMETERS.len(), effects, scaling };
-        Ok(Box::new(CovariateModel::of(base, terms, design, &values)?))
+        Ok(Box::new(CovariateModel::of(base, terms, saved.field("words")?, design, &values)?))
     });
 }

@@ -25,6 +25,24 @@ struct Factor {
     log: bool,
 }
 
+/// The columns of an attribute of words, one for each word: a customer has one of them, or their word is not known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Words {
+    pub column: String,
+    /// In the order of the alphabet, the first being the reference.
+    pub columns: Vec<String>,
+}
+
+impl Words {
+    /// Those of an attribute among the columns that are known.
+    fn of(column: &str, known: &[String]) -> Option<Self> {
+        let is_word = |name: &&String| name.strip_prefix(column).is_some_and(|rest| rest.starts_with('='));
+        let mut columns: Vec<String> = known.iter().filter(is_word).cloned().collect();
+        columns.sort();
+        (!columns.is_empty()).then(|| Self { column: column.to_owned(), columns })
+    }
+}
+
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, Factor { column, log }) in self.factors.iter().enumerate() {
@@ -65,17 +83,10 @@ impl Term {
     pub(crate) fn spread(&self, known: &[String]) -> Vec<Self> {
         let mut terms = vec![Self { factors: Vec::new() }];
         for factor in &self.factors {
-            let mut words: Vec<&String> = known
-                .iter()
-                .filter(|name| {
-                    name.strip_prefix(factor.column.as_str()).is_some_and(|rest| rest.starts_with('='))
-                })
-                .collect();
-            words.sort();
-            let columns: Vec<String> = if known.contains(&factor.column) || words.is_empty() {
-                vec![factor.column.clone()]
-            } else {
-                words.into_iter().skip(1).cloned().collect()
+            let words = if known.contains(&factor.column) { None } else { Words::of(&factor.column, known) };
+            let columns: Vec<String> = match words {
+                None => vec![factor.column.clone()],
+                Some(words) => words.columns.into_iter().skip(1).collect(),
             };
             terms = columns
                 .iter()
@@ -96,10 +107,42 @@ impl Term {
         self.factors.iter().map(|factor| factor.column.as_str())
     }
 
-    /// The features that a plan needs for terms.
-    pub(crate) fn needs(terms: &[Self]) -> Vec<Feature> {
+    /// The attributes of words that it reads, by name or by one of their words.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] for a word that nobody has, an attribute of one word, or one of so many that they share columns.
+    pub(crate) fn words(&self, known: &[String]) -> Result<Vec<Words>, Error> {
+        let mut all = Vec::new();
+        for Factor { column, .. } in &self.factors {
+            let unreadable =
+                |allowed| Error::Unreadable { what: "covariate", given: column.clone(), allowed };
+            if !known.contains(column) && known.iter().any(|name| name.starts_with(&format!("{column}#"))) {
+                return Err(unreadable(
+                    "attributes of at most twenty words: put the rare ones together, or name columns such as own_city#0",
+                ));
+            }
+            let named = column.split_once('=').map_or(column.as_str(), |(attribute, _)| attribute);
+            let Some(words) = Words::of(named, known) else { continue };
+            if words.columns.len() == 1 {
+                return Err(unreadable("an attribute of more than one word"));
+            }
+            if column.contains('=') && !known.contains(column) {
+                return Err(unreadable("words that a customer has"));
+            }
+            // A number may be called as an attribute of words is: it is asked for by its own name.
+            if !known.contains(column) || column.contains('=') {
+                all.push(words);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The features that a plan needs for terms, and for knowing that words are known.
+    pub(crate) fn needs(terms: &[Self], words: &[Words]) -> Vec<Feature> {
+        let of_words = words.iter().flat_map(|words| words.columns.iter().map(String::as_str));
         let mut needs: Vec<Feature> = Vec::new();
-        for feature in terms.iter().flat_map(Self::columns).map(Self::feature) {
+        for feature in terms.iter().flat_map(Self::columns).chain(of_words).map(Self::feature) {
             if !needs.contains(&feature) {
                 needs.push(feature);
             }

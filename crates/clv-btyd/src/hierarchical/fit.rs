@@ -161,7 +161,7 @@ impl<H: Hierarchy> HierarchicalFit<H> {
             let why = "every customer first bought on the last day, so nothing has been observed";
             return Err(Error::NoEstimate { model: name, why });
         }
-        let Columns { terms, needs, rows } = Columns::of(self.terms.iter(), data)?;
+        let Columns { terms, words, needs, rows } = Columns::of(self.terms.iter(), data)?;
         let asks_for_gaps = H::Own::NAMES.len() > 2;
         let gaps = if asks_for_gaps { Some(data.features(&[Feature::SumOfLnGaps])?) } else { None };
         let seen: Vec<Seen> = (0..n)
@@ -206,7 +206,7 @@ impl<H: Hierarchy> HierarchicalFit<H> {
         let populations = (0..kept).map(|i| all[i * all.len() / kept].clone()).collect();
         let mut wanted = needs;
         wanted.extend(asks_for_gaps.then_some(Feature::SumOfLnGaps));
-        let model = HierarchicalModel::of(populations, terms, summary.unit, cx.seed_value())?;
+        let model = HierarchicalModel::of(populations, (terms, words), summary.unit, cx.seed_value())?;
         debug_assert_eq!(clv_core::Predict::needs(&model), wanted);
         Ok(HierarchicalPosterior { summaries, chains, model })
     }

@@ -12,7 +12,7 @@ use super::Hierarchy;
 use super::own::{Logs, MOST, Own, Seen};
 use super::population::Population;
 use super::sampler::move_own;
-use crate::covariates::{Term, evaluate};
+use crate::covariates::{Term, Words, evaluate};
 
 /// Rounds before the first of a customer's draws, and for each.
 const WARMUP: usize = 20;
@@ -27,6 +27,7 @@ pub struct HierarchicalModel<H: Hierarchy> {
     populations: Vec<H::Population>,
     values: Vec<Vec<f64>>,
     terms: Vec<Term>,
+    words: Vec<Words>,
     needs: Vec<Feature>,
     names: Vec<String>,
     unit: TimeUnit,
@@ -50,7 +51,7 @@ pub struct OwnDraw {
 impl<H: Hierarchy> HierarchicalModel<H> {
     pub(super) fn of(
         values: Vec<Vec<f64>>,
-        terms: Vec<Term>,
+        (terms, words): (Vec<Term>, Vec<Words>),
         unit: TimeUnit,
         seed: u64,
     ) -> Result<Self, Error> {
@@ -69,10 +70,10 @@ impl<H: Hierarchy> HierarchicalModel<H> {
             let needs = "at least one population";
             return Err(Error::TooLittleData { model: H::KIND.name, needs, found: 0 });
         }
-        let mut needs = Term::needs(&terms);
+        let mut needs = Term::needs(&terms, &words);
         needs.extend((parameters > 2).then_some(Feature::SumOfLnGaps));
         let names = needs.iter().map(Feature::name).collect();
-        Ok(Self { populations, values, terms, needs, names, unit, seed, model: PhantomData })
+        Ok(Self { populations, values, terms, words, needs, names, unit, seed, model: PhantomData })
     }
 
     /// Draws of a customer's own parameters, one for each population; columns in the order of [`Predict::needs`].
@@ -111,7 +112,7 @@ impl<H: Hierarchy> HierarchicalModel<H> {
         row.clear();
         if H::COVARIATES {
             row.push(1.0);
-            evaluate(&self.terms, &self.names, columns, r, row)?;
+            evaluate(&self.terms, &self.words, &self.names, columns, r, row)?;
         }
         let mut ln_gaps = 0.0;
         if H::Own::NAMES.len() > 2 {
@@ -225,13 +226,14 @@ impl<H: Hierarchy> Predict for HierarchicalModel<H> {
         to.field("unit", &self.unit)?;
         to.field("seed", &self.seed)?;
         to.field("terms", &self.terms)?;
+        to.field("words", &self.words)?;
         to.field("populations", &self.values)
     }
 }
 
 pub(super) fn register<H: Hierarchy>(registry: &mut Registry) {
     registry.register(H::KIND, |saved, _| {
-        let (values, terms) = (saved.field("populations")?, saved.field("terms")?);
+        let (values, terms) = (saved.field("populations")?, (saved.field("terms")?, saved.field("words")?));
         let model = HierarchicalModel::<H>::of(values, terms, saved.field("unit")?, saved.field("seed")?)?;
         Ok(Box::new(model))
     });

@@ -1,5 +1,6 @@
 //! `clv fit`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ use clv::btyd::{
     WithCovariates, log_interval, ratio,
 };
 use clv::model::Estimate;
-use clv::{Context, Erased, Fit, FitReport, Fitted, Span, Training};
+use clv::{Context, Erased, Fit, FitReport, Fitted, Span, Training, TransactionLog};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Format, Observation, Output, Transactions, assignment};
@@ -77,7 +78,8 @@ struct By {
     /// Bring columns to mean 0 and deviation 1 first.
     #[arg(long)]
     standardize: bool,
-    /// L2 penalty on the coefficients; of several, the best by cross-validation.
+    /// L2 penalty on the coefficients, against the mean log-likelihood of a customer: .0001 is little, .1 much. Of several the best by
+    /// cross-validation is taken; name 0 among them.
     #[arg(long, value_name = "LAMBDAS", value_delimiter = ',')]
     penalty_of_columns: Vec<f64>,
 }
@@ -120,6 +122,31 @@ impl By {
     }
 }
 
+/// What went wrong with columns, in the user's words: the customer, and which columns there are.
+fn explained(
+    error: clv::Error,
+    training: &Training<'_>,
+    log: &TransactionLog,
+    columns: &[String],
+) -> Failure {
+    match error {
+        clv::Error::MissingColumn { column, .. } => {
+            // Of words the attribute, once.
+            let attribute = |c: &'_ String| c.split_once('=').map_or(c.as_str(), |(name, _)| name).to_owned();
+            let own: BTreeSet<String> =
+                columns.iter().filter(|c| c.starts_with("own_")).map(attribute).collect();
+            let own: Vec<String> = own.into_iter().collect();
+            let there_are = if own.is_empty() {
+                "of customers nothing is known: give a table with --people".to_owned()
+            } else {
+                format!("columns of --people are {}", own.join(", "))
+            };
+            Failure::usage(format_args!("no column {column:?}; {there_are}"))
+        }
+        error => crate::beyond::of_customer(error, training, log),
+    }
+}
+
 /// Folds that choose a penalty.
 const FOLDS: usize = 5;
 
@@ -142,6 +169,7 @@ impl<P: Process> Fit for BestOf<P> {
             let of = short_or_dash(score.score);
             note(format_args!("penalty {}: mean ln L of customers left out {of}", score.lambda));
         }
+        note(format_args!("taken: penalty {}", best.penalties().0));
         best.fit(data, cx)
     }
 }
@@ -167,9 +195,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Some(source) => training.knowing(source),
         None => training,
     };
+    let columns = if args.by.is_empty() { Vec::new() } else { training.columns_beyond()? };
     let fitted = {
         let line = Line::new(&args.model);
-        settings.fit(&training, &Context::default().seed(args.seed).threads(args.threads).observer(&line))?
+        settings
+            .fit(&training, &Context::default().seed(args.seed).threads(args.threads).observer(&line))
+            .map_err(|error| explained(error, &training, &observed.log, &columns))?
     };
     clv::saved::save(&fitted.model, &args.output)?;
     note(format_args!("{}: model written", args.output.display()));
@@ -210,7 +241,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         })
         .collect();
     if !rows.is_empty() {
-        table(&["one more of", "multiplies by", "95% from", "to"], rows)?;
+        let more = if args.by.standardize { "one deviation more of" } else { "one more of" };
+        table(&[more, "multiplies by", "95% from", "to"], rows)?;
     }
     let criteria = [
         ("customers", report.customers as f64),
@@ -247,11 +279,18 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         }
         let mut fit = HierarchicalFit::<H>::new();
         if args.by.rates_by.is_empty() {
+            if args.model == "pareto-nbd-abe" && args.by.covariates()?.is_some() {
+                return Err(Failure::usage(
+                    "pareto-nbd-abe takes --rates-by, which moves both rates, each its own way",
+                ));
+            }
             expect_no_columns(args)?;
         } else if args.by.acting_is_empty() && !args.by.standardize && args.by.penalty_of_columns.is_empty() {
             fit = fit.columns(&args.by.rates_by).map_err(Failure::usage)?;
         } else {
-            return Err(Failure::usage("--rates-by stands alone"));
+            return Err(Failure::usage(
+                "--rates-by stands alone: without --purchases-by, --dropout-by, --both-by, --standardize and --penalty-of-columns",
+            ));
         }
         Ok(Box::new(Erased(fit)))
     }

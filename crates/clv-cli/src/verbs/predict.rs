@@ -63,7 +63,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         who = who.with_features(&features)?;
     }
     let line = Line::new("forecasting");
-    let forecast = model.predict(&who, &ask)?;
+    let forecast =
+        model.predict(&who, &ask).map_err(|e| crate::beyond::of_customer(e, &training, &observed.log))?;
     drop(line);
     let stages = args.stages.then(|| {
         let rules = StageRules::learn(&who);
