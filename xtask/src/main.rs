@@ -18,8 +18,7 @@ const STEPS: &[(&str, &[&str])] = &[
 /// Run only where `CLV_DATA` names the folder of the public data sets.
 const REAL_DATA: &[&str] = &[
     "test",
-    "-p",
-    "clv",
+    "--workspace",
     "--test",
     "real_data",
     "--test",
