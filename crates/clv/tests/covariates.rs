@@ -266,3 +266,42 @@ fn fit_with_covariates_over_time() {
         assert!(fitted.report.log_likelihood.unwrap() > -5752.9367202226822);
     });
 }
+
+/// The whole log, and somebody who first buys on the day after it.
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn all_of_apparel_and_a_new_customer_over_time() {
+    let (covariates, names) = (over_time("apparel_dyn_cov.csv.zst"), log());
+    // Logarithms of the parameters, as `dynamic` takes them.
+    let model = dynamic([
+        1.7659201436828005_f64.ln(),
+        104.77738568011759_f64.ln(),
+        0.73887323289244766_f64.ln(),
+        51.537312838177613_f64.ln(),
+        -0.76089396183838409,
+        -0.6733422079373208,
+        0.53503038233764344,
+        0.68222263857868892,
+        0.28084297812966702,
+        0.57523549923469885,
+    ]);
+    with_training("2010-12-20", |training| {
+        let got = model.ln_likelihood(training, &[&covariates], names.customers()).unwrap();
+        near(got, -11762.873079515321, 1e-9, "ln L of the whole log");
+        let asked = Covariates::new().on_dropout(OVER_TIME).unwrap().on_purchases(OVER_TIME).unwrap();
+        let fitted = OverTimeFit::<ParetoNbd>::new(asked)
+            .fit(training, &[&covariates], names.customers(), &Context::default())
+            .unwrap();
+        let ln = fitted.report.log_likelihood.unwrap();
+        // CLVTools stops a fifth of a unit below the maximum.
+        near(ln, -11762.677174, 1e-8, "the maximum");
+    });
+    // Ten weeks of season for a customer of the one channel; CLVTools counts the first purchase.
+    let mut own = Timelines::new(OVER_TIME).unwrap();
+    let day = |day| Moment::parse_date(day).unwrap();
+    own.state(Some("new"), day("2010-12-21"), &[1.0, 0.0, 1.0]).unwrap();
+    own.state(Some("new"), day("2011-03-01"), &[1.0, 0.0, 1.0]).unwrap();
+    let weeks = Span::weeks(10.0).unwrap();
+    let future = model.of_new(&[&own], "new", day("2010-12-21"), weeks).unwrap();
+    near(1.0 + future.expected(10.0, 0.0), 1.5615239704016717, 1e-12, "a new customer");
+}
