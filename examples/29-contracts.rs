@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use clv::btyd::{Cohort, RenewalFit, Tenure, TenureFit, WeibullGamma};
+use clv::btyd::{BetaDiscreteWeibull, Cohort, Tenure, WeibullGamma};
 use clv::prelude::*;
 
 /// Of 1,000 customers, those left after each year.
@@ -16,9 +16,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cx = Context::default();
     for (name, seen) in [("regular", REGULAR), ("high end", HIGH_END)] {
         // Seven years are known, five are to be forecast.
-        let cohort = [Cohort::new(&seen[..8])?];
-        let sbg = RenewalFit::shifted_beta_geometric().fit(&cohort, TimeUnit::Year, &cx)?.model;
-        let bdw = RenewalFit::beta_discrete_weibull().fit(&cohort, TimeUnit::Year, &cx)?.model;
+        let cohort = Cohort::cells(&[Cohort::new(&seen[..8])?]);
+        let fit = |settings: MaximumLikelihood<BetaDiscreteWeibull>| {
+            settings.fit_cells(&cohort, TimeUnit::Year, &cx).map(|fitted| *fitted.model.parameters())
+        };
+        let (sbg, bdw) = (fit(MaximumLikelihood::shifted_beta_geometric())?, fit(MaximumLikelihood::new())?);
         let [alpha, beta, _] = sbg.values();
         println!(
             "{name}: alpha {alpha:.3}, beta {beta:.3}; c of the beta-discrete-Weibull {:.3}",
@@ -49,8 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let months = f64::from(1 + i * 37 % 90).sqrt() * 4.0;
         tenures.push(if months < 30.0 { Tenure::ended(months)? } else { Tenure::running(30.0)? });
     }
-    let fitted = TenureFit::weibull_gamma().fit(&tenures, TimeUnit::Month, &cx)?;
-    let lines: WeibullGamma = fitted.model;
+    let fitted =
+        MaximumLikelihood::<WeibullGamma>::new().fit_cells(&Tenure::cells(&tenures), TimeUnit::Month, &cx)?;
+    let lines = fitted.model.parameters();
     println!(
         "lines: {:.0}% still there after a year, {:.0}% after two",
         100.0 * lines.survival(12.0)?,

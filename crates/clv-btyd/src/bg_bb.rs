@@ -15,24 +15,19 @@
 //!
 //! Fader, Hardie & Shang (2010), Marketing Science 29(6), 1086–1108. Equation numbers are theirs.
 
-use std::collections::BTreeMap;
-
 use clv_core::model::Kind;
-use clv_core::summary::Purchases;
-use clv_core::{Context, Cut, Error, Fitted, Span, TimeUnit};
+use clv_core::{Cells, Error, Warning};
 use clv_math::logspace::ln_sum_exp;
 use clv_math::minimise::Derivatives;
 use clv_math::special::{digamma, ln_rising, trigamma};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{Parameter, Scale, Sums, check_values};
-use crate::search::{Found, Level, Options, Search};
+use crate::future::Future;
+use crate::process::{Parameter, Process, Scale, Sums, check_values};
 use crate::simulate::{beta, uniform};
 
-const KIND: Kind = Kind::new("bg-bb", 1);
-
-const PARAMETERS: [Parameter; 4] = [
+static PARAMETERS: [Parameter; 4] = [
     Parameter { name: "alpha", scale: Scale::None, at_edge: "customers hardly differ in how often they buy" },
     Parameter { name: "beta", scale: Scale::None, at_edge: "customers hardly differ in how often they buy" },
     Parameter {
@@ -91,31 +86,23 @@ impl Tries {
         self.opportunities
     }
 
-    /// Of a log's customers, in the order of their numbers: a period is an opportunity, counted from each
-    /// customer's first purchase; the one that a cut breaks off does not count. None for who has not bought by then.
+    /// Of a valid history in whole periods.
+    fn in_periods(frequency: u32, recency: f64, age: f64) -> Self {
+        Self { frequency, recency: recency as u32, opportunities: age as u32 }
+    }
+
+    /// The histories of customers, each as often as its weight says.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] unless a period is at least a day.
-    pub fn of_log(purchases: &Purchases, cut: Cut, period: Span) -> Result<Vec<Option<Self>>, Error> {
-        let days = period.in_days();
-        if days < 1.0 {
-            return Err(Error::Setting { name: "period", given: days, allowed: "at least a day" });
+    /// [`Error::Setting`] for a weight that is not finite and above 0.
+    pub fn cells(customers: &[(Self, f64)]) -> Result<Cells, Error> {
+        let mut cells = Cells::default();
+        for (Self { frequency, recency, opportunities }, weight) in customers {
+            let weight = clv_core::setting::above_zero("weight", *weight)?;
+            cells.push(*frequency, f64::from(*recency), f64::from(*opportunities), weight);
         }
-        let of = |customer: u32| {
-            let when = purchases.when(customer);
-            let past = &when[..when.partition_point(|m| *m <= cut.last())];
-            let first = *past.first()?;
-            let opportunities = (cut.last().days_since(first) / days).floor() as u32;
-            // The first period begins right after the first purchase.
-            let place = |m: &clv_core::Moment| (m.days_since(first) / days).ceil() as u32;
-            let mut taken: Vec<u32> =
-                past.iter().map(place).filter(|p| (1..=opportunities).contains(p)).collect();
-            taken.dedup();
-            let recency = taken.last().copied().unwrap_or(0);
-            Some(Self { frequency: taken.len() as u32, recency, opportunities })
-        };
-        Ok((0..purchases.customers() as u32).map(of).collect())
+        Ok(cells)
     }
 }
 
@@ -167,11 +154,6 @@ impl BgBb {
     /// [`Error::Setting`] naming the first that is not finite and positive.
     pub fn new(alpha: f64, beta: f64, gamma: f64, delta: f64) -> Result<Self, Error> {
         Self::from_values(&[alpha, beta, gamma, delta])
-    }
-
-    fn from_values(values: &[f64]) -> Result<Self, Error> {
-        let [alpha, beta, gamma, delta] = check_values(&PARAMETERS, values)?;
-        Ok(Self { alpha, beta, gamma, delta })
     }
 
     /// The values in order: `α`, `β`, `γ`, `δ`.
@@ -228,35 +210,6 @@ impl BgBb {
         sums
     }
 
-    fn derivatives(&self, cells: &BTreeMap<Tries, f64>) -> Derivatives {
-        let mut all = Sums::<4>::ZERO;
-        for (tries, weight) in cells {
-            let terms: Vec<Sums<4>> =
-                endings(tries).map(|ending| self.term(tries.frequency, ending)).collect();
-            let value = ln_sum_exp(&terms.iter().map(|term| term.value).collect::<Vec<_>>());
-            // ln Σ e^v: the gradient is the terms' mean, the Hessian their mean with the spread of the gradients.
-            let mut one = Sums::<4>::ZERO;
-            for term in &terms {
-                let share = (term.value - value).exp();
-                for i in 0..4 {
-                    one.gradient[i] += share * term.gradient[i];
-                    for j in i..4 {
-                        one.hessian[i][j] +=
-                            share * (term.hessian[i][j] + term.gradient[i] * term.gradient[j]);
-                    }
-                }
-            }
-            for i in 0..4 {
-                for j in i..4 {
-                    one.hessian[i][j] -= one.gradient[i] * one.gradient[j];
-                }
-            }
-            one.value = value;
-            all.add(*weight, &one);
-        }
-        all.into_derivatives()
-    }
-
     /// Probability to be a customer still at the `ahead`-th opportunity from now; 0 asks whether they were one at the last.
     ///
     /// # Formula
@@ -277,7 +230,7 @@ impl BgBb {
     }
 
     /// Probability that a new customer is one at the `n`-th opportunity.
-    fn survival(&self, n: u32) -> f64 {
+    pub(crate) fn survival(&self, n: u32) -> f64 {
         let n = f64::from(n);
         (ln_rising(self.delta, n) - ln_rising(self.gamma + self.delta, n)).exp()
     }
@@ -299,11 +252,26 @@ impl BgBb {
         self.p_alive(tries, 0) * self.given_alive(tries).discounted_new(n, rate)
     }
 
+    /// Of new customers who were one at the opportunity before the `k`-th (from 1), the share who are one at it.
+    pub(crate) fn stays(&self, k: u32) -> f64 {
+        let k = f64::from(k - 1);
+        (self.delta + k) / (self.gamma + self.delta + k)
+    }
+
+    /// The chance that a customer who is one takes an opportunity.
+    pub(crate) fn takes(&self) -> f64 {
+        self.alpha / (self.alpha + self.beta)
+    }
+
+    /// `E[X(∞)]` of a new customer; nothing if it is infinite, `γ ≤ 1`.
+    pub(crate) fn expected_for_ever(&self) -> Option<f64> {
+        (self.gamma > 1.0).then(|| self.takes() * self.delta / (self.gamma - 1.0))
+    }
+
     fn discounted_new(&self, n: u32, rate: f64) -> f64 {
         let (mut alive, mut sum, mut factor) = (1.0, 0.0, 1.0);
-        for k in 0..n {
-            let k = f64::from(k);
-            alive *= (self.delta + k) / (self.gamma + self.delta + k);
+        for k in 1..=n {
+            alive *= self.stays(k);
             factor /= 1.0 + rate;
             let term = alive * factor;
             sum += term;
@@ -312,21 +280,23 @@ impl BgBb {
                 break;
             }
         }
-        self.alpha / (self.alpha + self.beta) * sum
+        self.takes() * sum
     }
 
     /// Probabilities of 0, 1, …, `n` purchases of a new customer at `n` opportunities (7).
     pub fn distribution_new(&self, n: u32) -> Vec<f64> {
-        let chance = |x: u32| -> f64 {
-            // Of those who lived through `lived` opportunities, by how many orders of x successes.
-            let one = |ending: Ending| {
-                let orders = ln_binomial(ending.lived, x);
-                (orders + self.ln_term(x, ending)).exp()
-            };
-            (x..n).map(|lived| one(Ending { lived, left: true })).sum::<f64>()
-                + one(Ending { lived: n, left: false })
+        (0..=n).map(|x| self.chance_of_new(x, n)).collect()
+    }
+
+    /// The probability of `x` of them.
+    pub(crate) fn chance_of_new(&self, x: u32, n: u32) -> f64 {
+        // Of those who lived through `lived` opportunities, by how many orders of x successes.
+        let one = |ending: Ending| {
+            let orders = ln_binomial(ending.lived, x);
+            (orders + self.ln_term(x, ending)).exp()
         };
-        (0..=n).map(chance).collect()
+        let left = (x..n).map(|lived| one(Ending { lived, left: true })).sum::<f64>();
+        left + one(Ending { lived: n, left: false })
     }
 
     /// Probabilities of 0, 1, …, `n` purchases of a customer at the next `n` opportunities (12).
@@ -373,88 +343,94 @@ fn ln_binomial(n: u32, k: u32) -> f64 {
     ln_rising(n - k + 1.0, k) - ln_rising(1.0, k)
 }
 
-/// How to fit the BG/BB model: by maximum likelihood, with a penalty or fixed parameters if wanted.
-///
-/// ```
-/// use clv_btyd::{BgBbFit, Tries};
-/// use clv_core::{Context, TimeUnit};
-///
-/// let donors = [(Tries::new(0, 0, 6)?, 34.0), (Tries::new(2, 3, 6)?, 10.0), (Tries::new(6, 6, 6)?, 12.0)];
-/// let fitted = BgBbFit::new().fit(&donors, TimeUnit::Year, &Context::default())?;
-/// assert!(fitted.report.parameter("alpha").is_some());
-/// # Ok::<(), clv_core::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct BgBbFit {
-    options: Options,
-}
+impl Process for BgBb {
+    const KIND: Kind = Kind::new("bg-bb", 1);
+    const PARAMETERS: &'static [Parameter] = &PARAMETERS;
+    const PURCHASES: &'static [(&'static str, f64)] = &[("alpha", 1.0)];
+    const DROPOUT: &'static [(&'static str, f64)] = &[("gamma", 1.0)];
+    const PERIODS: bool = true;
 
-impl BgBbFit {
-    /// Plain maximum likelihood.
-    pub fn new() -> Self {
-        Self::default()
+    fn from_values(values: &[f64]) -> Result<Self, Error> {
+        let [alpha, beta, gamma, delta] = check_values(&PARAMETERS, values)?;
+        Ok(Self { alpha, beta, gamma, delta })
     }
 
-    /// An L2 penalty `λ Σ (ln θ)²` on the mean log-likelihood per customer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] unless it is finite and at least 0.
-    pub fn penalty(self, lambda: f64) -> Result<Self, Error> {
-        Ok(Self { options: self.options.penalty(lambda)? })
+    fn values(&self) -> Vec<f64> {
+        self.values().to_vec()
     }
 
-    /// Holds a parameter (`alpha`, `beta`, `gamma` or `delta`) at a value.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unreadable`] for another name, [`Error::Setting`] unless the value is finite and positive.
-    pub fn fix(self, name: &str, value: f64) -> Result<Self, Error> {
-        Ok(Self { options: self.options.fix(&PARAMETERS, name, value)? })
+    fn ln_likelihood(&self, frequency: u32, recency: f64, age: f64) -> f64 {
+        self.ln_likelihood(&Tries::in_periods(frequency, recency, age))
     }
 
-    /// Fits customers, each as often as its weight says; `unit` is that of a period, for the report.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLittleData`] without customers, [`Error::Setting`] for a weight that is not finite and above 0,
-    /// [`Error::NoEstimate`] if nobody took an opportunity or had one, [`Error::Stopped`].
-    pub fn fit(
-        &self,
-        customers: &[(Tries, f64)],
-        unit: TimeUnit,
-        cx: &Context<'_>,
-    ) -> Result<Fitted<BgBb>, Error> {
-        let mut cells: BTreeMap<Tries, f64> = BTreeMap::new();
-        for (tries, weight) in customers {
-            *cells.entry(*tries).or_default() += clv_core::setting::above_zero("weight", *weight)?;
+    fn derivatives(&self, cells: &Cells) -> Derivatives {
+        let mut all = Sums::<4>::ZERO;
+        for i in 0..cells.len() {
+            let tries = Tries::in_periods(cells.frequency[i], cells.recency[i], cells.age[i]);
+            let terms: Vec<Sums<4>> =
+                endings(&tries).map(|ending| self.term(tries.frequency, ending)).collect();
+            let value = ln_sum_exp(&terms.iter().map(|term| term.value).collect::<Vec<_>>());
+            // ln Σ e^v: the gradient is the terms' mean, the Hessian their mean with the spread of the gradients.
+            let mut one = Sums::<4>::ZERO;
+            for term in &terms {
+                let share = (term.value - value).exp();
+                for a in 0..4 {
+                    one.gradient[a] += share * term.gradient[a];
+                    for b in a..4 {
+                        one.hessian[a][b] +=
+                            share * (term.hessian[a][b] + term.gradient[a] * term.gradient[b]);
+                    }
+                }
+            }
+            for a in 0..4 {
+                for b in a..4 {
+                    one.hessian[a][b] -= one.gradient[a] * one.gradient[b];
+                }
+            }
+            one.value = value;
+            all.add(cells.weight[i], &one);
         }
-        if cells.is_empty() {
-            let needs = "at least one customer";
-            return Err(Error::TooLittleData { model: KIND.name, needs, found: 0 });
-        }
-        if cells.keys().all(|tries| tries.frequency == 0) {
-            let why = "nobody took an opportunity, so the chance to buy is indistinguishable from 0";
-            return Err(Error::NoEstimate { model: KIND.name, why });
-        }
-        let starts: [[f64; 4]; 4] =
+        all.into_derivatives()
+    }
+
+    fn p_alive(&self, frequency: u32, recency: f64, age: f64) -> f64 {
+        self.p_alive(&Tries::in_periods(frequency, recency, age), 0)
+    }
+
+    fn given_alive(&self, frequency: u32, recency: f64, age: f64) -> Future {
+        Future::BuysOnceAPeriod(self.given_alive(&Tries::in_periods(frequency, recency, age)))
+    }
+
+    fn new_customer(&self) -> (f64, Future) {
+        (1.0, Future::BuysOnceAPeriod(*self))
+    }
+
+    fn purchase_times(&self, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
+        Future::BuysOnceAPeriod(*self).purchase_times(length, rng, times);
+    }
+
+    fn starts(_: f64, _: f64) -> Vec<Vec<f64>> {
+        let starts =
             [[1.0, 1.0, 0.7, 3.0], [0.5, 3.0, 1.0, 10.0], [2.0, 1.0, 0.2, 1.0], [0.5, 0.5, 2.0, 30.0]];
-        let total = cells.values().sum();
-        let derivatives = |values: &[f64]| Some(BgBb::from_values(values).ok()?.derivatives(&cells));
-        let levels = [Level { customers: total, derivatives: &derivatives }];
-        let search = Search::new(KIND.name, &PARAMETERS, &self.options, &[1.0; 4]);
-        let Found { values, mut report } = search.run(&starts.map(|s| s.to_vec()), &levels, cx)?;
-        report.unit = unit;
-        report.rows = cells.len();
-        Ok(Fitted { model: BgBb::from_values(&values)?, report })
+        starts.map(|s| s.to_vec()).to_vec()
+    }
+
+    fn look(cells: &Cells) -> Result<Vec<Warning>, Error> {
+        if cells.frequency.iter().all(|x| *x == 0) {
+            let why = "nobody took an opportunity, so the chance to buy is indistinguishable from 0";
+            return Err(Error::NoEstimate { model: Self::KIND.name, why });
+        }
+        Ok(Vec::new())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::MaximumLikelihood;
+    use crate::model::PurchaseModel;
     use crate::process::expect_derivatives;
-    use clv_core::{Grain, LogBuilder, Moment, Training, Transaction};
+    use clv_core::{Context, Cut, Fit, Fitted, Grain, LogBuilder, Moment, TimeUnit, Training, Transaction};
     use rand::SeedableRng;
 
     fn donors() -> BgBb {
@@ -491,26 +467,31 @@ mod tests {
         CELLS.iter().map(|&(x, t, count)| (Tries::new(x, t, 6).unwrap(), count)).collect()
     }
 
+    fn fitted(rows: &[(Tries, f64)]) -> Result<Fitted<PurchaseModel<BgBb>>, Error> {
+        MaximumLikelihood::new().fit_cells(&Tries::cells(rows)?, TimeUnit::Year, &Context::default())
+    }
+
     #[test]
     fn the_published_fit() {
-        let fitted = BgBbFit::new().fit(&table(), TimeUnit::Year, &Context::default()).unwrap();
-        let log_likelihood = fitted.report.log_likelihood.unwrap();
+        let Fitted { model, report } = fitted(&table()).unwrap();
+        let model = *model.parameters();
+        let log_likelihood = report.log_likelihood.unwrap();
         assert!((log_likelihood + 33_225.581274346994).abs() < 1e-6, "{log_likelihood}");
         let expected = [1.2035225970767907, 0.7497164649768415, 0.656718040752305, 2.783441200658169];
-        for (found, expected) in fitted.model.values().iter().zip(expected) {
+        for (found, expected) in model.values().iter().zip(expected) {
             assert!((found / expected - 1.0).abs() < 1e-4, "{found} {expected}");
         }
         // In-sample expected counts and the new donor's E[X(t)] of Hardie's note 010.
-        let chances = fitted.model.distribution_new(6);
+        let chances = model.distribution_new(6);
         assert!((11_104.0 * chances[0] - 3454.9).abs() < 0.5 && (11_104.0 * chances[6] - 1253.1).abs() < 0.5);
         let note = [0.4985, 0.9233, 1.2969, 1.6323, 1.9381, 2.2202, 2.4826, 2.7285, 2.9603, 3.1798, 3.3887];
         for (t, expected) in note.iter().enumerate() {
-            assert!((fitted.model.expected_new(t as u32 + 1) - expected).abs() < 1e-4, "{t}");
+            assert!((model.expected_new(t as u32 + 1) - expected).abs() < 1e-4, "{t}");
         }
-        let total: f64 = table().iter().map(|(tries, count)| count * fitted.model.expected(tries, 5)).sum();
+        let total: f64 = table().iter().map(|(tries, count)| count * model.expected(tries, 5)).sum();
         assert!((total - 12_884.2).abs() < 1.0, "{total}");
-        assert!((fitted.model.expected(&Tries::new(0, 0, 6).unwrap(), 10) - 0.1302169).abs() < 1e-4);
-        assert!((fitted.model.expected(&Tries::new(4, 5, 6).unwrap(), 10) - 3.627858).abs() < 1e-3);
+        assert!((model.expected(&Tries::new(0, 0, 6).unwrap(), 10) - 0.1302169).abs() < 1e-4);
+        assert!((model.expected(&Tries::new(4, 5, 6).unwrap(), 10) - 3.627858).abs() < 1e-3);
     }
 
     /// x, t_x, expected purchases in 1, 3 and 6 opportunities, P(alive) 1, 3 and 6 ahead.
@@ -534,7 +515,7 @@ mod tests {
     #[test]
     fn gradient_and_hessian_against_the_function() {
         for values in [[1.2, 0.75, 0.66, 2.8], [0.3, 5.0, 4.0, 0.2], [30.0, 10.0, 0.05, 0.5]] {
-            let cells: BTreeMap<Tries, f64> = table().into_iter().collect();
+            let cells = Tries::cells(&table()).unwrap();
             expect_derivatives(&values, 1e-5, |v| BgBb::from_values(v).unwrap().derivatives(&cells));
         }
     }
@@ -575,7 +556,7 @@ mod tests {
             let share = drawn.iter().filter(|(t, _)| t.frequency() as usize == x).count() as f64 / 40_000.0;
             assert!((share - chance).abs() < 4.0 * (chance / 40_000.0).sqrt(), "{x}: {share} {chance}");
         }
-        let found = BgBbFit::new().fit(&drawn, TimeUnit::Year, &Context::default()).unwrap();
+        let found = fitted(&drawn).unwrap();
         for (estimate, truth) in found.report.all_parameters().zip(truth.values()) {
             let error = estimate.standard_error.unwrap();
             assert!((estimate.value - truth).abs() < 3.5 * error, "{estimate:?} {truth}");
@@ -583,26 +564,35 @@ mod tests {
     }
 
     #[test]
-    fn of_a_log_by_period_and_refusals() {
+    fn of_a_log_by_calendar_month_and_refusals() {
         let mut log = LogBuilder::new();
-        for (who, day) in
-            [("ada", 0), ("ada", 7), ("ada", 8), ("ada", 20), ("ada", 30), ("bob", 10), ("eve", 90)]
-        {
-            log.push(Transaction::new(who, Moment::from_days(day))).unwrap();
+        for (who, day) in [
+            ("ada", "2024-01-05"),
+            ("ada", "2024-01-30"),
+            ("ada", "2024-02-29"),
+            ("ada", "2024-05-01"),
+            ("bob", "2024-03-10"),
+            ("eve", "2024-08-01"),
+        ] {
+            log.push(Transaction::new(who, Moment::parse_date(day).unwrap())).unwrap();
         }
         let log = log.finish();
-        let cut = Cut::end_of(Moment::from_days(31), Grain::Day);
+        let cut = Cut::end_of(Moment::parse_date("2024-06-30").unwrap(), Grain::Month);
         let purchases = Training::merge(&log, cut).unwrap();
-        let tries = Tries::of_log(&purchases, cut, Span::weeks(1.0).unwrap()).unwrap();
-        // Ada: weeks 1, 2 and 3 after the first; the fifth week is broken off.
-        assert_eq!(tries[0], Some(Tries::new(3, 3, 4).unwrap()));
-        assert_eq!(tries[1], Some(Tries::new(0, 0, 3).unwrap()));
-        assert_eq!(tries[2], None);
+        let training = Training::new(&purchases, cut, TimeUnit::Month).unwrap();
+        let of_log =
+            MaximumLikelihood::<BgBb>::new().penalty(0.1).unwrap().fit(&training, &Context::default());
+        assert_eq!(of_log.unwrap().report.rows, 2);
+        // Ada: February and May of the five months after January; Bob: none of three.
+        let expected =
+            Tries::cells(&[(Tries::new(0, 0, 3).unwrap(), 1.0), (Tries::new(2, 4, 5).unwrap(), 1.0)]);
+        let cells = crate::process::cells_of::<BgBb>(&training.cells()).unwrap().into_owned();
+        assert_eq!(cells, expected.unwrap());
         for (x, t, n) in [(3, 2, 6), (0, 1, 6), (1, 7, 6)] {
             assert!(Tries::new(x, t, n).is_err());
         }
         let nobody = [(Tries::new(0, 0, 6).unwrap(), 9.0)];
-        assert!(BgBbFit::new().fit(&nobody, TimeUnit::Year, &Context::default()).is_err());
+        assert!(fitted(&nobody).is_err());
         assert!(BgBb::new(1.0, f64::NAN, 1.0, 1.0).is_err());
     }
 }

@@ -5,10 +5,10 @@
 
 use std::marker::PhantomData;
 
-use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training, Warning};
+use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training};
 
 use crate::model::PurchaseModel;
-use crate::process::{Parameter, Process, Scale};
+use crate::process::{Parameter, Process, Scale, cells_of};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
 /// How to fit a purchase model: by maximum likelihood, with a penalty or fixed parameters if wanted.
@@ -66,6 +66,12 @@ impl<P: Process> MaximumLikelihood<P> {
         Ok(Self { options: self.options.fix(P::PARAMETERS, name, value)?, ..self })
     }
 
+    /// With a parameter of the model held.
+    pub(crate) fn holding(name: &'static str, value: f64) -> Self {
+        let options = Options { fixed: vec![(name, value)], ..Options::default() };
+        Self { options, process: PhantomData }
+    }
+
     /// What is searched, for customers of this mean age.
     pub(crate) fn coordinates(&self, mean_age: f64) -> Vec<Coordinate> {
         let of = |p: &Parameter| Coordinate::of(p, &self.options, p.scale.centre(mean_age));
@@ -105,7 +111,8 @@ impl<P: Process> MaximumLikelihood<P> {
     /// # Errors
     ///
     /// [`Error::TooLittleData`] without customers, [`Error::NoEstimate`] where the likelihood has no
-    /// maximum (nobody ever came back), [`Error::Stopped`].
+    /// maximum (nobody ever came back), [`Error::History`] for times that are not whole where a model counts in periods (its row is the
+    /// cell), [`Error::Stopped`].
     pub fn fit_cells(
         &self,
         cells: &Cells,
@@ -118,19 +125,15 @@ impl<P: Process> MaximumLikelihood<P> {
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });
         }
+        let cells = &*cells_of::<P>(cells)?;
         let sum = |f: &dyn Fn(usize) -> f64| (0..cells.len()).map(|i| cells.weight[i] * f(i)).sum::<f64>();
         let repeats = sum(&|i| f64::from(cells.frequency[i]));
-        let repeat_buyers = sum(&|i| f64::from(u8::from(cells.frequency[i] > 0)));
         let mean_age = sum(&|i| cells.age[i]) / customers;
         if mean_age <= 0.0 {
             let why = "every customer first bought on the last day, so nothing has been observed";
             return Err(Error::NoEstimate { model: name, why });
         }
-        if repeats == 0.0 {
-            let why = "no customer has bought twice, so the purchase rate is indistinguishable from 0; \
-                       observe longer, or fix parameters that are known from elsewhere";
-            return Err(Error::NoEstimate { model: name, why });
-        }
+        let warnings = P::look(cells)?;
         let search = Search::over(name, self.coordinates(mean_age), self.options.start.as_ref());
         let starts = P::starts(mean_age, repeats / sum(&|i| cells.age[i]));
         // A rough fit needs no more than a few thousand histories, those with repeats among them.
@@ -149,9 +152,7 @@ impl<P: Process> MaximumLikelihood<P> {
         let Found { values, mut report } = search.run(&starts, &levels, cx)?;
         report.unit = unit;
         report.rows = cells.len();
-        if repeat_buyers < 10.0 {
-            report.warnings.push(Warning::FewRepeatBuyers { customers: repeat_buyers as usize });
-        }
+        report.warnings.extend(warnings);
         Ok(Fitted { model: PurchaseModel::new(P::from_values(&values)?, unit), report })
     }
 }
@@ -160,6 +161,7 @@ impl<P: Process> Fit for MaximumLikelihood<P> {
     type Model = PurchaseModel<P>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        P::expect(data)?;
         self.fit_cells(&data.cells(), data.summary().unit, cx)
     }
 }

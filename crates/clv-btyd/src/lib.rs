@@ -8,9 +8,9 @@
 //! | [`ParetoNbd`] | at random | at any time | `MaximumLikelihood::<ParetoNbd>` |
 //! | [`GgomNbd`] | at random | at any time, the sooner the longer a customer | `MaximumLikelihood::<GgomNbd>` |
 //! | [`BgCnbd`], [`MbgCnbd`] | at a beat | as BG/NBD, MBG/NBD | [`RegularFit`] |
-//! | [`BgBb`] | once at most at each opportunity | before any of them | [`BgBbFit`] |
-//! | [`BetaDiscreteWeibull`] | a contract, renewed or not | seen, at renewals | [`RenewalFit`] |
-//! | [`WeibullGamma`] | a contract | seen, at any time | [`TenureFit`] |
+//! | [`BgBb`] | once at most at each opportunity | before any of them | `MaximumLikelihood::<BgBb>` |
+//! | [`BetaDiscreteWeibull`] | a contract, renewed or not | seen, at renewals | `MaximumLikelihood::<BetaDiscreteWeibull>` |
+//! | [`WeibullGamma`] | a contract | seen, at any time | `MaximumLikelihood::<WeibullGamma>` |
 //! | [`MaLiu`], [`Abe`], [`ParetoGgg`] | at random, at a beat of their own | at any time | [`HierarchicalFit`] |
 //! | [`GammaGamma`] | amounts | – | [`GammaGammaFit`] |
 //!
@@ -37,8 +37,7 @@
 //!
 //! # What it does not do
 //!
-//! The discrete and the contractual models are not on the facade's shelf, as they are fitted to other data than a log's histories, and take no
-//! covariates; models over time are neither saved nor on it, as they need the calendar of what is to come.
+//! Models over time are neither saved nor on the facade's shelf, as they need the calendar of what is to come.
 
 mod beta_geometric;
 mod bg_bb;
@@ -65,10 +64,10 @@ mod side_by_side;
 mod simulate;
 mod uncertainty;
 
-pub use bg_bb::{BgBb, BgBbFit, Tries};
+pub use bg_bb::{BgBb, Tries};
 pub use bg_nbd::BgNbd;
 pub use cnbd::{BgCnbd, MbgCnbd, RegularFit};
-pub use contract::{BetaDiscreteWeibull, Cohort, RenewalFit, Tenure, TenureFit, WeibullGamma};
+pub use contract::{BetaDiscreteWeibull, Cohort, Contract, Tenure, WeibullGamma};
 pub use covariates::{CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
 pub use estimate::MaximumLikelihood;
 pub use future::Future;
@@ -107,6 +106,12 @@ pub fn register(registry: &mut Registry) {
     covariates::register::<BgCnbd>(registry);
     model::register::<MbgCnbd>(registry);
     covariates::register::<MbgCnbd>(registry);
+    model::register::<BgBb>(registry);
+    covariates::register::<BgBb>(registry);
+    model::register::<BetaDiscreteWeibull>(registry);
+    covariates::register::<BetaDiscreteWeibull>(registry);
+    model::register::<WeibullGamma>(registry);
+    covariates::register::<WeibullGamma>(registry);
     gamma_gamma::register(registry);
     hierarchical::register(registry);
 }

@@ -8,7 +8,7 @@ use clv_core::value::discounted_total;
 use clv_core::{Ask, Customers, Discount, Error, ForecastMut, History, Predict, Scratch, Span, TimeUnit};
 use rand_chacha::ChaCha8Rng;
 
-use crate::process::Process;
+use crate::process::{Process, times_of};
 
 /// From how many customers on equal histories are looked for before computing.
 const BATCH: usize = 32;
@@ -56,12 +56,15 @@ impl<P: Process> PurchaseModel<P> {
         &self.process
     }
 
-    fn row(&self, frequency: u32, recency: f64, age: f64, ask: &Ask, want: Want) -> Row {
+    /// The forecasts of one of these customers.
+    fn row(&self, who: &Customers<'_>, r: usize, ask: &Ask, want: Want) -> Result<Row, Error> {
+        let frequency = who.frequency()[r];
+        let (recency, age) = times_of::<P>(r, frequency, who.recency()[r], who.age()[r])?;
         let p_alive = self.process.p_alive(frequency, recency, age);
         let mut row = Row { p_alive, purchases: 0.0, discounted: 0.0 };
         let horizon = ask.horizon().in_units(self.unit);
         if p_alive == 0.0 || horizon == 0.0 || !(want.purchases || want.discounted) {
-            return row;
+            return Ok(row);
         }
         let future = self.process.given_alive(frequency, recency, age);
         if want.discounted && ask.discounting().period().is_none() {
@@ -76,14 +79,20 @@ impl<P: Process> PurchaseModel<P> {
                 row.discounted = self.by_periods(ask.discounting(), ask.horizon(), expected);
             }
         }
-        row
+        Ok(row)
     }
 
     /// What is asked of one of these customers.
-    pub(crate) fn predict_row(&self, who: &Customers<'_>, r: usize, ask: &Ask, out: &mut ForecastMut<'_>) {
+    pub(crate) fn predict_row(
+        &self,
+        who: &Customers<'_>,
+        r: usize,
+        ask: &Ask,
+        out: &mut ForecastMut<'_>,
+    ) -> Result<(), Error> {
         let want = Want::of(out);
-        let row = self.row(who.frequency()[r], who.recency()[r], who.age()[r], ask, want);
-        row.write(r, out);
+        self.row(who, r, ask, want)?.write(r, out);
+        Ok(())
     }
 
     /// Discounted from period ends.
@@ -99,6 +108,7 @@ impl<P: Process> PurchaseModel<P> {
     fn alive(&self, history: &History) -> Result<(f64, crate::Future), Error> {
         self.check(history)?;
         let History { frequency, recency, age, .. } = *history;
+        let (recency, age) = times_of::<P>(0, frequency, recency, age)?;
         let p_alive = self.process.p_alive(frequency, recency, age);
         Ok((p_alive, self.process.given_alive(frequency, recency, age)))
     }
@@ -134,10 +144,10 @@ impl<P: Process> Predict for PurchaseModel<P> {
         who.expect_unit(self.unit)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
         let want = Want::of(out);
-        let row = |r: usize| self.row(who.frequency()[r], who.recency()[r], who.age()[r], ask, want);
+        let row = |r: usize| self.row(who, r, ask, want);
         if who.len() < BATCH {
             for r in 0..who.len() {
-                row(r).write(r, out);
+                row(r)?.write(r, out);
             }
             return Ok(());
         }
@@ -148,7 +158,7 @@ impl<P: Process> Predict for PurchaseModel<P> {
             column.clear();
         }
         for &r in scratch.cells.representatives() {
-            let one = row(r as usize);
+            let one = row(r as usize)?;
             p_alive.push(one.p_alive);
             purchases.push(one.purchases);
             discounted.push(one.discounted);

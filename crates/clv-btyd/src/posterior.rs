@@ -26,7 +26,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
 use crate::estimate::MaximumLikelihood;
-use crate::process::Process;
+use crate::process::{Process, cells_of};
 use crate::search::{Coordinate, Found, Level, Search};
 use crate::simulate::uniform;
 use crate::uncertainty::Draws;
@@ -200,6 +200,7 @@ impl<P: Process> Bayes<P> {
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });
         }
+        let cells = &*cells_of::<P>(cells)?;
         let mean_age = cells.age.iter().zip(&cells.weight).map(|(a, w)| a * w).sum::<f64>() / customers;
         if mean_age <= 0.0 {
             return Err(no_estimate(

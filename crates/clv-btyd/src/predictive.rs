@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::GammaGamma;
-use crate::process::Process;
+use crate::process::{Process, times_of};
 use crate::simulate::uniform;
 
 /// Futures drawn for customers: of each draw a population, whether the customer is still one, their rates, their purchases and
@@ -208,7 +208,8 @@ impl<P: Process> Predictive<P> {
             let spend = self.spend.choose(&mut rng);
             let Some(population) = population else { continue };
             for row in 0..who.len() {
-                let (x, t_x, age) = (who.frequency()[row], who.recency()[row], who.age()[row]);
+                let x = who.frequency()[row];
+                let (t_x, age) = times_of::<P>(row, x, who.recency()[row], who.age()[row])?;
                 if uniform(&mut rng) >= population.p_alive(x, t_x, age) {
                     continue;
                 }

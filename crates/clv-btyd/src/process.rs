@@ -1,9 +1,10 @@
 //! What the purchase models have in common.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use clv_core::model::Kind;
-use clv_core::{Cells, Error};
+use clv_core::{Cells, Error, Summary, Training, Warning};
 use clv_math::minimise::Derivatives;
 
 use crate::future::Future;
@@ -68,7 +69,12 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     const KIND: Kind;
     /// The parameters in order.
     const PARAMETERS: &'static [Parameter];
-    /// The parameters that a covariate of purchases moves, each to a power: `e^γ` is the ratio of the purchase rate.
+    /// Whether it counts in whole periods, at the end of each of which there is one opportunity to buy.
+    const PERIODS: bool = false;
+    /// Whether the likelihood may have several maxima, so that coefficients are searched for from several places.
+    const SEVERAL_MAXIMA: bool = false;
+    /// The parameters that a covariate of purchases moves, each to a power: `e^γ` is the ratio of the purchase rate; none if purchases are
+    /// agreed.
     const PURCHASES: &'static [(&'static str, f64)] = &[("alpha", -1.0)];
     /// The parameters that a covariate of dropout moves, each to a power; none if nobody leaves.
     const DROPOUT: &'static [(&'static str, f64)];
@@ -109,6 +115,80 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
 
     /// Where to start the search, given the mean age and mean repeat rate of the customers.
     fn starts(mean_age: f64, repeats_per_age: f64) -> Vec<Vec<f64>>;
+
+    /// Refuses customers that the model is not one of, by their row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::History`] for times that are not whole where the model counts in periods; [`Error::NoEstimate`] for data of another kind.
+    fn expect(data: &Training<'_>) -> Result<(), Error> {
+        let Summary { frequency, recency, age, .. } = data.summary();
+        (0..data.summary().len())
+            .try_for_each(|row| times_of::<Self>(row, frequency[row], recency[row], age[row]).map(|_| ()))
+    }
+
+    /// Refuses histories that have no estimate, and warns where they say little.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEstimate`] where the likelihood has no maximum.
+    fn look(cells: &Cells) -> Result<Vec<Warning>, Error> {
+        let of = |f: &dyn Fn(u32) -> u32| -> f64 {
+            cells.frequency.iter().zip(&cells.weight).map(|(x, weight)| weight * f64::from(f(*x))).sum()
+        };
+        if of(&|x| x) == 0.0 {
+            let why = "no customer has bought twice, so the purchase rate is indistinguishable from 0; \
+                       observe longer, or fix parameters that are known from elsewhere";
+            return Err(Error::NoEstimate { model: Self::KIND.name, why });
+        }
+        let customers = of(&|x| x.min(1));
+        let few = (customers < 10.0).then_some(Warning::FewRepeatBuyers { customers: customers as usize });
+        Ok(few.into_iter().collect())
+    }
+}
+
+/// Calendar months and years are of unlike lengths: as near to a whole number is one.
+pub(crate) const NEAR: f64 = 0.1;
+
+/// The times of a history as a model takes them: whole, for one that counts in periods.
+pub(crate) fn times_of<P: Process>(row: usize, x: u32, t_x: f64, age: f64) -> Result<(f64, f64), Error> {
+    if !P::PERIODS {
+        return Ok((t_x, age));
+    }
+    let whole = |field, given: f64| {
+        let near = given.round();
+        if (given - near).abs() <= NEAR {
+            return Ok(near);
+        }
+        let allowed = "whole periods: count one purchase a period, and time in periods (grain and unit both week, month or year)";
+        Err(Error::History { row, field, given, allowed })
+    };
+    let (t_x, age) = (whole("recency", t_x)?, whole("age", age)?);
+    if f64::from(x) > t_x {
+        let allowed = "at most one repeat purchase a period";
+        return Err(Error::History { row, field: "frequency", given: f64::from(x), allowed });
+    }
+    Ok((t_x, age))
+}
+
+/// The same of cells, those counted together that have become alike.
+pub(crate) fn cells_of<P: Process>(cells: &Cells) -> Result<Cow<'_, Cells>, Error> {
+    if !P::PERIODS {
+        return Ok(Cow::Borrowed(cells));
+    }
+    let mut rows: Vec<(u32, u64, u64, f64)> = Vec::with_capacity(cells.len());
+    for i in 0..cells.len() {
+        let (x, weight) = (cells.frequency[i], cells.weight[i]);
+        let (t_x, age) = times_of::<P>(i, x, cells.recency[i], cells.age[i])?;
+        rows.push((x, t_x as u64, age as u64, weight));
+    }
+    rows.sort_by_key(|row| (row.0, row.1, row.2));
+    let mut whole = Cells::default();
+    for same in rows.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
+        let (x, t_x, age, _) = same[0];
+        whole.push(x, t_x as f64, age as f64, same.iter().map(|row| row.3).sum());
+    }
+    Ok(Cow::Owned(whole))
 }
 
 /// Checks values against the parameter table.

@@ -7,8 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use clv_btyd::{
-    BgCnbd, BgNbd, GammaGamma, GgomNbd, MbgCnbd, MbgNbd, Nbd, Parameter, ParetoNbd, Process, PurchaseModel,
-    Scale, SpendModel,
+    BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, GammaGamma, GgomNbd, MbgCnbd, MbgNbd, Nbd, Parameter,
+    ParetoNbd, Process, PurchaseModel, Scale, SpendModel, WeibullGamma,
 };
 use clv_core::model::{Activity, NextPurchase, PurchaseForecast, Spend};
 use clv_core::{Discount, History, TimeUnit};
@@ -55,15 +55,25 @@ fn amount(a: f64, what: &str, evidence: &dyn std::fmt::Debug) {
 fn check<P: Process>(salt: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(salt);
     let discount = Discount::yearly(0.1).unwrap();
-    // A beat takes many terms.
-    let fewer = if P::PARAMETERS.iter().any(|p| p.scale == Scale::Count) { 20 } else { 1 };
+    // A beat takes many terms, and so do periods one by one.
+    let is_regular = P::PARAMETERS.iter().any(|p| p.scale == Scale::Count);
+    let fewer = if is_regular || P::PERIODS { 20 } else { 1 };
     for case in 0..cases() / 4 / fewer {
         let value = |p: &Parameter, rng: &mut ChaCha8Rng| match p.scale {
             Scale::Count => between(1.0, 20.0, rng).floor(),
             _ => between(1e-4, 1e4, rng),
         };
         let values: Vec<f64> = P::PARAMETERS.iter().map(|p| value(p, &mut rng)).collect();
-        let h = history(case, &mut rng);
+        let mut h = history(case, &mut rng);
+        if P::PERIODS {
+            let (recency, age) = (h.recency.round(), h.age.round());
+            h = History::new(h.frequency.min(recency as u32), recency, age).unwrap();
+        }
+        // A contract that has ended has lasted for some time.
+        if P::KIND == WeibullGamma::KIND && h.recency == 0.0 {
+            h.recency = if h.frequency == 0 { 0.0 } else { h.age };
+            h.age = h.recency;
+        }
         let evidence = (P::KIND.name, &values, h);
         let process = P::from_values(&values).unwrap();
         let model = PurchaseModel::new(process, TimeUnit::Week);
@@ -75,10 +85,9 @@ fn check<P: Process>(salt: u64) {
         let (near, far) = (model.expected(&h, 0.0, t).unwrap(), model.expected(&h, t, 2.0 * t).unwrap());
         amount(near, "E[X(t)]", &evidence);
         amount(far, "E[X(t, 2t)]", &evidence);
-        // Who buys at a beat does so later on.
-        let is_regular = P::PARAMETERS.iter().any(|p| p.scale == Scale::Count);
+        // Who buys at a beat does so later on, and of periods there may be one more later on.
         assert!(
-            is_regular || far <= near * (1.0 + 1e-9) + 1e-290,
+            is_regular || P::PERIODS || P::KIND == WeibullGamma::KIND || far <= near * (1.0 + 1e-9) + 1e-290,
             "the rate rises: {near} {far} at {evidence:?}"
         );
         let discounted = model.discounted(&h, discount, Some(t)).unwrap();
@@ -117,6 +126,13 @@ fn mbg_nbd() {
 fn bg_cnbd_and_mbg_cnbd() {
     check::<BgCnbd>(7);
     check::<MbgCnbd>(8);
+}
+
+#[test]
+fn by_the_period_and_contracts() {
+    check::<BgBb>(9);
+    check::<BetaDiscreteWeibull>(10);
+    check::<WeibullGamma>(11);
 }
 
 #[test]

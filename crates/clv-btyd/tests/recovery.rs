@@ -6,9 +6,9 @@
 mod common;
 
 use clv_btyd::{
-    BetaDiscreteWeibull, BgBb, BgBbFit, BgCnbd, BgNbd, Cohort, Covariates, GammaGammaFit, GgomNbd,
-    MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTimeFit, ParetoNbd, Process, RenewalFit, Scale, Tenure,
-    TenureFit, WeibullGamma, WithCovariates, log_interval,
+    BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, Cohort, Covariates, GammaGammaFit, GgomNbd, MaximumLikelihood,
+    MbgCnbd, MbgNbd, Nbd, OverTimeFit, ParetoNbd, Process, Scale, Tenure, Tries, WeibullGamma,
+    WithCovariates, log_interval,
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
@@ -113,8 +113,8 @@ fn intervals_of_contracts_opportunities_and_spend() {
     let cx = Context::default();
     let mut missed = Vec::new();
     for (name, truth, fit) in [
-        ("sBG", [0.7, 1.2, 1.0], RenewalFit::shifted_beta_geometric()),
-        ("BdW", [0.7, 1.2, 1.4], RenewalFit::beta_discrete_weibull()),
+        ("sBG", [0.7, 1.2, 1.0], MaximumLikelihood::shifted_beta_geometric()),
+        ("BdW", [0.7, 1.2, 1.4], MaximumLikelihood::<BetaDiscreteWeibull>::new()),
     ] {
         let model = BetaDiscreteWeibull::new(truth[0], truth[1], truth[2]).unwrap();
         missed.extend(holds(name, &truth, |mut rng| {
@@ -124,12 +124,12 @@ fn intervals_of_contracts_opportunities_and_spend() {
                     left[at as usize..].iter_mut().for_each(|n| *n -= 1.0);
                 }
             }
-            fit.fit(&[Cohort::new(&left).unwrap()], TimeUnit::Year, &cx).unwrap().report
+            fit.fit_cells(&Cohort::cells(&[Cohort::new(&left).unwrap()]), TimeUnit::Year, &cx).unwrap().report
         }));
     }
     for (name, truth, fit) in [
-        ("exponential-gamma", [1.5, 20.0, 1.0], TenureFit::exponential_gamma()),
-        ("Weibull-gamma", [1.5, 20.0, 1.3], TenureFit::weibull_gamma()),
+        ("exponential-gamma", [1.5, 20.0, 1.0], MaximumLikelihood::exponential_gamma()),
+        ("Weibull-gamma", [1.5, 20.0, 1.3], MaximumLikelihood::<WeibullGamma>::new()),
     ] {
         let model = WeibullGamma::new(truth[0], truth[1], truth[2]).unwrap();
         missed.extend(holds(name, &truth, |mut rng| {
@@ -138,14 +138,15 @@ fn intervals_of_contracts_opportunities_and_spend() {
                 if lasts < seen { Tenure::ended(lasts).unwrap() } else { Tenure::running(seen).unwrap() }
             };
             let tenures: Vec<Tenure> = (0..3_000).map(one).collect();
-            fit.fit(&tenures, TimeUnit::Month, &cx).unwrap().report
+            fit.fit_cells(&Tenure::cells(&tenures), TimeUnit::Month, &cx).unwrap().report
         }));
     }
     let truth = [1.2, 0.75, 0.66, 2.8];
     let model = BgBb::new(truth[0], truth[1], truth[2], truth[3]).unwrap();
     missed.extend(holds("bg-bb", &truth, |mut rng| {
         let tries: Vec<_> = (0..3_000).map(|i| (model.draw(6 + i % 5, &mut rng), 1.0)).collect();
-        BgBbFit::new().fit(&tries, TimeUnit::Year, &cx).unwrap().report
+        let cells = Tries::cells(&tries).unwrap();
+        MaximumLikelihood::<BgBb>::new().fit_cells(&cells, TimeUnit::Year, &cx).unwrap().report
     }));
     let truth = [6.25, 3.74, 15.44];
     let x: Vec<u32> = (0..3_000).map(|i| 1 + i % 7).collect();

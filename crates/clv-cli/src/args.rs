@@ -19,7 +19,7 @@ pub(crate) struct Transactions {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: Reading,
-    /// What is one purchase: exact, hour, day, week.
+    /// What is one purchase: exact, hour, day, week, month, year.
     #[arg(long, default_value = "day")]
     pub grain: Grain,
     #[command(flatten)]
@@ -31,6 +31,22 @@ impl Transactions {
     pub(crate) fn inputs(&self) -> Vec<&std::path::Path> {
         self.files.iter().chain(&self.reading.aliases).map(PathBuf::as_path).collect()
     }
+}
+
+/// Contracts instead of transactions.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Contracts")]
+pub(crate) struct Contracts {
+    /// The files are contracts, one a row: customer, start, and end of those that have ended (for sbg, bdw, exponential-gamma,
+    /// weibull-gamma). Renewals fall due each --unit after the start.
+    #[arg(long)]
+    pub contracts: bool,
+    /// Column with the start [default: recognised].
+    #[arg(long, value_name = "COLUMN", requires = "contracts")]
+    pub start: Option<String>,
+    /// Column with the end, empty for a contract that goes on [default: recognised].
+    #[arg(long, value_name = "COLUMN", requires = "contracts")]
+    pub end: Option<String>,
 }
 
 /// How files are read.

@@ -174,6 +174,10 @@ pub(crate) fn of_customer(error: clv::Error, training: &clv::Training<'_>, log: 
             let given = if given.is_nan() { "not known".to_owned() } else { given.to_string() };
             Failure::data(format_args!("customer {name:?}: {column} is {given}; allowed: {allowed}"))
         }
+        clv::Error::History { row, field, given, allowed } => {
+            let name = training.summary().customer.get(row).map_or("", |&c| log.customers().name(c));
+            Failure::data(format_args!("customer {name:?}: {field} is {given}; allowed: {allowed}"))
+        }
         other => Failure::from(other),
     }
 }

@@ -139,6 +139,8 @@ pub(crate) struct Observed {
     pub purchases: Purchases,
     pub cut: Cut,
     pub unit: TimeUnit,
+    /// Histories of contracts, instead of purchases.
+    contracts: Option<clv::Summary>,
 }
 
 impl Observed {
@@ -154,6 +156,42 @@ impl Observed {
         let mut gathered = gather(args, observation.until)?;
         let log = std::mem::take(&mut gathered.log);
         Ok((Self::of(log, args, observation)?, gathered))
+    }
+
+    /// Contracts, by the time that they have lasted, or by renewals. A log without purchases names their customers.
+    pub(crate) fn contracts(
+        args: &Transactions,
+        observation: &Observation,
+        columns: &crate::args::Contracts,
+        by_renewals: bool,
+    ) -> Result<(Self, Gathered), Failure> {
+        let [path] = &args.files[..] else {
+            return Err(Failure::usage("--contracts takes one file"));
+        };
+        let named = (columns.start.as_deref(), columns.end.as_deref());
+        let mut contracts = clv::contracts::Contracts::default();
+        let gathered = crate::beyond::one(path, args.cleaning.strict, |to| {
+            let (found, columns) = clv::io::people::contracts(path, named, &args.reading.options(), to)?;
+            contracts = found;
+            Ok(columns)
+        })?;
+        let Some(last) = contracts.last() else {
+            return Err(Failure::data(format_args!("{}: no row could be used", path.display())));
+        };
+        let until = observation.until.unwrap_or(last);
+        if observation.until.is_none() {
+            note(format_args!(
+                "observed until {}, the last date of all: say --until if more is known, as contracts that go on are taken to go on until then",
+                until.date()
+            ));
+        }
+        let cut = Cut::end_of(until, clv::Grain::Day);
+        let unit = observation.unit.unwrap_or(TimeUnit::Month);
+        let mut log = TransactionLog::default();
+        contracts.customers().iter().for_each(|name| log.add_prospect(name));
+        let summary = if by_renewals { contracts.renewals(cut, unit) } else { contracts.tenures(cut, unit) }?;
+        let purchases = Purchases::of(&log, clv::Grain::Day)?;
+        Ok((Self { log, purchases, cut, unit, contracts: Some(summary) }, gathered))
     }
 
     /// The same with a table of who was known since when; its customers are prospects until they buy.
@@ -191,11 +229,14 @@ impl Observed {
         let line = Line::new("merging");
         let purchases = Purchases::of(&log, args.grain)?;
         drop(line);
-        Ok(Self { log, purchases, cut, unit: observation.unit.unwrap_or_default() })
+        Ok(Self { log, purchases, cut, unit: observation.unit.unwrap_or_default(), contracts: None })
     }
 
     pub(crate) fn training(&self) -> Result<Training<'_>, Failure> {
-        let training = Training::new(&self.purchases, self.cut, self.unit)?;
+        let training = match &self.contracts {
+            None => Training::new(&self.purchases, self.cut, self.unit)?,
+            Some(contracts) => Training::from_summary(contracts.clone()),
+        };
         let summary = training.summary();
         note(format_args!("{} customers as of {}", summary.len(), self.cut.last_day()));
         if summary.first_seen_later > 0 {

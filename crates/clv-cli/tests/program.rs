@@ -645,3 +645,119 @@ fn models_are_judged_at_several_origins() {
         "--holdout-until",
     );
 }
+
+/// Sixty contracts, of which the longer they have lasted the fewer end, by plan.
+fn contracts(folder: &Path) {
+    let mut table = "customer_id,start,end,plan\n".to_owned();
+    for i in 0..60_u32 {
+        let (month, plan) = (1 + i % 6, if i % 2 == 0 { "basic" } else { "pro" });
+        let lasts = if i % 2 == 0 { 1 + i % 7 } else { 2 + i % 19 };
+        let ends = month + lasts;
+        let end = if ends <= 18 {
+            format!("{}-{:02}-10", 2022 + (ends - 1) / 12, (ends - 1) % 12 + 1)
+        } else {
+            String::new()
+        };
+        table += &format!("c{i},2022-{month:02}-10,{end},{plan}\n");
+    }
+    std::fs::write(folder.join("contracts.csv"), table).unwrap();
+}
+
+#[test]
+fn contracts_are_fitted_compared_and_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    contracts(folder);
+    let mut likelihoods = Vec::new();
+    for model in ["sbg", "bdw", "exponential-gamma", "weibull-gamma"] {
+        let found = json(
+            folder,
+            &format!("fit {model} contracts.csv --contracts --until 2023-07-01 --output {model}.json"),
+        );
+        assert_eq!((found["customers"].as_u64(), found["unit"].as_str()), (Some(60), Some("month")));
+        likelihoods.push(found["log_likelihood"].as_f64().unwrap());
+        let said = json(
+            folder,
+            &format!(
+                "predict --model {model}.json contracts.csv --contracts --until 2023-07-01 --horizon 1 --output {model}.csv"
+            ),
+        );
+        let rows = std::fs::read_to_string(folder.join(format!("{model}.csv"))).unwrap();
+        let (mut alive, mut payments) = (0, 0.0);
+        for row in rows.lines().skip(1) {
+            let cells: Vec<&str> = row.split(',').collect();
+            let (is_one, pays): (f64, f64) = (cells[5].parse().unwrap(), cells[6].parse().unwrap());
+            assert!(pays < 1.0 && (pays > 0.0) == (is_one == 1.0), "{row}");
+            alive += u32::from(is_one == 1.0);
+            payments += pays;
+        }
+        assert_eq!(said["expected_active"].as_f64(), Some(f64::from(alive)));
+        assert!((said["expected_purchases"].as_f64().unwrap() - payments).abs() < 1e-9);
+    }
+    // What may bend fits no worse than what may not.
+    assert!(likelihoods[1] >= likelihoods[0] - 1e-9 && likelihoods[3] >= likelihoods[2] - 1e-9);
+    std::fs::write(
+        folder.join("people.csv"),
+        (0..60).fold("customer_id,plan\n".to_owned(), |table, i| {
+            table + &format!("c{i},{}\n", if i % 2 == 0 { "basic" } else { "pro" })
+        }),
+    )
+    .unwrap();
+    let by = json(
+        folder,
+        "fit sbg contracts.csv --contracts --until 2023-07-01 --people people.csv --dropout-by own_plan --output by.json",
+    );
+    assert!(by["parameters"]["dropout.own_plan=pro"].as_f64().unwrap() < 0.0, "{by}");
+    assert!(by["log_likelihood"].as_f64().unwrap() > likelihoods[0]);
+    done(
+        folder,
+        "predict --model by.json contracts.csv --contracts --people people.csv --until 2023-07-01 --horizon 6 --output by.csv",
+    );
+    refused(
+        folder,
+        "fit sbg contracts.csv --contracts --people people.csv --purchases-by own_plan --output x.json",
+        1,
+        "pays as long as it lasts",
+    );
+    refused(folder, "fit weibull-gamma contracts.csv --output x.json", 2, "--contracts");
+    refused(folder, "fit pareto-nbd contracts.csv --contracts --output x.json", 2, "--contracts is for sbg");
+    done(folder, SIMULATE);
+    refused(
+        folder,
+        "predict --model weibull-gamma.json tx.csv --horizon 1 --output x.csv",
+        2,
+        "take a table of contracts",
+    );
+    // A row that cannot be is an entry of the ledger.
+    let odd = "customer_id,start,end\nada,2022-01-05,2021-01-05\nada,2022-01-05,\nada,2022-03-05,\nbob,2022-01-05,2022-04-01\n";
+    std::fs::write(folder.join("odd.csv"), odd).unwrap();
+    let output = clv(folder, "fit sbg odd.csv --contracts --until 2022-12-31 --penalty .1 --output x.json");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("4 rows read, 2 used") && said.contains("after the beginning"), "{said}");
+    assert!(said.contains("one contract a customer"), "{said}");
+}
+
+#[test]
+fn purchases_by_the_period_are_fitted_compared_and_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    refused(folder, "fit bg-bb tx.csv --output m.json", 1, "whole periods");
+    let by = "--grain month --unit month";
+    let fit = json(folder, &format!("fit bg-bb tx.csv --until 2023-06-30 {by} --output m.json"));
+    assert_eq!(keys(&fit["parameters"]), ["alpha", "beta", "delta", "gamma"]);
+    let said = json(
+        folder,
+        &format!("predict --model m.json tx.csv --until 2023-06-30 {by} --horizon 6 --output out.csv"),
+    );
+    assert!(said["expected_purchases"].as_f64().unwrap() < 6.0 * said["expected_active"].as_f64().unwrap());
+    let line = format!(
+        "evaluate tx.csv --train-until 2023-06-30 --holdout-until 2023-12-31 {by} --model mean --model bg-bb --model sbg --model bdw"
+    );
+    let output = clv(folder, &line);
+    let (said, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    // Of the two contracts one is taken by its likelihood, and not above BG/BB.
+    assert!(said.contains("By BIC sbg") || said.contains("By BIC bdw"), "{said}");
+    assert!(told.contains("are of different data"), "{told}");
+    assert!(json(folder, &line)["models"][1]["purchases"]["rmse"].as_f64().unwrap() > 0.0);
+}

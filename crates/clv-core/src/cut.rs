@@ -16,10 +16,10 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// After the last grain of the day in which `day` lies (its week, with a weekly grain).
+    /// After the last grain of the day in which `day` lies (after its week, month or year, with such a grain).
     pub fn end_of(day: Moment, grain: Grain) -> Self {
         let last = match grain {
-            Grain::Day | Grain::Week => grain.floor(day),
+            Grain::Day | Grain::Week | Grain::Month | Grain::Year => grain.floor(day),
             Grain::Hour | Grain::Exact => {
                 let next_day = Grain::Day.floor(day).plus_days(1.0);
                 grain.floor(Moment::from_micros(next_day.micros() - 1))
@@ -43,7 +43,7 @@ impl Cut {
         self.last
     }
 
-    /// The last calendar day that counts: of a weekly grain its Sunday.
+    /// The last calendar day that counts: of a weekly grain its Sunday, of a monthly one the last of the month.
     pub fn last_day(&self) -> jiff::civil::Date {
         Moment::from_micros(self.end().micros().saturating_sub(1)).date()
     }
@@ -63,27 +63,21 @@ impl Cut {
         if self.grain == grain {
             return Ok(());
         }
-        let given = match self.grain {
-            Grain::Exact => "exact",
-            Grain::Hour => "hour",
-            Grain::Day => "day",
-            Grain::Week => "week",
-        };
         Err(Error::Unreadable {
             what: "grain of the cut",
-            given: given.to_owned(),
+            given: self.grain.to_string(),
             allowed: "the grain by which the purchases were merged",
         })
     }
 
-    /// The cut a span later.
+    /// The cut a span later; of calendar months and years so many of them as come nearest.
     pub fn plus(&self, span: Span) -> Self {
-        Self::at(self.last.plus_days(span.in_days()), self.grain)
+        Self { last: self.grain.moved(self.last, span.in_days()), ..*self }
     }
 
-    /// The cut a span earlier.
+    /// The cut a span earlier, likewise.
     pub fn minus(&self, span: Span) -> Self {
-        Self::at(self.last.plus_days(-span.in_days()), self.grain)
+        Self { last: self.grain.moved(self.last, -span.in_days()), ..*self }
     }
 
     /// The span to a later cut.

@@ -68,6 +68,7 @@ pub mod cells;
 pub mod cleaning;
 pub mod cohorts;
 pub mod conformance;
+pub mod contracts;
 pub mod cut;
 pub mod diagnostics;
 pub mod drift;

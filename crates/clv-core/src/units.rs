@@ -177,6 +177,10 @@ pub enum Grain {
     Day,
     /// The week from Monday.
     Week,
+    /// The calendar month.
+    Month,
+    /// The calendar year.
+    Year,
 }
 
 impl Grain {
@@ -188,27 +192,58 @@ impl Grain {
     /// The number of the grain in which a moment lies, counted from that of 1970-01-01.
     #[inline]
     pub fn index(self, when: Moment) -> i64 {
-        let (length, offset) = self.length();
-        when.0.saturating_add(offset).div_euclid(length)
+        match self.length() {
+            Ok((length, offset)) => when.0.saturating_add(offset).div_euclid(length),
+            Err(months) => months_of(when).div_euclid(months),
+        }
     }
 
     /// The start of the grain of this number.
     #[inline]
     pub fn start(self, index: i64) -> Moment {
-        let (length, offset) = self.length();
-        Moment(index.saturating_mul(length).saturating_sub(offset))
-    }
-
-    /// Microseconds in a grain, and how long before 1970-01-01 that day's grain began.
-    const fn length(self) -> (i64, i64) {
-        match self {
-            Self::Exact => (1, 0),
-            Self::Hour => (3_600_000_000, 0),
-            Self::Day => (MICROS_PER_DAY, 0),
-            // 1970-01-01 was a Thursday, three days after a Monday.
-            Self::Week => (7 * MICROS_PER_DAY, 3 * MICROS_PER_DAY),
+        match self.length() {
+            Ok((length, offset)) => Moment(index.saturating_mul(length).saturating_sub(offset)),
+            Err(months) => first_of(index.saturating_mul(months)),
         }
     }
+
+    /// Microseconds in a grain, and how long before 1970-01-01 that day's grain began; or calendar months.
+    const fn length(self) -> std::result::Result<(i64, i64), i64> {
+        match self {
+            Self::Exact => Ok((1, 0)),
+            Self::Hour => Ok((3_600_000_000, 0)),
+            Self::Day => Ok((MICROS_PER_DAY, 0)),
+            // 1970-01-01 was a Thursday, three days after a Monday.
+            Self::Week => Ok((7 * MICROS_PER_DAY, 3 * MICROS_PER_DAY)),
+            Self::Month => Err(1),
+            Self::Year => Err(12),
+        }
+    }
+
+    /// The start of the grain in which a moment lies, moved by days: by whole grains where these are of unlike lengths, as many as come
+    /// nearest.
+    pub(crate) fn moved(self, from: Moment, days: f64) -> Moment {
+        match self.length() {
+            Ok(_) => self.floor(from.plus_days(days)),
+            Err(months) => {
+                let grains = (days / (months as f64 * TimeUnit::Month.days())).round();
+                self.start(self.index(from).saturating_add(grains as i64))
+            }
+        }
+    }
+}
+
+/// Calendar months from January 1970.
+fn months_of(when: Moment) -> i64 {
+    let date = when.date();
+    (i64::from(date.year()) - 1970) * 12 + i64::from(date.month()) - 1
+}
+
+/// The first moment of a calendar month, by its number from January 1970; clamped to jiff's years.
+fn first_of(months: i64) -> Moment {
+    let year = months.div_euclid(12).saturating_add(1970).clamp(-9999, 9999) as i16;
+    let first = Date::new(year, months.rem_euclid(12) as i8 + 1, 1);
+    first.map_or(Moment::LAST, |date| Moment::from(date.to_datetime(jiff::civil::Time::midnight())))
 }
 
 impl FromStr for Grain {
@@ -219,11 +254,13 @@ impl FromStr for Grain {
             "hour" => Self::Hour,
             "day" => Self::Day,
             "week" => Self::Week,
+            "month" => Self::Month,
+            "year" => Self::Year,
             _ => {
                 return Err(Error::Unreadable {
                     what: "grain",
                     given: text.into(),
-                    allowed: "exact, hour, day, week",
+                    allowed: "exact, hour, day, week, month, year",
                 });
             }
         })
@@ -237,6 +274,8 @@ impl fmt::Display for Grain {
             Self::Hour => "hour",
             Self::Day => "day",
             Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
         })
     }
 }
@@ -434,6 +473,20 @@ mod tests {
         let late = Moment::from_micros(-1);
         assert_eq!(Grain::Day.floor(late), Moment::parse_date("1969-12-31").unwrap());
         assert_eq!(Grain::Exact.floor(late), late);
+        let date = |text| Moment::parse_date(text).unwrap();
+        for (day, month, year) in [
+            ("2024-02-29", "2024-02-01", "2024-01-01"),
+            ("1969-12-31", "1969-12-01", "1969-01-01"),
+            ("1970-01-01", "1970-01-01", "1970-01-01"),
+        ] {
+            assert_eq!(Grain::Month.floor(date(day)), date(month));
+            assert_eq!(Grain::Year.floor(date(day)), date(year));
+        }
+        // A quarter back from December is September, however long its months are.
+        let cut = crate::Cut::end_of(date("2023-12-15"), Grain::Month);
+        assert_eq!((cut.last(), cut.end()), (date("2023-12-01"), date("2024-01-01")));
+        assert_eq!(cut.minus(Span::new(3.0, TimeUnit::Month).unwrap()).last(), date("2023-09-01"));
+        assert_eq!(cut.plus(Span::days(31.0).unwrap()).last(), date("2024-01-01"));
     }
 
     #[test]

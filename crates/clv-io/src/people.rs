@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use clv_core::contracts::Contracts;
 use clv_core::events::{Event, EventKind};
 use clv_core::ledger::Reason;
 use clv_core::{Intake, Timelines};
@@ -18,6 +19,42 @@ use crate::values::{DATES, Decimal};
 
 const KIND: &[&str] = &["event", "kind", "type", "action", "activity"];
 const FROM: &[&str] = &["from", "since", "validfrom", "covdate", "week"];
+const START: &[&str] = &[
+    "start",
+    "begin",
+    "from",
+    "since",
+    "startdate",
+    "begindate",
+    "contractstart",
+    "signup",
+    "signupdate",
+    "subscribed",
+    "subscribedat",
+    "activated",
+    "activationdate",
+    "joined",
+    "joindate",
+    "registrationinittime",
+];
+const END: &[&str] = &[
+    "end",
+    "until",
+    "ended",
+    "enddate",
+    "contractend",
+    "cancelled",
+    "canceled",
+    "cancelledat",
+    "canceledat",
+    "canceldate",
+    "churned",
+    "churndate",
+    "terminated",
+    "terminationdate",
+    "expirationdate",
+    "left",
+];
 const SUBJECT: &[&str] = &[
     "subject",
     "product",
@@ -278,6 +315,78 @@ pub fn timelines(
     })?;
     let taken = customer.map(|column| ("customer", column.name)).into_iter().chain([("date", date.name)]);
     Ok((timelines, TableColumns(taken.collect())))
+}
+
+/// Reads contracts: a customer, the date from which theirs holds, and the date from which it no longer does, empty while it goes on. The columns of
+/// the dates are those named, or known ones.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("contracts.csv");
+/// std::fs::write(&path, "customer_id,start,end\nada,2024-01-15,2024-04-20\nbob,2024-01-31,\n")?;
+/// let mut ledger = clv_core::Gathering::new(Default::default(), Default::default());
+/// let options = clv_io::ReadOptions::new();
+/// let (contracts, columns) = clv_io::people::contracts(&path, (None, None), &options, &mut ledger)?;
+/// assert_eq!(contracts.len(), 2);
+/// assert_eq!(columns.to_string(), "customer = customer_id, start = start, end = end");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`attributes`]; a row that ends before it starts, or is a second contract of a customer, is an entry of the ledger.
+pub fn contracts(
+    path: &Path,
+    (start, end): (Option<&str>, Option<&str>),
+    options: &ReadOptions,
+    to: &mut dyn Intake,
+) -> Result<(Contracts, TableColumns)> {
+    let table = source::open(path, options)?;
+    let header = table.header().to_vec();
+    let file = File { header: &header, path };
+    let customer = file.of_table("customer", options.customer.as_deref(), CUSTOMER)?;
+    let date = |what, stated: Option<&str>, usual| match stated {
+        Some(name) => file.named(name),
+        None => file.of_table(what, None, usual),
+    };
+    let (start, end) = (date("start of a contract", start, START)?, date("end of a contract", end, END)?);
+    let dress = |column| {
+        let dates = Dress::dates(table.as_ref(), column, Shape::Plain, options, path)?;
+        Ok::<_, Error>(Dress { dates, ..Dress::default() })
+    };
+    let (of_start, of_end) = (dress(&start)?, dress(&end)?);
+    let mut contracts = Contracts::default();
+    let all: Vec<usize> = (0..header.len()).collect();
+    to.source(&path.display().to_string());
+    table.visit(&all, &mut |line: u64, found: Line<'_>| {
+        let entered = match found {
+            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
+            Line::Row(row) => {
+                let read = || {
+                    let from = Dressed { row, dress: &of_start };
+                    let who = name(from, &customer, options)?;
+                    let begun = from.moment(&start)?;
+                    let begun = begun.ok_or_else(|| Refused::new(Reason::MissingDate, &start, "", DATES))?;
+                    Ok((who, begun, Dressed { row, dress: &of_end }.moment(&end)?))
+                };
+                match read() {
+                    Err(refused) => refuse(to, line, refused),
+                    Ok((who, begun, ended)) => match contracts.state(&who, begun, ended) {
+                        Ok(()) => {
+                            to.set_aside(line, Reason::NotAPurchase, &start.name, "contract");
+                            Ok(())
+                        }
+                        Err(clv_core::Error::Attribute { attribute, given, allowed, .. }) => {
+                            to.reject(line, Reason::Malformed, &attribute, &given, allowed)
+                        }
+                        Err(other) => Err(other),
+                    },
+                }
+            }
+        };
+        entered.map_err(|source| Error::Log { path: path.into(), source })
+    })?;
+    Ok((contracts, TableColumns(vec![("customer", customer.name), ("start", start.name), ("end", end.name)])))
 }
 
 /// Reads an alias table of two columns: a name, and the name that counts.

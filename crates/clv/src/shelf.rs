@@ -101,6 +101,16 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         #[cfg(feature = "btyd")]
         "pareto-ggg" => Box::new(Erased(clv_btyd::HierarchicalFit::<clv_btyd::ParetoGgg>::new())),
         #[cfg(feature = "btyd")]
+        "bg-bb" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::BgBb>::new())),
+        #[cfg(feature = "btyd")]
+        "sbg" => Box::new(Erased(clv_btyd::MaximumLikelihood::shifted_beta_geometric())),
+        #[cfg(feature = "btyd")]
+        "bdw" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::BetaDiscreteWeibull>::new())),
+        #[cfg(feature = "btyd")]
+        "exponential-gamma" => Box::new(Erased(clv_btyd::MaximumLikelihood::exponential_gamma())),
+        #[cfg(feature = "btyd")]
+        "weibull-gamma" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::WeibullGamma>::new())),
+        #[cfg(feature = "btyd")]
         "gamma-gamma" => Box::new(Erased(clv_btyd::GammaGammaFit::new())),
         #[cfg(feature = "linear")]
         "linear" => Box::new(Erased(clv_linear::LinearRegression.over(horizon))),
@@ -133,7 +143,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
                 what: "model",
                 given: name.to_owned(),
                 allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, \
-                          pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, gamma-gamma, linear, tweedie-glm, hurdle, \
+                          pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma, gamma-gamma, linear, tweedie-glm, hurdle, \
                           random-forest, boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack (as far as their features are on)",
             });
         }
@@ -184,7 +194,7 @@ pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     let purchases = settings(name, horizon)?;
     Ok(match name {
         "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" | "bg-cnbd-k" | "mbg-cnbd-k"
-        | "pareto-nbd-hb" | "pareto-nbd-abe" | "pareto-ggg" => {
+        | "pareto-nbd-hb" | "pareto-nbd-abe" | "pareto-ggg" | "bg-bb" | "sbg" | "bdw" => {
             Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
         }
         #[cfg(feature = "trees")]

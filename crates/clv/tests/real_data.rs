@@ -733,3 +733,28 @@ fn cohorts_of_cdnow_and_online_retail() {
     assert_eq!((Period::Month.name(last.period).as_str(), last.cells.len()), ("2011-12", 0));
     assert_eq!(cohorts.cohorts[0].cells.len(), 12);
 }
+
+/// BTYD's simulated annual donors (`discreteSimElog`): who counts by the year is forecast by the year.
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn annual_donors_are_forecast_by_bg_bb() {
+    let log = log("discrete_sim_elog.csv.zst");
+    let year = |date: &str| Cut::end_of(Moment::parse_date(date).unwrap(), Grain::Year);
+    let split = Split::new(year("1976-12-31"), year("1981-12-31")).unwrap();
+    let backtest = Backtest::new(&log, split, TimeUnit::Year).unwrap();
+    let run = |name: &str| {
+        let settings = shelf::settings(name, backtest.split().horizon()).unwrap();
+        backtest.run(name, &settings, &Context::default()).unwrap()
+    };
+    let (donors, pareto) = (run("bg-bb"), run("pareto-nbd"));
+    println!("{:?}\n{:?}", donors.purchases, pareto.purchases);
+    let of = |scores: &clv::backtest::Scores| scores.total_predicted / scores.total_actual;
+    assert!((of(&donors.purchases) - 1.0).abs() < 0.01);
+    assert!(of(&pareto.purchases) > 1.3, "times within the year are not what it takes them for");
+    assert!(donors.purchases.rmse < 0.75 * pareto.purchases.rmse);
+    // They were simulated with parameters near those of the paper's donors.
+    for (name, near) in [("alpha", 1.2), ("beta", 0.75), ("gamma", 0.66), ("delta", 2.78)] {
+        let found = donors.report.parameter(name).unwrap();
+        assert!((found / near - 1.0).abs() < 0.35, "{name}: {found}");
+    }
+}

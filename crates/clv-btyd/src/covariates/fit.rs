@@ -13,7 +13,7 @@ use super::design::{Design, Effect, Groups};
 use super::{Asked, CovariateModel, Covariates, Term, Words};
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
-use crate::process::Process;
+use crate::process::{Process, times_of};
 use crate::search::{Found, Level, Search};
 
 /// Cells beyond which a search starts on some of them, and how many these are.
@@ -118,7 +118,7 @@ impl<P: Process> WithCovariates<P> {
                 };
                 let fitted = with.fit_some(&prepared, part(false), cx);
                 cx.check()?;
-                let held_out = prepared.groups(part(true));
+                let held_out = prepared.groups::<P>(part(true))?;
                 let one = fitted.ok().and_then(|fit| with.derivatives(&fit.design, &held_out, &fit.values));
                 score = score.zip(one).map(|(sum, one)| sum + one.value);
             }
@@ -188,10 +188,9 @@ impl<P: Process> WithCovariates<P> {
         cx: &Context<'_>,
     ) -> Result<Fits, Error> {
         let Summary { frequency, recency, age, unit, .. } = prepared.summary;
-        let plain =
-            Groups::of(which.clone().map(|i| (frequency[i], recency[i], age[i], Vec::new())), 0).cells;
+        let groups = prepared.groups::<P>(which.clone())?;
+        let plain = Groups::of(which.map(|i| (frequency[i], recency[i], age[i], Vec::new())), 0).cells;
         let base = self.each.fit_cells(&plain, *unit, cx)?;
-        let groups = prepared.groups(which);
         let mut design = Design {
             parameters: P::PARAMETERS.len(),
             effects: prepared.effects.clone(),
@@ -220,10 +219,15 @@ impl<P: Process> WithCovariates<P> {
             .collect();
         let levels: Vec<Level<'_>> =
             passes.iter().map(|(customers, f)| Level { customers: *customers, derivatives: f }).collect();
-        let mut start = base.model.parameters().values();
-        start.resize(start.len() + design.effects.len(), 0.0);
+        let mut starts = vec![base.model.parameters().values()];
+        if P::SEVERAL_MAXIMA {
+            let repeats: f64 =
+                plain.frequency.iter().zip(&plain.weight).map(|(x, w)| f64::from(*x) * w).sum();
+            starts.extend(P::starts(mean_age, repeats / (customers * mean_age)));
+        }
+        starts.iter_mut().for_each(|start| start.resize(start.len() + design.effects.len(), 0.0));
         let search = Search::over(P::KIND.name, coordinates, None);
-        let Found { values, mut report } = search.run(&[start], &levels, cx)?;
+        let Found { values, mut report } = search.run(&starts, &levels, cx)?;
         report.unit = *unit;
         report.rows = groups.cells.len();
         let few = base.report.warnings.into_iter().filter(|w| matches!(w, Warning::FewRepeatBuyers { .. }));
@@ -278,11 +282,16 @@ impl Columns {
 }
 
 impl Prepared<'_> {
-    fn groups(&self, which: impl Iterator<Item = usize>) -> Groups {
+    fn groups<P: Process>(&self, which: impl Iterator<Item = usize>) -> Result<Groups, Error> {
         let Summary { frequency, recency, age, .. } = self.summary;
         let terms = self.terms.len();
         let row = |i: usize| self.rows[i * terms..(i + 1) * terms].to_vec();
-        Groups::of(which.map(|i| (frequency[i], recency[i], age[i], row(i))), terms)
+        let one = |i: usize| {
+            let (t_x, age) = times_of::<P>(i, frequency[i], recency[i], age[i])?;
+            Ok((frequency[i], t_x, age, row(i)))
+        };
+        let who: Vec<_> = which.map(one).collect::<Result<_, Error>>()?;
+        Ok(Groups::of(who.into_iter(), terms))
     }
 }
 
@@ -290,6 +299,7 @@ impl<P: Process> Fit for WithCovariates<P> {
     type Model = CovariateModel<P>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        P::expect(data)?;
         let prepared = self.prepare(data)?;
         let Fits { mut design, mut values, mut report } =
             self.fit_some(&prepared, 0..prepared.summary.len(), cx)?;

@@ -16,7 +16,10 @@
 //! | purchases | `α`, with `−γ` | the ratio of the purchase rate |
 //! | dropout of Pareto/NBD, GGom/NBD | `β`, with `−γ` | the ratio of the hazard of leaving |
 //! | dropout of the BG family | `a`, with `+γ` | the ratio of the mean odds `a/b` of leaving at a purchase |
-//! | spend | `γ` of Gamma-Gamma | the ratio of the mean spend |
+//! | purchases of BG/BB | `α`, with `+γ` | the ratio of the mean odds `α/β` of taking an opportunity |
+//! | dropout of BG/BB | `γ`, with `+γ` | the ratio of the mean odds `γ/δ` of leaving before one |
+//! | dropout of sBG, BdW | `α`, with `+γ` | the ratio of the mean odds `α/β` of leaving at the first renewal |
+//! | dropout of exponential-gamma, Weibull-gamma | `α`, with `−γ` | the ratio of the hazard of leaving |
 //!
 //! The static covariates of Fader & Hardie, "Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models"
 //! (2007), but for the dropout of the BG family. There, and in CLVTools, `a` and `b` are moved by the same factor, which leaves the
@@ -114,10 +117,17 @@ impl Acts {
             hint: ": its customers never leave",
         };
         let dropout = || if P::DROPOUT.is_empty() { Err(none()) } else { places(P::PARAMETERS, P::DROPOUT) };
+        let agreed = || Error::CannotSay {
+            model: P::KIND.name,
+            quantity: "what moves purchases",
+            hint: ": a contract pays as long as it lasts; columns move its dropout",
+        };
+        let purchases =
+            || if P::PURCHASES.is_empty() { Err(agreed()) } else { places(P::PARAMETERS, P::PURCHASES) };
         Ok(match self {
-            Self::Purchases => places(P::PARAMETERS, P::PURCHASES)?,
+            Self::Purchases => purchases()?,
             Self::Dropout => dropout()?,
-            Self::Both => [places(P::PARAMETERS, P::PURCHASES)?, dropout()?].concat(),
+            Self::Both => [purchases()?, dropout()?].concat(),
             Self::Parameters(_, named) => places(P::PARAMETERS, named)?,
         })
     }

@@ -193,7 +193,7 @@ impl<P: Process> Predict for CovariateModel<P> {
             who.fill_row(places, r, row);
             terms.clear();
             evaluate(&self.terms, &self.words, &self.columns, row, r, terms)?;
-            self.moved(terms)?.predict_row(who, r, ask, out);
+            self.moved(terms)?.predict_row(who, r, ask, out)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What a customer who is alive now will do: the conjugate processes that remain.
 //!
-//! Given that a customer is alive, each model's posterior is again one of five processes, so every
+//! Given that a customer is alive, each model's posterior is again one of seven processes, so every
 //! question about the future is asked here and not in the models:
 //!
 //! | variant | purchases | leaves | from |
@@ -10,6 +10,8 @@
 //! | [`Future::LeavesAnytime`] | the same | at rate `μ ~ Gamma(s, B)` | Pareto/NBD |
 //! | [`Future::LeavesAfterRegular`] | at each `k`-th click of such a rate | as the second | BG/CNBD-k, MBG/CNBD-k |
 //! | [`Future::LeavesAgeing`] | the same | at a rate that grows like `e^{bt}` | GGom/NBD |
+//! | [`Future::BuysOnceAPeriod`] | at the end of a period, with `p ~ Beta(α, β)` | before it, with `θ ~ Beta(γ, δ)` | BG/BB |
+//! | [`Future::Pays`] | at the end of each | when the contract ends | sBG, BdW, exponential-gamma, Weibull-gamma |
 //!
 //! with `k = r + x` and `A = α + T`. Every quantity but the chances of a customer at a beat is an integral of something positive, so nothing
 //! cancels and no parameter value is special (`s = 1`, `a = 1`, `a + b ≤ 1`).
@@ -18,6 +20,7 @@ mod ageing;
 mod counts;
 mod draw;
 mod next;
+mod periods;
 mod regular;
 
 use clv_math::quadrature::{RuleSize, rule};
@@ -25,6 +28,11 @@ use clv_math::special::{beta_power_mean, beta_power_means, ln_hyperu};
 
 pub(crate) use ageing::Ageing;
 use regular::Regular;
+
+use crate::bg_bb::BgBb;
+use crate::contract::Contract;
+
+const BY_PERIOD: &str = "answered period by period";
 
 /// A customer's future, given that they are alive now.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,6 +95,15 @@ pub enum Future {
         /// By how much the logarithm of the rate to leave grows in a unit of time.
         b: f64,
     },
+    /// May buy once at the end of each period: time is counted in whole periods, from now.
+    BuysOnceAPeriod(BgBb),
+    /// Pays at the end of each unit of time, from now, for as long as the contract lasts.
+    Pays {
+        /// The population of the contract.
+        contract: Contract,
+        /// For how long it has lasted.
+        age: f64,
+    },
 }
 
 impl Future {
@@ -98,12 +115,16 @@ impl Future {
     /// 1,    E[(1 + p t/A)^{−k}] = ₂F₁(k, a; a + b; −t/A),    (B / (B + t))^s,    (L / (L + e^{bt} − 1))^s
     /// ```
     pub fn survival(&self, t: f64) -> f64 {
+        if let Some(periods) = self.in_periods() {
+            return periods.survival(t);
+        }
         match *self {
             Self::Stays { .. } => 1.0,
             Self::LeavesAfterPurchase { k, rate, a, b } => beta_power_mean(a, b, k, t / rate).exp(),
             Self::LeavesAnytime { s, life, .. } => (-s * (t / life).ln_1p()).exp(),
             Self::LeavesAfterRegular { .. } => self.regular().survival(t),
             Self::LeavesAgeing { s, life, b, .. } => Ageing { s, life, b }.ln_survival(t).exp(),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
         }
     }
 
@@ -115,6 +136,9 @@ impl Future {
     /// ∫ of the purchase rate at u:    k/A,    k/A · E[(1 + p u/A)^{−k−1}],    k/A · (B / (B + u))^s
     /// ```
     pub fn expected(&self, from: f64, to: f64) -> f64 {
+        if let Some(periods) = self.in_periods() {
+            return periods.expected(from, to, 0.0).0;
+        }
         match *self {
             Self::LeavesAfterRegular { .. } => {
                 let regular = self.regular();
@@ -129,11 +153,15 @@ impl Future {
                 let integral = ((1.0 - s) * y1).exp() * width * decay_mean((s - 1.0) * width);
                 k / rate * life * integral
             }
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
         }
     }
 
     /// Expected purchases in `(0, horizon]`, plain and discounted at the continuous rate `delta`.
     pub fn expected_and_discounted(&self, horizon: f64, delta: f64) -> (f64, f64) {
+        if let Some(periods) = self.in_periods() {
+            return periods.expected(0.0, horizon, delta);
+        }
         if delta == 0.0 {
             let plain = self.expected(0.0, horizon);
             return (plain, plain);
@@ -153,6 +181,7 @@ impl Future {
             Self::LeavesAnytime { .. } => {
                 (self.expected(0.0, horizon), self.integrate(0.0, horizon, delta).1)
             }
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
         }
     }
 
@@ -167,6 +196,9 @@ impl Future {
     ///
     /// For BG/NBD there is no closed form, and the integral is cut where `e^{−δu}` is `e^{−46}`.
     pub fn discounted_for_ever(&self, delta: f64) -> Option<f64> {
+        if let Some(periods) = self.in_periods() {
+            return periods.discounted_for_ever(delta);
+        }
         match *self {
             Self::LeavesAnytime { k, rate, s, life } => {
                 if delta == 0.0 {
@@ -182,6 +214,7 @@ impl Future {
             Self::Stays { k, rate } => Some(k / (rate * delta)),
             Self::LeavesAfterPurchase { .. } => Some(self.integrate(0.0, 46.0 / delta, delta).1),
             Self::LeavesAfterRegular { .. } => Some(self.regular().discounted(46.0 / delta, delta)),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
         }
     }
 
@@ -203,7 +236,10 @@ impl Future {
             Self::Stays { rate, .. } => (rate, 1.0 + delta * rate),
             Self::LeavesAfterPurchase { k, rate, a, b } => (rate, 1.0 + k * a / (a + b) + delta * rate),
             Self::LeavesAnytime { s, life, .. } => (life, 1.0 + s + delta * life),
-            Self::LeavesAfterRegular { .. } | Self::LeavesAgeing { .. } => unreachable!("integrated above"),
+            Self::LeavesAfterRegular { .. }
+            | Self::LeavesAgeing { .. }
+            | Self::BuysOnceAPeriod(_)
+            | Self::Pays { .. } => unreachable!("integrated above"),
         };
         // Past e^{−46} a discounted purchase adds nothing; the plain sum still wants the rest.
         let per_u = kappa / scale;
@@ -253,9 +289,10 @@ impl Future {
             Self::LeavesAnytime { k, rate, s, life } => {
                 out.iter_mut().zip(times).for_each(|(r, t)| *r = k / rate * (-s * (t / life).ln_1p()).exp());
             }
-            Self::LeavesAfterRegular { .. } | Self::LeavesAgeing { .. } => {
-                unreachable!("they have integrals of their own")
-            }
+            Self::LeavesAfterRegular { .. }
+            | Self::LeavesAgeing { .. }
+            | Self::BuysOnceAPeriod(_)
+            | Self::Pays { .. } => unreachable!("they have integrals or sums of their own"),
         }
     }
 

@@ -278,9 +278,31 @@ fn people(
             ]
         });
         table(&["the training period", "parameters", "ln L", "AIC", "BIC"], rows)?;
-        crate::show::print(verdict(&likelihoods))?;
+        let mut of_others = false;
+        for of in 0..3 {
+            let alike: Vec<_> =
+                likelihoods.iter().copied().filter(|(_, report)| told(report) == of).collect();
+            of_others |= !alike.is_empty() && alike.len() < likelihoods.len();
+            if alike.len() > 1 {
+                crate::show::print(verdict(&alike))?;
+            }
+        }
+        if of_others {
+            note(
+                "likelihoods of the times of purchases, of bought or not by the period, and of contracts are of different data: only within each of these is a higher one better",
+            );
+        }
     }
     Ok(())
+}
+
+/// What a likelihood is of: the times of purchases, opportunities taken, or how long contracts lasted.
+fn told(report: &FitReport) -> usize {
+    match report.model {
+        "bg-bb" => 1,
+        "beta-discrete-weibull" | "weibull-gamma" => 2,
+        _ => 0,
+    }
 }
 
 /// Which model tells most of the training period, in words.

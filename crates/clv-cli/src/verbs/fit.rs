@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    Abe, BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd, HierarchicalFit, Hierarchy,
-    Independence, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoGgg, ParetoNbd, Process, RegularFit,
-    WithCovariates, log_interval, ratio,
+    Abe, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd,
+    HierarchicalFit, Hierarchy, Independence, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoGgg,
+    ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
 };
 use clv::model::Estimate;
 use clv::{Context, Erased, Fit, FitReport, Fitted, Span, Training, TransactionLog};
 use serde_json::{Map, Value, json};
 
-use crate::args::{Format, Observation, Output, Transactions, assignment};
+use crate::args::{Contracts, Format, Observation, Output, Transactions, assignment};
 use crate::beyond::Tables;
 use crate::failure::Failure;
 use crate::input::Observed;
@@ -23,7 +23,8 @@ use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
+    /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, bg-bb, sbg, bdw,
+    /// exponential-gamma, weibull-gamma, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
     /// boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack, zero, mean, last-period,
     /// rfm-cell-mean.
     model: String,
@@ -31,6 +32,8 @@ pub(crate) struct Args {
     transactions: Transactions,
     #[command(flatten)]
     observation: Observation,
+    #[command(flatten)]
+    contracts: Contracts,
     #[command(flatten)]
     beyond: Tables,
     #[command(flatten)]
@@ -60,7 +63,7 @@ pub(crate) struct Args {
 /// Columns that move a model's parameters.
 #[derive(Debug, clap::Args)]
 #[command(
-    next_help_heading = "Covariates, for pareto-nbd-abe and nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k"
+    next_help_heading = "Covariates, for pareto-nbd-abe and nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, bg-bb and models of contracts"
 )]
 struct By {
     /// Columns that move how often customers buy, such as own_region,log(own_income) for columns region and income of --people.
@@ -187,7 +190,26 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by or --rates-by name their columns (clv auto chooses by itself)",
         ));
     }
-    let (observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
+    let by_renewals = matches!(args.model.as_str(), "sbg" | "bdw");
+    let by_tenure = matches!(args.model.as_str(), "exponential-gamma" | "weibull-gamma");
+    if args.contracts.contracts != (by_renewals || by_tenure) && (args.contracts.contracts || by_tenure) {
+        return Err(Failure::usage(if by_tenure {
+            format!(
+                "{} is of contracts: give a table of them (customer, start, end) and --contracts",
+                args.model
+            )
+        } else {
+            format!(
+                "--contracts is for sbg, bdw, exponential-gamma, weibull-gamma, and not for {}",
+                args.model
+            )
+        }));
+    }
+    let (observed, mut gathered) = if args.contracts.contracts {
+        Observed::contracts(&args.transactions, &args.observation, &args.contracts, by_renewals)?
+    } else {
+        Observed::gathered(&args.transactions, &args.observation)?
+    };
     let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
     let beyond = if args.by.is_empty() { None } else { known.of(&observed.log, true)? };
     let training = observed.training()?;
@@ -261,7 +283,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     fn likelihood<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
-        let mut fit = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
+        with(args, MaximumLikelihood::<P>::new())
+    }
+    fn with<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<BoxedFit, Failure> {
+        let mut fit = fit.penalty(args.penalty).map_err(Failure::usage)?;
         for (name, value) in &args.fix {
             fit = fit.fix(name, *value).map_err(Failure::usage)?;
         }
@@ -326,6 +351,11 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         "ggom-nbd" => likelihood::<GgomNbd>(args),
         "bg-cnbd-k" => regular::<BgCnbd>(args),
         "mbg-cnbd-k" => regular::<MbgCnbd>(args),
+        "bg-bb" => likelihood::<BgBb>(args),
+        "sbg" => with(args, MaximumLikelihood::shifted_beta_geometric()),
+        "bdw" => likelihood::<BetaDiscreteWeibull>(args),
+        "exponential-gamma" => with(args, MaximumLikelihood::exponential_gamma()),
+        "weibull-gamma" => likelihood::<WeibullGamma>(args),
         "pareto-nbd-hb" => hierarchical::<MaLiu>(args),
         "pareto-nbd-abe" => hierarchical::<Abe>(args),
         "pareto-ggg" => hierarchical::<ParetoGgg>(args),

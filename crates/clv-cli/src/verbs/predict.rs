@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clv::{Predict, StageRules};
 use serde_json::json;
 
-use crate::args::{Asking, Format, Observation, Output, Transactions, share};
+use crate::args::{Asking, Contracts, Format, Observation, Output, Transactions, share};
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::Observed;
@@ -18,6 +18,8 @@ pub(crate) struct Args {
     asking: Asking,
     #[command(flatten)]
     transactions: Transactions,
+    #[command(flatten)]
+    contracts: Contracts,
     #[command(flatten)]
     beyond: Tables,
     #[command(flatten)]
@@ -35,14 +37,39 @@ pub(crate) struct Args {
     print: Output,
 }
 
+/// What models of contracts are saved as.
+const CONTRACTS: [&str; 2] = ["beta-discrete-weibull", TENURES];
+const TENURES: &str = "weibull-gamma";
+
+/// What a model is built around.
+fn innermost(kind: clv::model::Kind) -> &'static str {
+    kind.around.map_or(kind.name, |inner| innermost(*inner))
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let model = args.asking.model()?;
     let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
     let inputs: Vec<_> =
         args.asking.inputs(&args.transactions).into_iter().chain(args.beyond.inputs()).collect();
     crate::input::expect_output(&args.output, &inputs)?;
-    let (mut observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
-    observed.unit = args.observation.unit.unwrap_or_else(|| model.unit());
+    let kind = innermost(model.kind());
+    let is_of_contracts = CONTRACTS.contains(&kind);
+    if args.contracts.contracts && (!is_of_contracts || args.stages)
+        || kind == TENURES && !args.contracts.contracts
+    {
+        return Err(Failure::usage(format_args!(
+            "{} holds {kind}: models of contracts ({}) take a table of contracts and --contracts, and have no --stages; others take transactions",
+            args.asking.model.display(),
+            CONTRACTS.join(", "),
+        )));
+    }
+    let observation =
+        Observation { unit: Some(args.observation.unit.unwrap_or_else(|| model.unit())), ..args.observation };
+    let (observed, mut gathered) = if args.contracts.contracts {
+        Observed::contracts(&args.transactions, &observation, &args.contracts, kind != TENURES)?
+    } else {
+        Observed::gathered(&args.transactions, &observation)?
+    };
     let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
     known.tell_unknown_words(model.needs());
     let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };

@@ -116,12 +116,11 @@ impl<'a> Training<'a> {
             return Ok(FeatureMatrix::default());
         }
         let needs = "the log itself";
-        let purchases =
-            self.purchases.ok_or(Error::TooLittleData { model: "a feature plan", needs, found: 0 })?;
+        let too_little = Error::TooLittleData { model: "a feature plan", needs, found: 0 };
         let mut named = Vec::new();
         plan.iter().for_each(|feature| feature.collect_columns(&mut named));
         if named.is_empty() {
-            return FeatureMatrix::compute(plan, purchases, &self.summary);
+            return FeatureMatrix::compute(plan, self.purchases.ok_or(too_little)?, &self.summary);
         }
         let told = self.beyond.columns(&named, self.summary.cut, &self.summary.customer)?;
         if let Some((_, column)) = told.names().iter().zip(&named).find(|(told, asked)| told != asked) {
@@ -135,7 +134,11 @@ impl<'a> Training<'a> {
                 return Err(Error::Length { column, given, expected });
             }
         }
-        FeatureMatrix::compute_with(plan, purchases, &self.summary, Some(&told))
+        // What is known beside the purchases needs none of them.
+        if plan.len() == named.len() && plan.iter().all(|f| matches!(f, Feature::Column(_))) {
+            return Ok(told);
+        }
+        FeatureMatrix::compute_with(plan, self.purchases.ok_or(too_little)?, &self.summary, Some(&told))
     }
 
     /// What a model forecasts of the customers of the summary, with the columns that it needs.

@@ -1,0 +1,225 @@
+//! Contracts: when each customer's began, and when it ended.
+
+use jiff::{Span as Calendar, ToSpan};
+
+use crate::cut::Cut;
+use crate::error::{Error, Result};
+use crate::names::Names;
+use crate::summary::{SpendBasis, Summary};
+use crate::units::{Moment, TimeUnit};
+
+/// Contracts, one a customer.
+///
+/// As of a cut a contract that ends later goes on, and one that begins later is not known: nothing later can enter.
+///
+/// ```
+/// use clv_core::contracts::Contracts;
+/// use clv_core::{Cut, Grain, Moment, TimeUnit};
+///
+/// let day = |text| Moment::parse_date(text);
+/// let mut contracts = Contracts::default();
+/// contracts.state("ada", day("2024-01-15")?, Some(day("2024-04-20")?))?;
+/// contracts.state("bob", day("2024-01-31")?, None)?;
+/// let cut = Cut::end_of(day("2024-05-31")?, Grain::Day);
+/// // Ada renewed in February, March and April, and not in May; Bob has renewed four times.
+/// let renewals = contracts.renewals(cut, TimeUnit::Month)?;
+/// assert_eq!((renewals.recency[0], renewals.age[0]), (3.0, 4.0));
+/// assert_eq!((renewals.recency[1], renewals.age[1]), (4.0, 4.0));
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Contracts {
+    customers: Names,
+    terms: Vec<Term>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Term {
+    begun: Moment,
+    ended: Option<Moment>,
+}
+
+impl Contracts {
+    /// States a contract: from when on, and from when on no longer if it has ended or is known to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Attribute`] for an end that is not after the beginning, or a customer who has another contract.
+    pub fn state(&mut self, customer: &str, begun: Moment, ended: Option<Moment>) -> Result<()> {
+        let refused = |attribute: &str, given: String, allowed| Error::Attribute {
+            whose: customer.to_owned(),
+            attribute: attribute.to_owned(),
+            given,
+            allowed,
+        };
+        if let Some(end) = ended.filter(|end| *end <= begun) {
+            let allowed = "after the beginning of the contract";
+            return Err(refused("end", format!("{end} after {begun}"), allowed));
+        }
+        let term = Term { begun, ended };
+        match self.customers.find(customer) {
+            None => {
+                self.customers.intern(customer);
+                self.terms.push(term);
+                Ok(())
+            }
+            Some(known) if self.terms[known as usize] == term => Ok(()),
+            Some(_) => {
+                let allowed = "one contract a customer: name contracts apart, such as ada/1 and ada/2";
+                Err(refused("start", begun.to_string(), allowed))
+            }
+        }
+    }
+
+    /// The customers.
+    pub fn customers(&self) -> &Names {
+        &self.customers
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// The last date that is stated, by which a contract began or ended.
+    pub fn last(&self) -> Option<Moment> {
+        self.terms.iter().map(|term| term.ended.unwrap_or(term.begun)).max()
+    }
+
+    /// As histories of how long contracts have lasted: the recency is the time from beginning to end, and the same as the age for one that
+    /// goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleData`] if none has begun by the cut.
+    pub fn tenures(&self, cut: Cut, unit: TimeUnit) -> Result<Summary> {
+        self.summary(cut, unit, |term, now| {
+            let lasted = |until: Moment| until.days_since(term.begun) / unit.days();
+            (lasted(term.ended.unwrap_or(now)), lasted(now))
+        })
+    }
+
+    /// As histories of renewals, due each whole unit of the calendar after the beginning: the recency is how often a contract was renewed, and
+    /// the same as the age for one that goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::tenures`].
+    pub fn renewals(&self, cut: Cut, unit: TimeUnit) -> Result<Summary> {
+        self.summary(cut, unit, |term, now| {
+            // What is due on the day of the end was not renewed.
+            let due = |until: Moment| due_before(term.begun, until, unit);
+            match term.ended {
+                None => (due(now), due(now)),
+                Some(end) => (due(end), due(now).max(due(end) + 1.0)),
+            }
+        })
+    }
+
+    fn summary(&self, cut: Cut, unit: TimeUnit, of: impl Fn(&Term, Moment) -> (f64, f64)) -> Result<Summary> {
+        let now = cut.end();
+        let mut summary = Summary::empty(cut, unit, SpendBasis::default(), false);
+        for (customer, term) in self.terms.iter().enumerate() {
+            if term.begun >= now {
+                summary.first_seen_later += 1;
+                continue;
+            }
+            let known = Term { ended: term.ended.filter(|end| *end < now), ..*term };
+            let (recency, age) = of(&known, now);
+            summary.customer.push(customer as u32);
+            summary.first.push(term.begun);
+            summary.frequency.push(u32::from(recency > 0.0));
+            summary.recency.push(recency);
+            summary.age.push(age);
+        }
+        if summary.customer.is_empty() {
+            let (model, needs) = ("a summary", "contracts that began on or before the cut");
+            return Err(Error::TooLittleData { model, needs, found: 0 });
+        }
+        Ok(summary)
+    }
+}
+
+/// How many renewals fall due after the beginning and before a moment.
+fn due_before(begun: Moment, until: Moment, unit: TimeUnit) -> f64 {
+    let due = |n: i64| {
+        let later: Calendar = match unit {
+            TimeUnit::Day => n.days(),
+            TimeUnit::Week => n.weeks(),
+            TimeUnit::Month => n.months(),
+            TimeUnit::Year => n.years(),
+        };
+        begun.datetime().checked_add(later).map_or(Moment::LAST, Moment::from)
+    };
+    // Months are of unlike lengths: from near to the very one.
+    let mut n = (until.days_since(begun) / unit.days()).floor().max(0.0) as i64;
+    while n > 0 && due(n) >= until {
+        n -= 1;
+    }
+    while due(n + 1) < until {
+        n += 1;
+    }
+    n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Grain;
+
+    fn day(text: &str) -> Moment {
+        Moment::parse_date(text).unwrap()
+    }
+
+    fn one(begun: &str, ended: Option<&str>, until: &str, unit: TimeUnit) -> [(f64, f64); 2] {
+        let mut contracts = Contracts::default();
+        contracts.state("ada", day(begun), ended.map(day)).unwrap();
+        let cut = Cut::end_of(day(until), Grain::Day);
+        let [renewed, lasted] =
+            [contracts.renewals(cut, unit).unwrap(), contracts.tenures(cut, unit).unwrap()];
+        [(renewed.recency[0], renewed.age[0]), (lasted.recency[0], lasted.age[0])]
+    }
+
+    #[test]
+    fn renewals_fall_due_by_the_calendar() {
+        use TimeUnit::{Day, Month, Week, Year};
+        // On the day of the third renewal it was not renewed; a day later it was.
+        for (ended, renewed) in [("2024-04-15", 2.0), ("2024-04-16", 3.0), ("2024-01-16", 0.0)] {
+            assert_eq!(one("2024-01-15", Some(ended), "2024-12-31", Month)[0], (renewed, 11.0), "{ended}");
+        }
+        // A renewal due on the last day known has been seen.
+        assert_eq!(one("2024-01-15", None, "2024-04-15", Month)[0], (3.0, 3.0));
+        assert_eq!(one("2024-01-15", None, "2024-04-14", Month)[0], (2.0, 2.0));
+        // From the end of January to those of shorter months.
+        assert_eq!(one("2024-01-31", None, "2024-02-29", Month)[0], (1.0, 1.0));
+        assert_eq!(one("2020-02-29", None, "2024-02-28", Year)[0], (3.0, 3.0));
+        assert_eq!(one("2024-01-01", None, "2024-01-14", Week)[0], (1.0, 1.0));
+        assert_eq!(one("2024-01-01", Some("2024-01-04"), "2024-01-14", Day)[1], (3.0, 14.0));
+    }
+
+    #[test]
+    fn what_comes_after_the_cut_is_not_known() {
+        let ended_later = one("2024-01-15", Some("2024-09-01"), "2024-06-30", TimeUnit::Month);
+        assert_eq!(ended_later, one("2024-01-15", None, "2024-06-30", TimeUnit::Month));
+        // Ended on the last day: it is known, and the next renewal was not made.
+        let on_the_day = one("2024-01-15", Some("2024-06-30"), "2024-06-30", TimeUnit::Month);
+        assert_eq!(on_the_day[0], (5.0, 6.0));
+        assert!(on_the_day[1].0 < on_the_day[1].1);
+        let mut contracts = Contracts::default();
+        contracts.state("ada", day("2024-01-01"), None).unwrap();
+        contracts.state("eve", day("2024-07-01"), None).unwrap();
+        let summary = contracts.tenures(Cut::end_of(day("2024-06-30"), Grain::Day), TimeUnit::Day).unwrap();
+        assert_eq!((summary.len(), summary.first_seen_later), (1, 1));
+        assert!(contracts.tenures(Cut::end_of(day("2023-06-30"), Grain::Day), TimeUnit::Day).is_err());
+        let twice = contracts.state("ada", day("2024-02-01"), None).unwrap_err().to_string();
+        assert!(twice.contains("ada") && twice.contains("2024-02-01"), "{twice}");
+        assert!(contracts.state("ada", day("2024-01-01"), None).is_ok(), "the same again says nothing new");
+        let back = contracts.state("bob", day("2024-02-01"), Some(day("2024-02-01"))).unwrap_err();
+        assert!(back.to_string().contains("after the beginning"), "{back}");
+    }
+}
