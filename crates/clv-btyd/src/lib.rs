@@ -13,6 +13,7 @@
 //! | [`WeibullGamma`] | a contract | seen, at any time | `MaximumLikelihood::<WeibullGamma>` |
 //! | [`MaLiu`], [`Abe`], [`ParetoGgg`] | at random, at a beat of their own | at any time | [`HierarchicalFit`] |
 //! | [`GammaGamma`] | amounts | – | [`GammaGammaFit`] |
+//! | [`LognormalSpend`] | amounts | – | [`LognormalSpendFit`] |
 //!
 //! What is known of customers moves these: [`WithCovariates`], and from week to week [`OverTimeFit`]. How sure an estimate is:
 //! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`], [`Draws`], [`Bayes`]; how sure a forecast:
@@ -50,6 +51,7 @@ mod future;
 mod gamma_gamma;
 mod ggom_nbd;
 mod hierarchical;
+mod lognormal;
 mod mbg_nbd;
 mod model;
 mod nbd;
@@ -71,11 +73,14 @@ pub use contract::{BetaDiscreteWeibull, Cohort, Contract, Tenure, WeibullGamma};
 pub use covariates::{CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
 pub use estimate::MaximumLikelihood;
 pub use future::Future;
-pub use gamma_gamma::{GammaGamma, GammaGammaFit, Independence, SpendModel};
+pub use gamma_gamma::{
+    BayesSpend, GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendModel, SpendWithCovariates,
+};
 pub use ggom_nbd::GgomNbd;
 pub use hierarchical::{
     Abe, HierarchicalFit, HierarchicalModel, HierarchicalPosterior, Hierarchy, MaLiu, OwnDraw, ParetoGgg,
 };
+pub use lognormal::{LognormalSpend, LognormalSpendFit, LognormalSpendModel};
 pub use mbg_nbd::MbgNbd;
 pub use model::PurchaseModel;
 pub use nbd::Nbd;
@@ -113,5 +118,6 @@ pub fn register(registry: &mut Registry) {
     model::register::<WeibullGamma>(registry);
     covariates::register::<WeibullGamma>(registry);
     gamma_gamma::register(registry);
+    lognormal::register(registry);
     hierarchical::register(registry);
 }

@@ -26,7 +26,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
 use crate::estimate::MaximumLikelihood;
-use crate::process::{Process, cells_of};
+use crate::process::{Parameter, Process, cells_of};
 use crate::search::{Coordinate, Found, Level, Search};
 use crate::simulate::uniform;
 use crate::uncertainty::Draws;
@@ -67,10 +67,138 @@ const WARMUP: usize = 30;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bayes<P> {
     each: MaximumLikelihood<P>,
+    sampler: Sampler,
+}
+
+/// Priors and chains.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sampler {
     deviation: f64,
     priors: Vec<(&'static str, f64, f64)>,
     chains: usize,
     draws: usize,
+}
+
+/// What is drawn from: a likelihood of so many customers, with what is searched and where the search starts.
+pub(crate) struct Target<'a> {
+    pub name: &'static str,
+    pub coordinates: Vec<Coordinate>,
+    pub customers: f64,
+    pub derivatives: &'a dyn Fn(&[f64]) -> Option<Derivatives>,
+    pub ln_likelihood: &'a dyn Fn(&[f64]) -> Option<f64>,
+}
+
+/// Chains of values of all parameters.
+pub(crate) struct Sampled {
+    pub chains: Vec<Vec<Vec<f64>>>,
+    pub summaries: Vec<PosteriorSummary>,
+    pub accepted: f64,
+    pub evaluations: usize,
+    pub mode: FitReport,
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self { deviation: 1.5, priors: Vec::new(), chains: 4, draws: 1_000 }
+    }
+}
+
+impl Sampler {
+    pub(crate) fn chains(self, chains: usize, draws: usize) -> Result<Self, Error> {
+        if chains == 0 {
+            return Err(Error::Setting { name: "chains", given: 0.0, allowed: "at least 1" });
+        }
+        if draws < 4 {
+            return Err(Error::Setting { name: "draws", given: draws as f64, allowed: "at least 4" });
+        }
+        Ok(Self { chains, draws, ..self })
+    }
+
+    pub(crate) fn prior(
+        mut self,
+        parameters: &[Parameter],
+        name: &str,
+        median: f64,
+        deviation: f64,
+    ) -> Result<Self, Error> {
+        let unknown = || Error::Unreadable {
+            what: "parameter name",
+            given: name.to_owned(),
+            allowed: "the names of the model's parameters",
+        };
+        let name = parameters.iter().find(|p| p.name == name).ok_or_else(unknown)?.name;
+        let median = clv_core::setting::above_zero("median", median)?;
+        let deviation = clv_core::setting::above_zero("deviation", deviation)?;
+        self.priors.retain(|prior| prior.0 != name);
+        self.priors.push((name, median, deviation));
+        Ok(self)
+    }
+
+    /// Draws from the posterior of a target whose coordinates have no penalty yet.
+    pub(crate) fn draw(&self, target: Target<'_>, cx: &Context<'_>) -> Result<Sampled, Error> {
+        let Target { name, mut coordinates, customers, derivatives, ln_likelihood } = target;
+        let no_estimate = |why| Error::NoEstimate { model: name, why };
+        let held = |name: &str| coordinates.iter().any(|c| c.name == name && c.held.is_some());
+        if let Some((parameter, ..)) = self.priors.iter().find(|p| held(p.0)) {
+            let (what, given) = ("prior", (*parameter).to_owned());
+            return Err(Error::Unreadable { what, given, allowed: "of parameters that are not held" });
+        }
+        for coordinate in &mut coordinates {
+            let prior = self.priors.iter().find(|prior| prior.0 == coordinate.name);
+            let (centre, deviation) =
+                prior.map_or((coordinate.centre, self.deviation), |&(_, median, by)| (median.ln(), by));
+            coordinate.centre = centre;
+            // The search holds its penalty against the mean over customers.
+            coordinate.penalty = 0.5 / (deviation * deviation * customers);
+        }
+        let starts: Vec<Vec<f64>> =
+            vec![coordinates.iter().map(|c| c.held.unwrap_or_else(|| c.centre.exp())).collect()];
+        let search = Search::over(name, coordinates.clone(), None);
+        let level = Level { customers, derivatives };
+        let Found { values, report: mode_report } = search.run(&starts, &[level], cx)?;
+        let free: Vec<usize> = (0..values.len()).filter(|&i| coordinates[i].held.is_none()).collect();
+        let mode: Vec<f64> = free.iter().map(|&i| values[i].ln()).collect();
+        let mut evaluations = 0;
+        let mut at = vec![0.0; values.len()];
+        let mut ln_density = |point: &[f64]| {
+            evaluations += 1;
+            at.copy_from_slice(&values);
+            let mut prior = 0.0;
+            for (&i, &ln) in free.iter().zip(point) {
+                at[i] = ln.exp();
+                let Coordinate { centre, penalty, .. } = coordinates[i];
+                prior += customers * penalty * (ln - centre) * (ln - centre);
+            }
+            let ln = ln_likelihood(&at).map_or(f64::NEG_INFINITY, |ln| ln - prior);
+            if ln.is_nan() { f64::NEG_INFINITY } else { ln }
+        };
+        let curved = |point: &[f64]| {
+            let natural = derivatives(&search.natural(point))?;
+            let mean = search.objective(point, &natural, customers);
+            mean.value.is_finite().then_some(mean)
+        };
+        let proposal = Proposal::along_ridge(&mode, customers, &curved)
+            .ok_or_else(|| no_estimate("the posterior has no curvature at its mode"))?;
+        let (mut chains, mut accepted) = (Vec::with_capacity(self.chains), 0);
+        for chain in 0..self.chains {
+            cx.check()?;
+            let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
+            rng.set_stream(chain as u64 + 1);
+            let drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
+            accepted += drawn.accepted;
+            chains.push(drawn.draws);
+        }
+        let whole = |point: &Vec<f64>| {
+            let mut at = values.clone();
+            free.iter().zip(point).for_each(|(&i, ln)| at[i] = ln.exp());
+            at
+        };
+        let chains: Vec<Vec<Vec<f64>>> =
+            chains.iter().map(|chain| chain.iter().map(whole).collect()).collect();
+        let summaries = summaries(&chains, &coordinates);
+        let accepted = accepted as f64 / (self.chains * self.draws) as f64;
+        Ok(Sampled { chains, summaries, accepted, evaluations, mode: mode_report })
+    }
 }
 
 /// Draws from a posterior, and how far to trust them.
@@ -137,7 +265,7 @@ impl<P: Process> Default for Bayes<P> {
 impl<P: Process> Bayes<P> {
     /// With the defaults.
     pub fn new() -> Self {
-        Self { each: MaximumLikelihood::new(), deviation: 1.5, priors: Vec::new(), chains: 4, draws: 1_000 }
+        Self { each: MaximumLikelihood::new(), sampler: Sampler::default() }
     }
 
     /// Parameters that are held at a value.
@@ -155,13 +283,7 @@ impl<P: Process> Bayes<P> {
     ///
     /// [`Error::Setting`] for none, or for fewer than 4 draws.
     pub fn chains(self, chains: usize, draws: usize) -> Result<Self, Error> {
-        if chains == 0 {
-            return Err(Error::Setting { name: "chains", given: 0.0, allowed: "at least 1" });
-        }
-        if draws < 4 {
-            return Err(Error::Setting { name: "draws", given: draws as f64, allowed: "at least 4" });
-        }
-        Ok(Self { chains, draws, ..self })
+        Ok(Self { sampler: self.sampler.chains(chains, draws)?, ..self })
     }
 
     /// The prior of a parameter, `ln θ ~ N(ln median, deviation²)`.
@@ -169,18 +291,8 @@ impl<P: Process> Bayes<P> {
     /// # Errors
     ///
     /// [`Error::Unreadable`] for a name that the model does not have; [`Error::Setting`] unless both are finite and above 0.
-    pub fn prior(mut self, name: &str, median: f64, deviation: f64) -> Result<Self, Error> {
-        let unknown = || Error::Unreadable {
-            what: "parameter name",
-            given: name.to_owned(),
-            allowed: "the names of the model's parameters",
-        };
-        let name = P::PARAMETERS.iter().find(|p| p.name == name).ok_or_else(unknown)?.name;
-        let median = clv_core::setting::above_zero("median", median)?;
-        let deviation = clv_core::setting::above_zero("deviation", deviation)?;
-        self.priors.retain(|prior| prior.0 != name);
-        self.priors.push((name, median, deviation));
-        Ok(self)
+    pub fn prior(self, name: &str, median: f64, deviation: f64) -> Result<Self, Error> {
+        Ok(Self { sampler: self.sampler.prior(P::PARAMETERS, name, median, deviation)?, ..self })
     }
 
     /// Draws from the posterior, given weighted cells; [`Training::cells`](clv_core::Training::cells) makes them from a log.
@@ -192,10 +304,6 @@ impl<P: Process> Bayes<P> {
         let name = P::KIND.name;
         let no_estimate = |why| Error::NoEstimate { model: name, why };
         self.each.expect_fixed()?;
-        if let Some((parameter, ..)) = self.priors.iter().find(|p| self.each.fixed_value(p.0).is_some()) {
-            let (what, given) = ("prior", (*parameter).to_owned());
-            return Err(Error::Unreadable { what, given, allowed: "of parameters that are not held" });
-        }
         let customers = cells.customers();
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });
@@ -207,93 +315,46 @@ impl<P: Process> Bayes<P> {
                 "every customer first bought on the last day, so nothing has been observed",
             ));
         }
-        let mut coordinates = self.each.coordinates(mean_age);
-        for coordinate in &mut coordinates {
-            let prior = self.priors.iter().find(|prior| prior.0 == coordinate.name);
-            let (centre, deviation) =
-                prior.map_or((coordinate.centre, self.deviation), |&(_, median, by)| (median.ln(), by));
-            coordinate.centre = centre;
-            // The search holds its penalty against the mean over customers.
-            coordinate.penalty = 0.5 / (deviation * deviation * customers);
-        }
-        let starts: Vec<Vec<f64>> =
-            vec![coordinates.iter().map(|c| c.held.unwrap_or_else(|| c.centre.exp())).collect()];
-        let search = Search::over(name, coordinates.clone(), None);
         let derivatives = |values: &[f64]| Some(P::from_values(values).ok()?.derivatives(cells));
-        let level = Level { customers, derivatives: &derivatives };
-        let Found { values, mut report } = search.run(&starts, &[level], cx)?;
-        report.unit = unit;
-        report.rows = cells.len();
-        let free: Vec<usize> = (0..values.len()).filter(|&i| coordinates[i].held.is_none()).collect();
-        let mode: Vec<f64> = free.iter().map(|&i| values[i].ln()).collect();
-        let mut evaluations = 0;
-        let mut at = vec![0.0; values.len()];
-        let mut ln_density = |point: &[f64]| {
-            evaluations += 1;
-            at.copy_from_slice(&values);
-            let mut prior = 0.0;
-            for (&i, &ln) in free.iter().zip(point) {
-                at[i] = ln.exp();
-                let Coordinate { centre, penalty, .. } = coordinates[i];
-                prior += customers * penalty * (ln - centre) * (ln - centre);
-            }
-            P::from_values(&at).map_or(f64::NEG_INFINITY, |process| {
-                let ln = process.ln_likelihood_of(cells) - prior;
-                if ln.is_nan() { f64::NEG_INFINITY } else { ln }
-            })
+        let ln_likelihood = |values: &[f64]| Some(P::from_values(values).ok()?.ln_likelihood_of(cells));
+        let target = Target {
+            name,
+            coordinates: self.each.coordinates(mean_age),
+            customers,
+            derivatives: &derivatives,
+            ln_likelihood: &ln_likelihood,
         };
-        let curved = |point: &[f64]| {
-            let natural = derivatives(&search.natural(point))?;
-            let mean = search.objective(point, &natural, customers);
-            mean.value.is_finite().then_some(mean)
-        };
-        let proposal = Proposal::along_ridge(&mode, customers, &curved)
-            .ok_or_else(|| no_estimate("the posterior has no curvature at its mode"))?;
-        let (mut chains, mut accepted) = (Vec::with_capacity(self.chains), 0);
-        for chain in 0..self.chains {
-            cx.check()?;
-            let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
-            rng.set_stream(chain as u64 + 1);
-            let drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
-            accepted += drawn.accepted;
-            chains.push(drawn.draws);
-        }
-        let summaries = summaries::<P>(&chains, &free, &values);
-        let population = |point: &Vec<f64>| {
-            let mut at = values.clone();
-            free.iter().zip(point).for_each(|(&i, ln)| at[i] = ln.exp());
-            P::from_values(&at)
-        };
+        let Sampled { chains, summaries, accepted, evaluations, mut mode } = self.sampler.draw(target, cx)?;
+        mode.unit = unit;
+        mode.rows = cells.len();
         let chains: Vec<Vec<P>> = chains
             .iter()
-            .map(|chain| chain.iter().map(population).collect::<Result<_, _>>())
+            .map(|chain| chain.iter().map(|values| P::from_values(values)).collect::<Result<_, _>>())
             .collect::<Result<_, _>>()?;
-        let accepted = accepted as f64 / (self.chains * self.draws) as f64;
-        Ok(Posterior { chains, summaries, accepted, evaluations, mode: report })
+        Ok(Posterior { chains, summaries, accepted, evaluations, mode })
     }
 }
 
-fn summaries<P: Process>(chains: &[Vec<Vec<f64>>], free: &[usize], values: &[f64]) -> Vec<PosteriorSummary> {
-    let of = |(i, parameter): (usize, &crate::Parameter)| {
-        let Some(place) = free.iter().position(|&f| f == i) else {
-            let value = values[i];
+fn summaries(chains: &[Vec<Vec<f64>>], coordinates: &[Coordinate]) -> Vec<PosteriorSummary> {
+    let of = |(i, coordinate): (usize, &Coordinate)| {
+        if let Some(value) = coordinate.held {
             return PosteriorSummary {
-                name: parameter.name.into(),
+                name: coordinate.name.clone(),
                 mean: value,
                 deviation: 0.0,
                 quantiles: [value; 3],
                 r_hat: 1.0,
                 effective: f64::INFINITY,
             };
-        };
+        }
         let columns: Vec<Vec<f64>> =
-            chains.iter().map(|chain| chain.iter().map(|point| point[place].exp()).collect()).collect();
-        PosteriorSummary::of(parameter.name.into(), &columns, true)
+            chains.iter().map(|chain| chain.iter().map(|values| values[i]).collect()).collect();
+        PosteriorSummary::of(coordinate.name.clone(), &columns, true)
     };
-    P::PARAMETERS.iter().enumerate().map(of).collect()
+    coordinates.iter().enumerate().map(of).collect()
 }
 
-impl<P: Process> Posterior<P> {
+impl<P: Clone> Posterior<P> {
     /// All draws, for intervals of anything that follows from the population ([`Draws::interval`]).
     pub fn draws(&self) -> Draws<P> {
         Draws { populations: self.chains.concat(), failed: 0 }

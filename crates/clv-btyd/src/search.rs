@@ -121,17 +121,6 @@ pub(crate) struct Found {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(
-        model: &'static str,
-        parameters: &'static [Parameter],
-        options: &'a Options,
-        centre: &[f64],
-    ) -> Self {
-        let of = |(parameter, &centre)| Coordinate::of(parameter, options, centre);
-        let coordinates = parameters.iter().zip(centre).map(of).collect();
-        Self::over(model, coordinates, options.start.as_ref())
-    }
-
     /// Over these, of which some may be coefficients.
     pub(crate) fn over(
         model: &'static str,

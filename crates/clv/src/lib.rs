@@ -16,7 +16,7 @@
 //!
 //! // Settings are fitted to a model and the story of the fit.
 //! let settings =
-//!     WithSpend { purchases: MaximumLikelihood::<ParetoNbd>::new(), spend: GammaGammaFit::new() };
+//!     WithSpend::of(MaximumLikelihood::<ParetoNbd>::new(), GammaGammaFit::new());
 //! let fitted = settings.fit(&training, &Context::default())?;
 //! assert!(fitted.report.converged);
 //!

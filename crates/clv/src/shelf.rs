@@ -195,7 +195,7 @@ pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     Ok(match name {
         "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" | "bg-cnbd-k" | "mbg-cnbd-k"
         | "pareto-nbd-hb" | "pareto-nbd-abe" | "pareto-ggg" | "bg-bb" | "sbg" | "bdw" => {
-            Box::new(Erased(clv_core::WithSpend { purchases, spend: SpendOrMean }))
+            Box::new(Erased(clv_core::WithSpend::of(purchases, SpendOrMean)))
         }
         #[cfg(feature = "trees")]
         "informed-trees" => Box::new(Erased(informed_trees(with_spend, horizon))),

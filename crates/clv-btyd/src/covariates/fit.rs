@@ -4,17 +4,20 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use clv_core::setting::at_least_zero;
-use clv_core::{Cells, Context, Error, Feature, Fit, Fitted, Predict, Summary, TimeUnit, Training, Warning};
+use clv_core::{Cells, Context, Error, Feature, Fit, Fitted, Summary, TimeUnit, Training, Warning};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use clv_math::minimise::Derivatives;
+
 use super::design::{Design, Effect, Groups};
-use super::{Asked, CovariateModel, Covariates, Term, Words};
+use super::moved::Moved;
+use super::{Asked, CovariateModel, Covariates, Movable, Term, Words};
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
 use crate::process::{Process, times_of};
-use crate::search::{Found, Level, Search};
+use crate::search::{Coordinate, Found, Level, Search};
 
 /// Cells beyond which a search starts on some of them, and how many these are.
 const MANY: usize = 15_000;
@@ -45,7 +48,6 @@ struct Prepared<'a> {
     summary: &'a Summary,
     terms: Vec<Term>,
     words: Vec<Words>,
-    needs: Vec<Feature>,
     effects: Vec<Effect>,
     /// The terms, a row for each customer.
     rows: Vec<f64>,
@@ -61,10 +63,10 @@ pub struct PenaltyScore {
 }
 
 /// Parameters and coefficients on the scale of the search, with what they are of.
-struct Fits {
-    design: Design,
-    values: Vec<f64>,
-    report: clv_core::FitReport,
+pub(crate) struct Fits {
+    pub design: Design,
+    pub values: Vec<f64>,
+    pub report: clv_core::FitReport,
 }
 
 impl<P: Process> WithCovariates<P> {
@@ -135,44 +137,15 @@ impl<P: Process> WithCovariates<P> {
         Ok((Self { covariates, ..self }, scores))
     }
 
-    /// The coefficients, each of one of the terms, and no two of them alike.
-    fn effects(&self, terms: &[Term], known: &[String]) -> Result<Vec<Effect>, Error> {
-        let mut effects: Vec<Effect> = Vec::new();
-        for Asked { acts, term } in &self.covariates.asked {
-            let on = acts.on::<P>()?;
-            let (other, dropout) = self.covariates.penalties;
-            let penalty = if acts.is_dropout() { dropout } else { other };
-            for term in term.spread(known) {
-                let label = acts.name(&term);
-                let Some(place) = terms.iter().position(|t| *t == term) else { continue };
-                match effects.iter().find(|e| e.label == label) {
-                    Some(other) if other.on == on => {}
-                    Some(_) => {
-                        let (what, allowed) =
-                            ("coefficient", "one of this name: give the other another label");
-                        return Err(Error::Unreadable { what, given: label, allowed });
-                    }
-                    None => effects.push(Effect { label, term: place, on: on.clone(), penalty }),
-                }
-            }
-        }
-        Ok(effects)
-    }
-
     fn prepare<'a>(&self, data: &'a Training<'_>) -> Result<Prepared<'a>, Error> {
         let known = data.columns_beyond()?;
-        let Columns { terms, words, needs, rows } =
+        let Columns { terms, words, rows, .. } =
             Columns::of(self.covariates.asked.iter().map(|asked| &asked.term), data)?;
-        let effects = self.effects(&terms, &known)?;
-        Ok(Prepared { summary: data.summary(), effects, terms, words, needs, rows })
+        let effects = effects(&self.covariates, &Movable::of::<P>(), &terms, &known)?;
+        Ok(Prepared { summary: data.summary(), effects, terms, words, rows })
     }
 
-    fn derivatives(
-        &self,
-        design: &Design,
-        groups: &Groups,
-        values: &[f64],
-    ) -> Option<clv_math::minimise::Derivatives> {
+    fn derivatives(&self, design: &Design, groups: &Groups, values: &[f64]) -> Option<Derivatives> {
         let scratch = RefCell::new(Cells::default());
         design.derivatives(values, groups, |group, own| {
             let mut cells = scratch.borrow_mut();
@@ -191,53 +164,117 @@ impl<P: Process> WithCovariates<P> {
         let groups = prepared.groups::<P>(which.clone())?;
         let plain = Groups::of(which.map(|i| (frequency[i], recency[i], age[i], Vec::new())), 0).cells;
         let base = self.each.fit_cells(&plain, *unit, cx)?;
-        let mut design = Design {
-            parameters: P::PARAMETERS.len(),
-            effects: prepared.effects.clone(),
-            scaling: Design::scales(&groups),
-        };
-        for effect in &design.effects {
-            // The mean of a column goes into the parameters that it moves; into one that is fixed it cannot.
-            let held = effect.on.iter().any(|&(p, _)| self.each.fixed_value(P::PARAMETERS[p].name).is_some());
-            if held && !self.covariates.standardized {
-                design.scaling[effect.term].0 = 0.0;
-            }
-        }
-        let idle = design.idle(&groups);
         let customers = plain.customers();
         let mean_age = plain.age.iter().zip(&plain.weight).map(|(a, w)| a * w).sum::<f64>() / customers;
-        let mut coordinates = self.each.coordinates(mean_age);
-        coordinates.extend(design.coordinates(&idle, self.covariates.standardized));
-        let sample = (groups.cells.len() > MANY).then(|| groups.thinned(groups.cells.len() / SOME));
-        let passes: Vec<_> = sample
-            .iter()
-            .chain([&groups])
-            .map(|g| {
-                let design = &design;
-                (g.cells.customers(), move |values: &[f64]| self.derivatives(design, g, values))
-            })
-            .collect();
-        let levels: Vec<Level<'_>> =
-            passes.iter().map(|(customers, f)| Level { customers: *customers, derivatives: f }).collect();
         let mut starts = vec![base.model.parameters().values()];
         if P::SEVERAL_MAXIMA {
             let repeats: f64 =
                 plain.frequency.iter().zip(&plain.weight).map(|(x, w)| f64::from(*x) * w).sum();
             starts.extend(P::starts(mean_age, repeats / (customers * mean_age)));
         }
-        starts.iter_mut().for_each(|start| start.resize(start.len() + design.effects.len(), 0.0));
-        let search = Search::over(P::KIND.name, coordinates, None);
-        let Found { values, mut report } = search.run(&starts, &levels, cx)?;
-        report.unit = *unit;
-        report.rows = groups.cells.len();
+        let of = |design: &Design, groups: &Groups, values: &[f64]| self.derivatives(design, groups, values);
+        let within = Within {
+            name: P::KIND.name,
+            coordinates: self.each.coordinates(mean_age),
+            starts,
+            is_sampled: true,
+        };
+        let mut fits = coefficients(within, (&self.covariates, &prepared.effects), &groups, &of, cx)?;
+        fits.report.unit = *unit;
         let few = base.report.warnings.into_iter().filter(|w| matches!(w, Warning::FewRepeatBuyers { .. }));
-        report.warnings.extend(few);
-        let columns: Vec<String> =
-            design.effects.iter().zip(idle).filter(|(_, idle)| *idle).map(|(e, _)| e.label.clone()).collect();
-        if !columns.is_empty() {
-            report.warnings.push(Warning::Collinear { columns });
+        fits.report.warnings.extend(few);
+        Ok(fits)
+    }
+}
+
+/// The coefficients, each of one of the terms, and no two of them alike.
+pub(crate) fn effects(
+    covariates: &Covariates,
+    movable: &Movable,
+    terms: &[Term],
+    known: &[String],
+) -> Result<Vec<Effect>, Error> {
+    let mut effects: Vec<Effect> = Vec::new();
+    for Asked { acts, term } in &covariates.asked {
+        let on = acts.on(movable)?;
+        let (other, dropout) = covariates.penalties;
+        let penalty = if acts.is_dropout() { dropout } else { other };
+        for term in term.spread(known) {
+            let label = acts.name(&term);
+            let Some(place) = terms.iter().position(|t| *t == term) else { continue };
+            match effects.iter().find(|e| e.label == label) {
+                Some(other) if other.on == on => {}
+                Some(_) => {
+                    let (what, allowed) = ("coefficient", "one of this name: give the other another label");
+                    return Err(Error::Unreadable { what, given: label, allowed });
+                }
+                None => effects.push(Effect { label, term: place, on: on.clone(), penalty }),
+            }
         }
-        Ok(Fits { design, values, report })
+    }
+    Ok(effects)
+}
+
+/// The parameters that coefficients move, and where they are without them.
+pub(crate) struct Within {
+    pub name: &'static str,
+    pub coordinates: Vec<Coordinate>,
+    pub starts: Vec<Vec<f64>>,
+    /// Whether a rough fit may be of some of the cells.
+    pub is_sampled: bool,
+}
+
+/// Parameters and coefficients together.
+pub(crate) fn coefficients(
+    Within { name, mut coordinates, mut starts, is_sampled }: Within,
+    (covariates, effects): (&Covariates, &[Effect]),
+    groups: &Groups,
+    derivatives: &dyn Fn(&Design, &Groups, &[f64]) -> Option<Derivatives>,
+    cx: &Context<'_>,
+) -> Result<Fits, Error> {
+    let mut design =
+        Design { parameters: coordinates.len(), effects: effects.to_vec(), scaling: Design::scales(groups) };
+    for effect in &design.effects {
+        // The mean of a column goes into the parameters that it moves; into one that is fixed it cannot.
+        let held = effect.on.iter().any(|&(p, _)| coordinates[p].held.is_some());
+        if held && !covariates.standardized {
+            design.scaling[effect.term].0 = 0.0;
+        }
+    }
+    let idle = design.idle(groups);
+    coordinates.extend(design.coordinates(&idle, covariates.standardized));
+    let sample = (is_sampled && groups.cells.len() > MANY).then(|| groups.thinned(groups.cells.len() / SOME));
+    let passes: Vec<_> = sample
+        .iter()
+        .chain([groups])
+        .map(|g| {
+            let design = &design;
+            (g.cells.customers(), move |values: &[f64]| derivatives(design, g, values))
+        })
+        .collect();
+    let levels: Vec<Level<'_>> =
+        passes.iter().map(|(customers, f)| Level { customers: *customers, derivatives: f }).collect();
+    starts.iter_mut().for_each(|start| start.resize(coordinates.len(), 0.0));
+    let search = Search::over(name, coordinates, None);
+    let Found { values, mut report } = search.run(&starts, &levels, cx)?;
+    report.rows = groups.cells.len();
+    let columns: Vec<String> =
+        design.effects.iter().zip(idle).filter(|(_, idle)| *idle).map(|(e, _)| e.label.clone()).collect();
+    if !columns.is_empty() {
+        report.warnings.push(Warning::Collinear { columns });
+    }
+    Ok(Fits { design, values, report })
+}
+
+impl Fits {
+    /// In the terms' own units, unless they are read in standard deviations.
+    pub(crate) fn in_units(mut self, covariates: &Covariates) -> Self {
+        if !covariates.standardized {
+            self.design.unscale(&mut self.values, &mut self.report);
+            self.design.scaling.fill((0.0, 1.0));
+        }
+        self.design.keep_finite_scales();
+        self
     }
 }
 
@@ -301,21 +338,15 @@ impl<P: Process> Fit for WithCovariates<P> {
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
         P::expect(data)?;
         let prepared = self.prepare(data)?;
-        let Fits { mut design, mut values, mut report } =
-            self.fit_some(&prepared, 0..prepared.summary.len(), cx)?;
-        if !self.covariates.standardized {
-            design.unscale(&mut values, &mut report);
-            design.scaling.fill((0.0, 1.0));
-        }
-        design.keep_finite_scales();
+        let fits = self.fit_some(&prepared, 0..prepared.summary.len(), cx)?;
+        let Fits { design, values, mut report } = fits.in_units(&self.covariates);
         let unit: TimeUnit = prepared.summary.unit;
         let process = P::from_values(&values[..design.parameters])?;
         let base = PurchaseModel::new(process, unit);
         if let Some(constant) = crate::cnbd::ln_constant(&process, data)? {
             report.log_likelihood = report.log_likelihood.map(|value| value + constant);
         }
-        let model = CovariateModel::of(base, prepared.terms, prepared.words, design, &values)?;
-        debug_assert_eq!(model.needs(), prepared.needs);
-        Ok(Fitted { model, report })
+        let moved = Moved::of(P::KIND.name, (prepared.terms, prepared.words), design, &values)?;
+        Ok(Fitted { model: CovariateModel::of(base, moved), report })
     }
 }

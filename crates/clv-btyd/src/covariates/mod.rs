@@ -19,6 +19,7 @@
 //! | purchases of BG/BB | `α`, with `+γ` | the ratio of the mean odds `α/β` of taking an opportunity |
 //! | dropout of BG/BB | `γ`, with `+γ` | the ratio of the mean odds `γ/δ` of leaving before one |
 //! | dropout of sBG, BdW | `α`, with `+γ` | the ratio of the mean odds `α/β` of leaving at the first renewal |
+//! | spend of Gamma-Gamma | `γ`, with `+γ` | the ratio of the mean spend |
 //! | dropout of exponential-gamma, Weibull-gamma | `α`, with `−γ` | the ratio of the hazard of leaving |
 //!
 //! The static covariates of Fader & Hardie, "Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models"
@@ -29,16 +30,18 @@
 mod design;
 mod fit;
 mod model;
+mod moved;
 mod term;
 
 use clv_core::Error;
 use clv_core::setting::at_least_zero;
 
 pub(crate) use design::{Design, Effect, Groups};
-pub(crate) use fit::Columns;
+pub(crate) use fit::{Columns, Fits, Within, coefficients, effects};
 pub use fit::{PenaltyScore, WithCovariates};
 pub use model::CovariateModel;
 pub(crate) use model::{evaluate, register};
+pub(crate) use moved::{MOST, Moved};
 pub use term::Term;
 pub(crate) use term::Words;
 
@@ -110,26 +113,39 @@ impl Acts {
     }
 
     /// The parameters that are moved, by place.
-    pub(crate) fn on<P: Process>(&self) -> Result<Vec<(usize, f64)>, Error> {
-        let none = || Error::CannotSay {
-            model: P::KIND.name,
-            quantity: "dropout",
-            hint: ": its customers never leave",
+    pub(crate) fn on(&self, of: &Movable) -> Result<Vec<(usize, f64)>, Error> {
+        let cannot = |quantity, hint| Err(Error::CannotSay { model: of.model, quantity, hint });
+        let dropout = || match of.dropout {
+            [] => cannot("dropout", ": its customers never leave"),
+            dropout => places(of.parameters, dropout),
         };
-        let dropout = || if P::DROPOUT.is_empty() { Err(none()) } else { places(P::PARAMETERS, P::DROPOUT) };
-        let agreed = || Error::CannotSay {
-            model: P::KIND.name,
-            quantity: "what moves purchases",
-            hint: ": a contract pays as long as it lasts; columns move its dropout",
+        let purchases = || match of.purchases {
+            [] => cannot(
+                "what moves purchases",
+                ": they are not what it is a model of; a contract pays as long as it lasts",
+            ),
+            purchases => places(of.parameters, purchases),
         };
-        let purchases =
-            || if P::PURCHASES.is_empty() { Err(agreed()) } else { places(P::PARAMETERS, P::PURCHASES) };
         Ok(match self {
             Self::Purchases => purchases()?,
             Self::Dropout => dropout()?,
             Self::Both => [purchases()?, dropout()?].concat(),
-            Self::Parameters(_, named) => places(P::PARAMETERS, named)?,
+            Self::Parameters(_, named) => places(of.parameters, named)?,
         })
+    }
+}
+
+/// What columns may act upon.
+pub(crate) struct Movable {
+    pub model: &'static str,
+    pub parameters: &'static [Parameter],
+    pub purchases: &'static [(&'static str, f64)],
+    pub dropout: &'static [(&'static str, f64)],
+}
+
+impl Movable {
+    pub(crate) fn of<P: Process>() -> Self {
+        Self { model: P::KIND.name, parameters: P::PARAMETERS, purchases: P::PURCHASES, dropout: P::DROPOUT }
     }
 }
 
@@ -181,6 +197,16 @@ impl Covariates {
     /// [`Error::Unreadable`] for a term that is none.
     pub fn on_both<S: AsRef<str>>(self, terms: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         self.acting(&Acts::Both, terms)
+    }
+
+    /// These act upon the amounts of [`GammaGammaFit`](crate::GammaGammaFit); their
+    /// coefficients are named `spend.column`, and `e^γ` is the ratio of the mean spend.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] for a term that is none.
+    pub fn on_spend<S: AsRef<str>>(self, terms: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        self.on("spend", [("gamma", 1.0)], terms)
     }
 
     /// These act upon parameters by name, each to a power, with one coefficient named `label.column`: a way to shapes of one's own, such as

@@ -1,11 +1,13 @@
 //! Maximum likelihood for the spend model.
 
 use clv_core::summary::SpendBasis;
-use clv_core::{Context, Customers, Error, Fit, Fitted, Training, Warning};
+use clv_core::{Context, Customers, Error, Fit, Fitted, TimeUnit, Training, Warning};
 
+use super::covariates::SpendWithCovariates;
 use super::likelihood::Groups;
 use super::{GammaGamma, KIND, PARAMETERS, SpendModel};
-use crate::search::{Found, Level, Options, Search};
+use crate::covariates::Covariates;
+use crate::search::{Coordinate, Found, Level, Options, Search};
 
 /// How to fit the Gamma-Gamma model: by maximum likelihood on customers with a mean spend above 0,
 /// with a penalty or fixed parameters if wanted. The others are counted in a warning.
@@ -15,9 +17,47 @@ use crate::search::{Found, Level, Options, Search};
 /// | `penalty` | 0 | plain maximum likelihood, as published |
 /// | `fix` | none | every parameter is estimated |
 /// | `start` | several | the best on a sample is followed |
+/// | `individually` | no | from means, as published: they are all that a summary holds |
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct GammaGammaFit {
     options: Options,
+    individually: bool,
+}
+
+/// What customers who count spent.
+pub(super) struct Spent {
+    /// Purchases and mean of each, with their row.
+    pub rows: Vec<(u32, f64)>,
+    pub row: Vec<usize>,
+    /// The sum of the logarithms of all amounts, if they were asked for one by one.
+    pub ln_amounts: Option<f64>,
+    pub mean: f64,
+    pub basis: SpendBasis,
+    pub unit: TimeUnit,
+    left_out: usize,
+}
+
+impl Spent {
+    fn groups(&self) -> Groups {
+        let groups = Groups::of(self.rows.clone());
+        match self.ln_amounts {
+            Some(ln_amounts) => groups.individually(ln_amounts),
+            None => groups,
+        }
+    }
+
+    /// Those who were left out, and a population without a mean.
+    pub(super) fn warnings(&self, population: &GammaGamma) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if self.left_out > 0 {
+            let why = "they have no repeat purchase with an amount above 0; they get the population mean";
+            warnings.push(Warning::LeftOut { customers: self.left_out, why });
+        }
+        if population.q <= 1.0 {
+            warnings.push(Warning::UndefinedMean { q: population.q });
+        }
+        warnings
+    }
 }
 
 impl GammaGammaFit {
@@ -33,7 +73,7 @@ impl GammaGammaFit {
     ///
     /// [`Error::Setting`] unless it is finite and at least 0.
     pub fn penalty(self, lambda: f64) -> Result<Self, Error> {
-        Ok(Self { options: self.options.penalty(lambda)? })
+        Ok(Self { options: self.options.penalty(lambda)?, ..self })
     }
 
     /// Holds a parameter (`p`, `q` or `gamma`) at a value.
@@ -43,7 +83,7 @@ impl GammaGammaFit {
     /// [`Error::Unreadable`] for another name, [`Error::Setting`] unless the value is finite and
     /// positive.
     pub fn fix(self, name: &str, value: f64) -> Result<Self, Error> {
-        Ok(Self { options: self.options.fix(&PARAMETERS, name, value)? })
+        Ok(Self { options: self.options.fix(&PARAMETERS, name, value)?, ..self })
     }
 
     /// Starts the search here instead of at several places.
@@ -52,22 +92,85 @@ impl GammaGammaFit {
         self
     }
 
+    /// From the amounts one by one, which tell `p` better than their means: the likelihood of Fader & Hardie (2013) before they are summed up.
+    /// Customers with an amount that is not above 0 are left out. Needs a training log.
+    ///
+    /// # Formula
+    ///
+    /// ```text
+    /// L = Γ(px + q)/Γ(q) · γ^q/(γ + Σz)^{px+q} · Π z^{p−1}/Γ(p)
+    /// ```
+    pub fn individually(self) -> Self {
+        Self { individually: true, ..self }
+    }
+
+    /// With covariates that move `γ`: `e^coefficient` is the ratio of the mean spend.
+    pub fn with(self, covariates: Covariates) -> SpendWithCovariates {
+        SpendWithCovariates::new(self, covariates)
+    }
+
     /// Fits these customers; [`Fit::fit`] takes them from a training log.
     ///
     /// # Errors
     ///
     /// [`Error::MissingColumn`] without amounts, [`Error::NoEstimate`] where the likelihood has no
-    /// maximum, [`Error::Stopped`].
+    /// maximum, [`Error::Stopped`]; [`Error::TooLittleData`] if amounts are wanted one by one.
     pub fn fit_customers(&self, who: &Customers<'_>, cx: &Context<'_>) -> Result<Fitted<SpendModel>, Error> {
-        let no_estimate = |why| Error::NoEstimate { model: KIND.name, why };
+        self.fit_spent(&self.spent(who)?, cx)
+    }
+
+    /// What is searched, about this mean spend.
+    pub(super) fn coordinates(&self, mean: f64) -> Vec<Coordinate> {
+        let of = |(parameter, centre)| Coordinate::of(parameter, &self.options, centre);
+        PARAMETERS.iter().zip([1.0, 1.0, mean]).map(of).collect()
+    }
+
+    /// The customers who count, by their means.
+    pub(super) fn spent(&self, who: &Customers<'_>) -> Result<Spent, Error> {
+        if self.individually {
+            let needs = "the log itself: means do not tell amounts one by one";
+            return Err(Error::TooLittleData { model: KIND.name, needs, found: 0 });
+        }
         let missing = || Error::MissingColumn { model: KIND.name, column: "monetary_value".into() };
         let spend = who.spend().ok_or_else(missing)?;
         let extra = u32::from(who.basis() == SpendBasis::All);
-        let rows: Vec<(u32, f64)> = (0..who.len())
+        let row: Vec<usize> = (0..who.len())
             .filter(|&i| who.basis().count(who.frequency()[i]) > 0.0 && spend[i] > 0.0)
-            .map(|i| (who.frequency()[i] + extra, spend[i]))
             .collect();
-        let left_out = who.len() - rows.len();
+        let rows = row.iter().map(|&i| (who.frequency()[i] + extra, spend[i])).collect();
+        Self::counted(rows, row, None, (who.basis(), who.unit(), who.len()))
+    }
+
+    /// The same of a log.
+    pub(super) fn spent_of(&self, data: &Training<'_>) -> Result<Spent, Error> {
+        let summary = data.summary();
+        let (true, Some(purchases)) = (self.individually, data.purchases()) else {
+            return self.spent(&summary.customers());
+        };
+        let (mut rows, mut row, mut ln_amounts) = (Vec::new(), Vec::new(), 0.0);
+        for (i, &customer) in summary.customer.iter().enumerate() {
+            let missing = || Error::MissingColumn { model: KIND.name, column: "monetary_value".into() };
+            let amounts = purchases.amounts(customer).ok_or_else(missing)?;
+            let first = usize::from(summary.basis == SpendBasis::Repeats);
+            let counted = amounts.get(first..summary.frequency[i] as usize + 1).unwrap_or_default();
+            if counted.is_empty() || counted.iter().any(|amount| *amount <= 0) {
+                continue;
+            }
+            let money = counted.iter().map(|amount| *amount as f64 / 1e6);
+            ln_amounts += money.clone().map(f64::ln).sum::<f64>();
+            rows.push((counted.len() as u32, money.sum::<f64>() / counted.len() as f64));
+            row.push(i);
+        }
+        Self::counted(rows, row, Some(ln_amounts), (summary.basis, summary.unit, summary.len()))
+    }
+
+    fn counted(
+        rows: Vec<(u32, f64)>,
+        row: Vec<usize>,
+        ln_amounts: Option<f64>,
+        (basis, unit, customers): (SpendBasis, TimeUnit, usize),
+    ) -> Result<Spent, Error> {
+        let no_estimate = |why| Error::NoEstimate { model: KIND.name, why };
         if rows.is_empty() {
             return Err(no_estimate("no customer has a repeat purchase with an amount above 0"));
         }
@@ -76,8 +179,14 @@ impl GammaGammaFit {
             return Err(no_estimate("every customer spends the same, so there is no spread to learn from"));
         }
         let mean = rows.iter().map(|r| r.1).sum::<f64>() / rows.len() as f64;
-        let groups = Groups::of(rows);
-        let sample = (groups.len() > 20_000).then(|| groups.thinned(groups.len() / 5_000));
+        Ok(Spent { left_out: customers - rows.len(), rows, row, ln_amounts, mean, basis, unit })
+    }
+
+    pub(super) fn fit_spent(&self, spent: &Spent, cx: &Context<'_>) -> Result<Fitted<SpendModel>, Error> {
+        let groups = spent.groups();
+        // Amounts one by one are known in one sum, which a sample does not share.
+        let sample = (groups.len() > 20_000 && spent.ln_amounts.is_none())
+            .then(|| groups.thinned(groups.len() / 5_000));
         let passes: Vec<_> = sample
             .iter()
             .chain([&groups])
@@ -87,20 +196,21 @@ impl GammaGammaFit {
             .collect();
         let levels: Vec<Level<'_>> =
             passes.iter().map(|(customers, f)| Level { customers: *customers, derivatives: f }).collect();
+        let mean = spent.mean;
         let starts = [[1.0, 2.0, mean], [6.0, 4.0, 0.5 * mean], [2.0, 20.0, 10.0 * mean]];
-        let search = Search::new(KIND.name, &PARAMETERS, &self.options, &[1.0, 1.0, mean]);
+        let search = Search::over(KIND.name, self.coordinates(mean), self.options.start.as_ref());
         let Found { values, mut report } = search.run(&starts.map(|s| s.to_vec()), &levels, cx)?;
-        report.unit = who.unit();
-        if left_out > 0 {
-            let why = "they have no repeat purchase with an amount above 0; they get the population mean";
-            report.warnings.push(Warning::LeftOut { customers: left_out, why });
-        }
+        report.unit = spent.unit;
         let population = GammaGamma::from_values(&values)?;
-        if population.q <= 1.0 {
-            report.warnings.push(Warning::UndefinedMean { q: population.q });
-        }
-        let model = SpendModel::new(population, who.unit()).spend_basis(who.basis());
+        report.warnings.extend(spent.warnings(&population));
+        let model = SpendModel::new(population, spent.unit).spend_basis(spent.basis);
         Ok(Fitted { model, report })
+    }
+
+    /// The likelihood of customers, for draws from the posterior.
+    pub(super) fn likelihood(spent: &Spent) -> impl Fn(&[f64]) -> Option<clv_math::minimise::Derivatives> {
+        let groups = spent.groups();
+        move |values: &[f64]| Some(groups.derivatives(&GammaGamma::from_values(values).ok()?))
     }
 }
 
@@ -108,6 +218,6 @@ impl Fit for GammaGammaFit {
     type Model = SpendModel;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<SpendModel>, Error> {
-        self.fit_customers(&data.summary().customers(), cx)
+        self.fit_spent(&self.spent_of(data)?, cx)
     }
 }

@@ -4,7 +4,7 @@
 //! the customers, so a pass costs one division per customer and one logarithm per eight.
 
 use clv_math::minimise::Derivatives;
-use clv_math::special::{digamma, ln_beta, trigamma};
+use clv_math::special::{digamma, ln_beta, ln_gamma as ln_gamma_of, ln_rising as ln_gamma_ratio, trigamma};
 
 use super::GammaGamma;
 
@@ -18,14 +18,16 @@ pub(super) fn ln_likelihood(population: &GammaGamma, purchases: f64, mean: f64) 
 }
 
 /// Customers who count, grouped by number of purchases.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
     groups: Vec<Group>,
     /// Totals `x z̄`, group by group.
     totals: Vec<f64>,
+    /// The sum of the logarithms of all amounts, if these are known one by one.
+    ln_amounts: Option<f64>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Group {
     purchases: f64,
     end: usize,
@@ -49,6 +51,11 @@ impl Groups {
             out.groups.push(Group { purchases, end: out.totals.len(), sum_ln_mean });
         }
         out
+    }
+
+    /// With the sum of the logarithms of all amounts: the likelihood is then that of the amounts, and not of their means.
+    pub(super) fn individually(self, ln_amounts: f64) -> Self {
+        Self { ln_amounts: Some(ln_amounts), ..self }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -75,6 +82,7 @@ impl Groups {
     pub(super) fn derivatives(&self, population: &GammaGamma) -> Derivatives {
         let GammaGamma { p, q, gamma } = *population;
         let (ln_gamma, psi_q, tri_q) = (gamma.ln(), digamma(q), trigamma(q));
+        let (psi_p, tri_p) = (digamma(p), trigamma(p));
         let (mut value, mut slope) = (0.0, [0.0; 3]);
         let (mut pp, mut pq, mut pg, mut qq, mut qg, mut gg) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
         let mut start = 0;
@@ -87,19 +95,31 @@ impl Groups {
             let logs = sum_of_logs(totals.iter().map(|t| gamma + t));
             let (inverse, squares) = sums_of_inverses(totals, gamma);
             let ln_x = x.ln();
-            value += n * (q * ln_gamma + px * ln_x - ln_beta(px, q)) + (px - 1.0) * group.sum_ln_mean
-                - (px + q) * logs;
-            let (psi_px, psi_all) = (digamma(px), digamma(px + q));
-            let (tri_px, tri_all) = (trigamma(px), trigamma(px + q));
-            slope[0] += x * (n * (psi_all - psi_px + ln_x) + group.sum_ln_mean - logs);
+            let (psi_all, tri_all) = (digamma(px + q), trigamma(px + q));
+            value += n * q * ln_gamma - (px + q) * logs;
+            slope[0] += x * (n * psi_all - logs);
+            pp += n * x * x * tri_all;
+            if self.ln_amounts.is_some() {
+                // Each amount has a density of its own, with the same p.
+                value += n * (ln_gamma_ratio(q, px) - x * ln_gamma_of(p));
+                slope[0] -= n * x * psi_p;
+                pp -= n * x * tri_p;
+            } else {
+                value += n * (px * ln_x - ln_beta(px, q)) + (px - 1.0) * group.sum_ln_mean;
+                slope[0] += x * (n * (ln_x - digamma(px)) + group.sum_ln_mean);
+                pp -= n * x * x * trigamma(px);
+            }
             slope[1] += n * (psi_all - psi_q + ln_gamma) - logs;
             slope[2] += n * q / gamma - (px + q) * inverse;
-            pp += n * x * x * (tri_all - tri_px);
             pq += n * x * tri_all;
             pg -= x * inverse;
             qq += n * (tri_all - tri_q);
             qg += n / gamma - inverse;
             gg += (px + q) * squares - n * q / (gamma * gamma);
+        }
+        if let Some(ln_amounts) = self.ln_amounts {
+            value += (p - 1.0) * ln_amounts;
+            slope[0] += ln_amounts;
         }
         Derivatives { value, gradient: slope.to_vec(), hessian: vec![pp, pq, pg, pq, qq, qg, pg, qg, gg] }
     }

@@ -15,6 +15,8 @@
 //! Fader, Hardie & Lee (2005), Journal of Marketing Research 42(4), 415–430; Fader & Hardie (2013),
 //! "The Gamma-Gamma Model of Monetary Value", equation (1a).
 
+mod bayes;
+mod covariates;
 mod fit;
 mod independence;
 mod likelihood;
@@ -22,12 +24,14 @@ mod likelihood;
 use std::collections::BTreeMap;
 
 use clv_core::model::{Answers, Horizons, Kind, Spend};
-use clv_core::saved::{Registry, SaveWriter};
+use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::summary::SpendBasis;
 use clv_core::{Ask, Customers, Error, ForecastMut, History, Predict, Scratch, TimeUnit};
 use clv_math::special::beta_inc_inverse;
 use rand_chacha::ChaCha8Rng;
 
+pub use self::bayes::BayesSpend;
+pub use self::covariates::{SpendCovariateModel, SpendWithCovariates};
 pub use self::fit::GammaGammaFit;
 pub use self::independence::Independence;
 use crate::process::{Parameter, Scale, check_values};
@@ -156,6 +160,20 @@ impl SpendModel {
         &self.population
     }
 
+    /// The mean spend of customers, over the purchases that were counted when it was fitted.
+    fn means<'a>(&self, who: &Customers<'a>) -> Result<&'a [f64], Error> {
+        let missing = || Error::MissingColumn { model: KIND.name, column: "monetary_value".into() };
+        let spend = who.spend().ok_or_else(missing)?;
+        if who.basis() != self.basis {
+            return Err(Error::CannotSay {
+                model: KIND.name,
+                quantity: "spend from means over another set of purchases than it was fitted on",
+                hint: "; summarise with the same spend basis",
+            });
+        }
+        Ok(spend)
+    }
+
     /// Purchases and mean that count: none without a mean, or with one that is not above 0.
     fn counted(&self, frequency: u32, mean: Option<f64>) -> (f64, f64) {
         match mean {
@@ -188,16 +206,7 @@ impl Predict for SpendModel {
     ) -> Result<(), Error> {
         out.expect(KIND.name, &self.answers(), who.len())?;
         let Some(column) = &mut out.spend else { return Ok(()) };
-        let Some(spend) = who.spend() else {
-            return Err(Error::MissingColumn { model: KIND.name, column: "monetary_value".into() });
-        };
-        if who.basis() != self.basis {
-            return Err(Error::CannotSay {
-                model: KIND.name,
-                quantity: "spend from means over another set of purchases than it was fitted on",
-                hint: "; summarise with the same spend basis",
-            });
-        }
+        let spend = self.means(who)?;
         for (row, slot) in column.iter_mut().enumerate() {
             let (count, mean) = self.counted(who.frequency()[row], Some(spend[row]));
             *slot = self.population.expected_mean(count, mean);
@@ -243,11 +252,13 @@ impl Spend for SpendModel {
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.register(KIND, |saved, _| {
-        let mut parameters: BTreeMap<String, f64> = saved.field("parameters")?;
-        let values: Vec<f64> =
-            PARAMETERS.iter().map(|p| parameters.remove(p.name).unwrap_or(f64::NAN)).collect();
-        let model = SpendModel::new(GammaGamma::from_values(&values)?, saved.field("unit")?);
-        Ok(Box::new(model.spend_basis(saved.field("basis")?)))
-    });
+    registry.register(KIND, |saved, _| Ok(Box::new(load(saved)?)));
+    covariates::register(registry);
+}
+
+fn load(saved: &SavedModel) -> Result<SpendModel, Error> {
+    let mut parameters: BTreeMap<String, f64> = saved.field("parameters")?;
+    let values: Vec<f64> = PARAMETERS.iter().map(|p| parameters.remove(p.name).unwrap_or(f64::NAN)).collect();
+    let model = SpendModel::new(GammaGamma::from_values(&values)?, saved.field("unit")?);
+    Ok(model.spend_basis(saved.field("basis")?))
 }

@@ -14,7 +14,7 @@ use super::future::{FutureOverTime, Stretch};
 use super::pareto::{Pareto, Scratch};
 use super::path::{Coefficient, Path, Pieces};
 use crate::beta_geometric::Chance;
-use crate::covariates::{Asked, Covariates, Design, Effect, Groups, Term};
+use crate::covariates::{Asked, Covariates, Design, Effect, Groups, Movable, Term};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::process::Process;
@@ -331,7 +331,7 @@ impl<P: OverTime> OverTimeFit<P> {
         let base = self.each.fit_cells(&training.cells(), training.summary().unit, cx)?;
         let mut effects = Vec::new();
         for Asked { acts, term } in &self.covariates.asked {
-            let on = acts.on::<P>()?;
+            let on = acts.on(&Movable::of::<P>())?;
             for (place, term) in terms.iter().enumerate().filter(|(_, t)| *t == term) {
                 let (other, dropout) = self.covariates.penalties;
                 let penalty = if acts.is_dropout() { dropout } else { other };

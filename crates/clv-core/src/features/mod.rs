@@ -61,6 +61,10 @@ pub enum Feature {
     SpendQuantile(u8),
     /// Standard deviation of the purchases' amounts over their mean.
     SpendVariation,
+    /// Purchases with an amount above 0, of those that the summary's mean spend is taken over.
+    PaidPurchases,
+    /// Mean of the natural logarithms of the amounts of these; 0 without any.
+    MeanLnSpend,
     /// Month of the first purchase, 1 to 12.
     FirstMonth,
     /// Day of the week of the first purchase, Monday 1 to Sunday 7.
@@ -166,6 +170,8 @@ impl Feature {
             Self::LastSpend => "last_spend".into(),
             Self::SpendQuantile(percent) => format!("spend_quantile_{percent}"),
             Self::SpendVariation => "spend_variation".into(),
+            Self::PaidPurchases => "paid_purchases".into(),
+            Self::MeanLnSpend => "mean_ln_spend".into(),
             Self::FirstMonth => "first_month".into(),
             Self::FirstWeekday => "first_weekday".into(),
             Self::WeekendShare => "weekend_share".into(),
@@ -385,6 +391,9 @@ mod tests {
             // Gaps of 10 and 30: standard deviation 10 over mean 20.
             (Feature::GapVariation, 0.5, 0.0),
             (Feature::SumOfLnGaps, 300.0_f64.ln(), 0.0),
+            // Repeat purchases of 40 and 25.
+            (Feature::PaidPurchases, 2.0, 0.0),
+            (Feature::MeanLnSpend, 1_000.0_f64.ln() / 2.0, 0.0),
             (Feature::Overdue, 1.0, 1.0),
             (Feature::PurchasesWithin(days(21.0)), 1.0, 1.0),
             (Feature::ValueWithin(days(21.0)), 25.0, 8.0),

@@ -3,7 +3,7 @@
 use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::features::{Feature, FeatureMatrix};
-use crate::summary::{Purchases, Summary};
+use crate::summary::{Purchases, SpendBasis, Summary};
 use crate::units::{Moment, Span};
 
 /// What a customer has done up to the cut. Later purchases are cut off here, once, so no feature can see
@@ -69,6 +69,11 @@ impl<'a> Past<'a> {
                 crate::transform::quantile(&amounts, f64::from((*percent).min(100)) / 100.0)
             }
             Feature::SpendVariation => variation(&self.amounts(feature)?),
+            Feature::PaidPurchases => self.paid(feature)?.len() as f64,
+            Feature::MeanLnSpend => {
+                let paid = self.paid(feature)?;
+                paid.iter().map(|amount| amount.ln()).sum::<f64>() / paid.len().max(1) as f64
+            }
             Feature::FirstMonth => f64::from(summary.first[row].date().month()),
             Feature::FirstWeekday => f64::from(summary.first[row].date().weekday().to_monday_one_offset()),
             Feature::WeekendShare => {
@@ -89,6 +94,16 @@ impl<'a> Past<'a> {
                 return Err(Error::MissingColumn { model: "a feature plan", column: feature.name() });
             }
         })
+    }
+
+    /// Amounts above 0 of the purchases that the mean spend is taken over.
+    fn paid(&self, feature: &Feature) -> Result<Vec<f64>> {
+        let mut amounts = self.amounts(feature)?;
+        if self.summary.basis == SpendBasis::Repeats {
+            amounts.remove(0);
+        }
+        amounts.retain(|amount| *amount > 0.0);
+        Ok(amounts)
     }
 
     /// For those who came back the mean time between purchases; for others they have not been seen to

@@ -22,6 +22,8 @@ pub struct WithSpend<P, S> {
     pub purchases: P,
     /// For how much.
     pub spend: S,
+    /// The columns that both need, if each needs some.
+    needs: Vec<Feature>,
 }
 
 const KIND: Kind = Kind::new("with-spend", 1);
@@ -36,7 +38,7 @@ impl<P: Fit, S: Fit> Fit for WithSpend<P, S> {
         report.converged &= spend.report.converged;
         report.warnings.extend(spend.report.warnings.iter().cloned());
         report.beside = Some(Box::new(spend.report));
-        Ok(Fitted { model: WithSpend { purchases: purchases.model, spend: spend.model }, report })
+        Ok(Fitted { model: WithSpend::of(purchases.model, spend.model).with_needs(), report })
     }
 }
 
@@ -55,7 +57,11 @@ impl<P: Predict, S: Predict> Predict for WithSpend<P, S> {
     }
 
     fn needs(&self) -> &[Feature] {
-        self.purchases.needs()
+        if !self.needs.is_empty() {
+            return &self.needs;
+        }
+        let of_purchases = self.purchases.needs();
+        if of_purchases.is_empty() { self.spend.needs() } else { of_purchases }
     }
 
     fn predict_into(
@@ -137,7 +143,23 @@ fn purchase_columns<'b>(out: &'b mut ForecastMut<'_>, discounted: Option<&'b mut
     }
 }
 
+impl<P, S> WithSpend<P, S> {
+    /// Settings of either.
+    pub fn of(purchases: P, spend: S) -> Self {
+        Self { purchases, spend, needs: Vec::new() }
+    }
+}
+
 impl<P: Predict, S: Predict> WithSpend<P, S> {
+    fn with_needs(mut self) -> Self {
+        let (one, other) = (self.purchases.needs(), self.spend.needs());
+        if !one.is_empty() && !other.is_empty() {
+            let more = other.iter().filter(|feature| !one.contains(feature));
+            self.needs = one.iter().chain(more).cloned().collect();
+        }
+        self
+    }
+
     /// Joins two fitted models.
     ///
     /// # Errors
@@ -151,7 +173,7 @@ impl<P: Predict, S: Predict> WithSpend<P, S> {
         if !spend.answers().spend {
             return Err(missing(spend.kind(), "spend"));
         }
-        Ok(Self { purchases, spend })
+        Ok(Self::of(purchases, spend).with_needs())
     }
 }
 

@@ -1,0 +1,188 @@
+//! Amounts that what is known of customers moves.
+
+use clv_core::model::{Answers, Kind};
+use clv_core::saved::{Registry, SaveWriter};
+use clv_core::{
+    Ask, Context, Customers, Error, Feature, Fit, Fitted, ForecastMut, Predict, Scratch, TimeUnit, Training,
+};
+
+use super::fit::{GammaGammaFit, Spent};
+use super::likelihood;
+use super::{GammaGamma, KIND, PARAMETERS, SpendModel};
+use crate::covariates::{
+    Columns, Covariates, Design, Fits, Groups, MOST, Movable, Moved, Within, coefficients, effects,
+};
+
+const WITH_COVARIATES: Kind = Kind::around("covariates", 1, &KIND);
+
+/// How to fit Gamma-Gamma with covariates ([`Covariates::on_spend`]): by maximum likelihood, from the estimate without them on.
+///
+/// ```
+/// use clv_btyd::{Covariates, GammaGammaFit};
+///
+/// let settings = GammaGammaFit::new().with(Covariates::new().on_spend(["own_region"])?);
+/// # let _ = settings;
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpendWithCovariates {
+    each: GammaGammaFit,
+    covariates: Covariates,
+}
+
+/// A Gamma-Gamma model whose customers have a `γ` of their own, by what is known of them.
+///
+/// Forecasts need the columns that it was fitted with ([`Predict::needs`]); [`SpendCovariateModel::of_columns`] is one customer's own model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpendCovariateModel {
+    base: SpendModel,
+    moved: Moved,
+}
+
+impl SpendWithCovariates {
+    pub(super) fn new(each: GammaGammaFit, covariates: Covariates) -> Self {
+        Self { each, covariates }
+    }
+
+    fn derivatives(
+        design: &Design,
+        groups: &Groups,
+        values: &[f64],
+        ln_amounts: Option<f64>,
+    ) -> Option<clv_math::minimise::Derivatives> {
+        let mut rows = Vec::new();
+        design.derivatives(values, groups, |group, own| {
+            let population = GammaGamma::from_values(own).ok()?;
+            rows.clear();
+            let cells = groups.starts[group]..groups.starts[group + 1];
+            for i in cells {
+                // As many customers as have spent the same.
+                let one = (groups.cells.frequency[i], groups.cells.recency[i]);
+                rows.extend(std::iter::repeat_n(one, groups.cells.weight[i] as usize));
+            }
+            let of_group = likelihood::Groups::of_sorted(&rows);
+            // The logarithms of the amounts count once, as p is moved by nothing.
+            let of_group = match ln_amounts {
+                Some(all) => of_group.individually(if group == 0 { all } else { 0.0 }),
+                None => of_group,
+            };
+            Some(of_group.derivatives(&population))
+        })
+    }
+}
+
+impl Fit for SpendWithCovariates {
+    type Model = SpendCovariateModel;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<SpendCovariateModel>, Error> {
+        let spent: Spent = self.each.spent_of(data)?;
+        let base = self.each.fit_spent(&spent, cx)?;
+        let columns = Columns::of(self.covariates.asked.iter().map(|asked| &asked.term), data)?;
+        let movable = Movable { model: KIND.name, parameters: &PARAMETERS, purchases: &[], dropout: &[] };
+        let effects = effects(&self.covariates, &movable, &columns.terms, &data.columns_beyond()?)?;
+        let width = columns.terms.len();
+        let one = |(&(x, mean), &row): (&(u32, f64), &usize)| {
+            (x, mean, 0.0, columns.rows[row * width..(row + 1) * width].to_vec())
+        };
+        let groups = Groups::of(spent.rows.iter().zip(&spent.row).map(one), width);
+        let derivatives = |design: &Design, groups: &Groups, values: &[f64]| {
+            Self::derivatives(design, groups, values, spent.ln_amounts)
+        };
+        let within = Within {
+            name: KIND.name,
+            coordinates: self.each.coordinates(spent.mean),
+            starts: vec![base.model.parameters().values().to_vec()],
+            is_sampled: spent.ln_amounts.is_none(),
+        };
+        let fits = coefficients(within, (&self.covariates, &effects), &groups, &derivatives, cx)?;
+        let Fits { design, values, mut report } = fits.in_units(&self.covariates);
+        report.unit = spent.unit;
+        let population = GammaGamma::from_values(&values[..PARAMETERS.len()])?;
+        report.warnings.extend(spent.warnings(&population));
+        let base = SpendModel::new(population, spent.unit).spend_basis(spent.basis);
+        let moved = Moved::of(KIND.name, (columns.terms, columns.words), design, &values)?;
+        Ok(Fitted { model: SpendCovariateModel { base, moved }, report })
+    }
+}
+
+impl SpendCovariateModel {
+    /// The population parameters of a customer whose covariates are all 0 (at their means, if they were standardised).
+    pub fn parameters(&self) -> &GammaGamma {
+        self.base.parameters()
+    }
+
+    /// The coefficients by name.
+    pub fn coefficients(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.moved.coefficients()
+    }
+
+    /// The model of a customer with these columns by name; of words it is enough to name the one that they have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingColumn`] for a number that is not named, [`Error::Unreadable`] for a name that the model does not read,
+    /// [`Error::Cell`] for a value that is not known.
+    pub fn of_columns(&self, columns: &[(&str, f64)]) -> Result<SpendModel, Error> {
+        let population = GammaGamma::from_values(&self.moved.of_columns(columns)?)?;
+        Ok(SpendModel { population, ..self.base })
+    }
+}
+
+impl Predict for SpendCovariateModel {
+    fn kind(&self) -> Kind {
+        WITH_COVARIATES
+    }
+
+    fn unit(&self) -> TimeUnit {
+        self.base.unit()
+    }
+
+    fn answers(&self) -> Answers {
+        self.base.answers()
+    }
+
+    fn needs(&self) -> &[Feature] {
+        &self.moved.needs
+    }
+
+    fn predict_into(
+        &self,
+        who: &Customers<'_>,
+        _: &Ask,
+        scratch: &mut Scratch,
+        out: &mut ForecastMut<'_>,
+    ) -> Result<(), Error> {
+        out.expect(KIND.name, &self.answers(), who.len())?;
+        let Some(column) = &mut out.spend else { return Ok(()) };
+        let spend = self.base.means(who)?;
+        let Scratch { places, row, columns: [terms, ..], .. } = scratch;
+        if who.is_empty() {
+            return Ok(());
+        }
+        who.find(KIND.name, &self.moved.columns, places)?;
+        row.clear();
+        row.resize(self.moved.columns.len(), 0.0);
+        let mut own = [0.0; MOST];
+        for (r, slot) in column.iter_mut().enumerate() {
+            who.fill_row(places, r, row);
+            let population = GammaGamma::from_values(self.moved.own(row, r, terms, &mut own)?)?;
+            let (count, mean) = self.base.counted(who.frequency()[r], Some(spend[r]));
+            *slot = population.expected_mean(count, mean);
+        }
+        Ok(())
+    }
+
+    fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
+        self.base.save(to)?;
+        self.moved.save(&PARAMETERS, to)
+    }
+}
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.register(WITH_COVARIATES, |saved, _| {
+        let base = super::load(saved)?;
+        let values = base.parameters().values().to_vec();
+        let moved = Moved::load(KIND.name, &PARAMETERS, values, saved)?;
+        Ok(Box::new(SpendCovariateModel { base, moved }))
+    });
+}

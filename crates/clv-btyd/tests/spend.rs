@@ -1,0 +1,312 @@
+//! Amounts: one by one, moved by what is known of customers, with their posterior, and lognormal.
+
+#![allow(clippy::unwrap_used)]
+
+use clv_btyd::{
+    BayesSpend, Covariates, GammaGammaFit, LognormalSpend, LognormalSpendFit, MaximumLikelihood, ParetoNbd,
+    log_interval,
+};
+use clv_core::attributes::{Attributes, Conflict};
+use clv_core::features::Beyond;
+use clv_core::saved::{Registry, to_string};
+use clv_core::summary::{Purchases, SpendBasis};
+use clv_core::{
+    Ask, Context, Customers, Cut, Fit, FitReport, Grain, LogBuilder, Moment, Predict, Span, TimeUnit,
+    Training, Transaction, TransactionLog, WithSpend,
+};
+use clv_math::special::{gamma_q, ln_gamma};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Gamma, StandardNormal};
+
+const TRUTH: [f64; 3] = [2.5, 4.0, 60.0];
+
+fn day(after: usize) -> Moment {
+    Moment::parse_date("2023-01-01").unwrap().plus_days(after as f64)
+}
+
+fn cut() -> Cut {
+    Cut::end_of(day(400), Grain::Day)
+}
+
+/// A log whose amounts are drawn customer by customer, the first purchase among them.
+fn log(
+    customers: usize,
+    seed: u64,
+    draw: impl Fn(usize, usize, &mut ChaCha8Rng) -> Vec<f64>,
+) -> TransactionLog {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut log = LogBuilder::new();
+    for i in 0..customers {
+        let name = format!("c{i}");
+        let amounts = draw(i, 1 + i % 6, &mut rng);
+        for (place, amount) in amounts.iter().enumerate() {
+            log.push(Transaction::new(&name, day(i % 30 + 10 * place)).amount(*amount).unwrap()).unwrap();
+        }
+    }
+    log.finish()
+}
+
+fn gamma_gamma(by: f64, count: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
+    let [p, q, gamma] = TRUTH;
+    let nu = Gamma::new(q, 1.0 / (gamma * by)).unwrap().sample(rng);
+    (0..count).map(|_| Gamma::new(p, 1.0 / nu).unwrap().sample(rng)).collect()
+}
+
+fn holds(report: &FitReport, truth: &[f64]) {
+    assert!(report.converged, "{report:?}");
+    for (estimate, truth) in report.parameters.iter().zip(truth) {
+        let off = (estimate.value - truth) / estimate.standard_error.unwrap();
+        assert!(off.abs() < 4.0, "{}: {} truth {truth}", estimate.name, estimate.value);
+    }
+}
+
+#[test]
+fn amounts_one_by_one_tell_more_than_their_means() {
+    let log = log(4_000, 1, |_, count, rng| gamma_gamma(1.0, count, rng));
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap();
+    let cx = Context::default();
+    let means = GammaGammaFit::new().fit(&training, &cx).unwrap();
+    let singly = GammaGammaFit::new().individually().fit(&training, &cx).unwrap();
+    holds(&means.report, &TRUTH);
+    holds(&singly.report, &TRUTH);
+    let error = |report: &FitReport| report.parameters[0].standard_error.unwrap();
+    assert!(error(&singly.report) < 0.7 * error(&means.report), "p is told by each amount");
+    // The likelihood, customer by customer.
+    let [p, q, gamma] = singly.model.parameters().values();
+    let direct: f64 = (0..purchases.customers() as u32)
+        .map(|customer| {
+            let z: Vec<f64> =
+                purchases.amounts(customer).unwrap()[1..].iter().map(|a| *a as f64 / 1e6).collect();
+            let (x, total) = (z.len() as f64, z.iter().sum::<f64>());
+            ln_gamma(p * x + q) - ln_gamma(q) + q * gamma.ln() - (p * x + q) * (gamma + total).ln()
+                + z.iter().map(|z| (p - 1.0) * z.ln() - ln_gamma(p)).sum::<f64>()
+        })
+        .sum();
+    let found = singly.report.log_likelihood.unwrap();
+    assert!((found - direct).abs() < 1e-9 * direct.abs(), "{found} {direct}");
+    // The forecast is the same function of the mean.
+    let ask = Ask::over(Span::weeks(1.0).unwrap());
+    assert_eq!(
+        singly.model.predict(&training.summary().customers(), &ask).unwrap().spend.unwrap().len(),
+        4_000
+    );
+    // With the first purchase counted there is more to learn from.
+    let all = Training::from_summary(purchases.summary(cut(), TimeUnit::Week, SpendBasis::All).unwrap());
+    let all = GammaGammaFit::new().fit(&all, &cx).unwrap();
+    holds(&all.report, &TRUTH);
+    assert!(error(&all.report) < error(&means.report));
+    let summary = Training::from_summary(training.summary().clone());
+    assert!(GammaGammaFit::new().individually().fit(&summary, &cx).is_err(), "means alone");
+}
+
+#[test]
+fn columns_move_what_is_spent() {
+    let (by_kind, by_size) = (0.7, -0.4);
+    let known = |i: usize| (f64::from(u8::from(i % 2 == 0)), (i % 5) as f64 / 2.0 - 1.0);
+    let log = log(3_000, 2, |i, count, rng| {
+        let (kind, size) = known(i);
+        gamma_gamma((by_kind * kind + by_size * size).exp(), count, rng)
+    });
+    let mut people = Attributes::new(Conflict::FirstStands);
+    for i in 0..3_000 {
+        let (kind, size) = known(i);
+        people.state(&format!("c{i}"), "kind", if kind > 0.0 { "shop" } else { "home" });
+        people.state(&format!("c{i}"), "size", &size.to_string());
+    }
+    let people = people.typed();
+    let beyond = Beyond::of(&log).attributes(&people);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap().knowing(&beyond);
+    let cx = Context::default();
+    let covariates = || Covariates::new().on_spend(["own_kind", "own_size"]).unwrap();
+    for each in [GammaGammaFit::new(), GammaGammaFit::new().individually()] {
+        let fitted = each.clone().with(covariates()).fit(&training, &cx).unwrap();
+        let names: Vec<&str> = fitted.report.parameters.iter().map(|p| &*p.name).collect();
+        assert_eq!(names, ["p", "q", "gamma", "spend.own_kind=shop", "spend.own_size"]);
+        let [p, q, gamma] = TRUTH;
+        holds(&fitted.report, &[p, q, gamma, by_kind, by_size]);
+        // Of the one it is the one with these columns, saved and loaded again too.
+        let ask = Ask::over(Span::weeks(1.0).unwrap());
+        let said = training.forecast(&fitted.model, &ask).unwrap().spend.unwrap();
+        let own = fitted.model.of_columns(&[("own_kind=shop", 1.0), ("own_size", -1.0)]).unwrap();
+        let (x, mean) = (training.summary().frequency[10], training.summary().history(10).spend.unwrap());
+        assert_eq!(said[10], own.parameters().expected_mean(f64::from(x), mean));
+        let ratio = own.parameters().values()[2] / fitted.model.parameters().values()[2];
+        let coefficients: Vec<f64> = fitted.model.coefficients().map(|(_, value)| value).collect();
+        assert!((ratio.ln() - coefficients[0] + coefficients[1]).abs() < 1e-12);
+        let text = to_string(&fitted.model).unwrap();
+        let mut registry = Registry::core();
+        clv_btyd::register(&mut registry);
+        let again = registry.read(&text).unwrap();
+        assert_eq!(training.forecast(&again, &ask).unwrap().spend.unwrap(), said);
+        // Beside a purchase model that needs columns of its own.
+        let purchases =
+            clv_btyd::WithCovariates::<ParetoNbd>::new(Covariates::new().on_purchases(["own_size"]).unwrap())
+                .each(MaximumLikelihood::new().penalty(0.1).unwrap());
+        let both = WithSpend::of(purchases, each.with(covariates())).fit(&training, &cx).unwrap();
+        let value = training.forecast(&both.model, &ask).unwrap().value.unwrap();
+        assert!(value.iter().all(|v| v.is_some_and(f64::is_finite)));
+    }
+    let refused = GammaGammaFit::new().with(Covariates::new().on_purchases(["own_kind"]).unwrap());
+    let error = refused.fit(&training, &cx).unwrap_err().to_string();
+    assert!(error.contains("purchases"), "{error}");
+}
+
+/// Ranks of truths drawn from the prior within draws of their posteriors (Talts and others 2018).
+#[test]
+fn ranks_of_the_spend_posterior_are_uniform() {
+    const BINS: usize = 16;
+    let rounds = 480;
+    let mut ranks = [[0.0; BINS]; 3];
+    for round in 0..rounds {
+        let mut rng = ChaCha8Rng::seed_from_u64(23);
+        rng.set_stream(round);
+        let truth: Vec<f64> = TRUTH
+            .iter()
+            .map(|median| {
+                let z: f64 = StandardNormal.sample(&mut rng);
+                median * (0.4 * z).exp()
+            })
+            .collect();
+        let x: Vec<u32> = (0..80).map(|i| 1 + i % 5).collect();
+        let means: Vec<f64> = x
+            .iter()
+            .map(|x| {
+                let (x, nu) = (f64::from(*x), Gamma::new(truth[1], 1.0 / truth[2]).unwrap().sample(&mut rng));
+                Gamma::new(truth[0] * x, 1.0 / (nu * x)).unwrap().sample(&mut rng)
+            })
+            .collect();
+        let (t_x, age) = (vec![1.0; x.len()], vec![2.0; x.len()]);
+        let who = Customers::new(TimeUnit::Week, &x, &t_x, &age, Some(&means)).unwrap();
+        let mut settings = BayesSpend::new(GammaGammaFit::new()).chains(1, 300).unwrap();
+        for (name, median) in ["p", "q", "gamma"].into_iter().zip(TRUTH) {
+            settings = settings.prior(name, median, 0.4).unwrap();
+        }
+        let posterior = settings.customers(&who, &Context::default().seed(round)).unwrap();
+        for (i, bins) in ranks.iter_mut().enumerate() {
+            let below = posterior.chains[0].iter().step_by(20).filter(|p| p.values()[i] < truth[i]);
+            bins[below.count()] += 1.0;
+        }
+    }
+    let expected = rounds as f64 / BINS as f64;
+    for (i, bins) in ranks.iter().enumerate() {
+        let chi: f64 = bins.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
+        let p = gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
+        assert!(p > 0.01 / 3.0, "{i}: p = {p}, ranks {bins:?}");
+    }
+}
+
+#[test]
+fn lognormal_likelihood_is_the_integral_over_the_customers_middle() {
+    let population = LognormalSpend::new(30.0, 0.5, 0.8).unwrap();
+    for amounts in [vec![12.0], vec![40.0, 55.0, 31.0], vec![5.0, 5.0], (1..40).map(f64::from).collect()] {
+        // By the trapezoid rule over m, which of something smooth that ends in nothing is exact.
+        let normal = |z: f64, deviation: f64| {
+            -0.5 * (z / deviation).powi(2) - deviation.ln() - 0.5 * std::f64::consts::TAU.ln()
+        };
+        let terms: Vec<f64> = (-4_000..=4_000)
+            .map(|i| {
+                let m = 30.0_f64.ln() + 0.8 * f64::from(i) / 400.0;
+                normal(m - 30.0_f64.ln(), 0.8)
+                    + amounts.iter().map(|z: &f64| normal(z.ln() - m, 0.5) - z.ln()).sum::<f64>()
+            })
+            .collect();
+        let expected = clv_math::logspace::ln_sum_exp(&terms) + (0.8_f64 / 400.0).ln();
+        let found = population.ln_likelihood(&amounts).unwrap();
+        assert!((found - expected).abs() < 1e-9 * expected.abs(), "{found} {expected}");
+    }
+    assert_eq!(population.ln_likelihood(&[]).unwrap(), 0.0);
+    let error = population.ln_likelihood(&[3.0, 0.0]).unwrap_err().to_string();
+    assert!(error.contains("row 1") && error.contains("above 0"), "{error}");
+    assert!(LognormalSpend::new(1.0, -1.0, 1.0).is_err());
+}
+
+#[test]
+fn lognormal_spend_is_found_again_and_forecast() {
+    let truth = LognormalSpend::new(30.0, 0.5, 0.8).unwrap();
+    let log = log(4_000, 3, |_, count, rng| truth.draw(count, rng));
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap();
+    let cx = Context::default();
+    let fitted = LognormalSpendFit::new().fit(&training, &cx).unwrap();
+    holds(&fitted.report, &truth.values());
+    // Its likelihood is that of all customers, and higher than that of Gamma-Gamma on the same amounts.
+    let own = *fitted.model.parameters();
+    let direct: f64 = (0..purchases.customers() as u32)
+        .map(|customer| {
+            let z: Vec<f64> =
+                purchases.amounts(customer).unwrap()[1..].iter().map(|a| *a as f64 / 1e6).collect();
+            own.ln_likelihood(&z).unwrap()
+        })
+        .sum();
+    let found = fitted.report.log_likelihood.unwrap();
+    assert!((found - direct).abs() < 1e-9 * direct.abs(), "{found} {direct}");
+    let other = GammaGammaFit::new().individually().fit(&training, &cx).unwrap();
+    assert!(found > other.report.log_likelihood.unwrap() + 20.0);
+    // What is expected is what comes: of those who have bought three times or more, the mean of many next amounts.
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let (mut came, mut said) = (0.0, 0.0);
+    for _ in 0..200_000 {
+        let amounts = truth.draw(4, &mut rng);
+        let mean_ln = amounts[..3].iter().map(|z| z.ln()).sum::<f64>() / 3.0;
+        said += truth.expected(3.0, mean_ln);
+        came += amounts[3];
+    }
+    assert!((said / came - 1.0).abs() < 0.01, "{said} {came}");
+    let below = (0..100_000).filter(|_| {
+        let amounts = truth.draw(3, &mut rng);
+        let mean_ln = (amounts[0].ln() + amounts[1].ln()) / 2.0;
+        amounts[2] < truth.amount_quantile(2.0, mean_ln, 0.9).unwrap()
+    });
+    assert!((below.count() as f64 / 100_000.0 - 0.9).abs() < 0.004);
+    assert!(truth.amount_quantile(0.0, 0.0, 1.0).is_err());
+    // Through the shelf's seam, beside a purchase model, saved and loaded.
+    let ask = Ask::over(Span::weeks(10.0).unwrap());
+    let spend = training.forecast(&fitted.model, &ask).unwrap().spend.unwrap();
+    let alone = spend[0].unwrap();
+    let nobody = own.expected(0.0, 0.0);
+    assert!((alone - nobody).abs() < 1e-12 * nobody, "without a repeat purchase the population's mean");
+    let text = to_string(&fitted.model).unwrap();
+    let mut registry = Registry::core();
+    clv_btyd::register(&mut registry);
+    assert_eq!(training.forecast(&registry.read(&text).unwrap(), &ask).unwrap().spend.unwrap(), spend);
+    let interval = log_interval(&fitted.report.parameters[2], 0.95).unwrap().unwrap();
+    assert!(interval.0 < 0.8 && 0.8 < interval.1);
+}
+
+#[test]
+fn lognormal_derivatives_at_the_maximum_and_edges() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for (median, sigma, tau) in [(1e-6, 0.01, 3.0), (1e9, 2.0, 0.01), (50.0, 1.0, 1.0)] {
+        let truth = LognormalSpend::new(median, sigma, tau).unwrap();
+        let customers: Vec<Vec<f64>> =
+            (0..2_000).map(|_| truth.draw(1 + rng.random_range(0..4), &mut rng)).collect();
+        let fitted = LognormalSpendFit::new().amounts(&customers, &Context::default()).unwrap();
+        assert!(fitted.report.converged, "{:?}", fitted.report);
+        let at = fitted.model.values();
+        let ln = |values: [f64; 3]| -> f64 {
+            let population = LognormalSpend::new(values[0], values[1], values[2]).unwrap();
+            customers.iter().map(|z| population.ln_likelihood(z).unwrap()).sum()
+        };
+        // At the maximum the function is flat, and falls by half a unit within a standard error or sooner.
+        for i in 0..3 {
+            let moved = |by: f64| {
+                let mut values = at;
+                values[i] *= by;
+                ln(values)
+            };
+            let slope = (moved(1.0 + 1e-6) - moved(1.0 - 1e-6)) / 2e-6;
+            assert!(slope.abs() < 1e-3 * ln(at).abs().max(1.0), "{i}: {slope}");
+            let Some(error) = fitted.report.parameters[i].standard_error else { continue };
+            let by = error / at[i];
+            assert!(ln(at) - moved(by.exp()) > 0.3, "{i}");
+        }
+    }
+    let cx = Context::default();
+    let none: [Vec<f64>; 2] = [vec![3.0], vec![4.0]];
+    assert!(LognormalSpendFit::new().amounts(&none, &cx).is_err(), "nobody twice");
+    assert!(LognormalSpendFit::new().amounts(&[vec![3.0, 3.0]], &cx).is_err(), "no spread");
+    assert!(LognormalSpendFit::new().amounts(&[vec![3.0, -3.0]], &cx).is_err());
+}
