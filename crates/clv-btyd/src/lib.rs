@@ -40,6 +40,7 @@
 //!
 //! Models over time are neither saved nor on the facade's shelf, as they need the calendar of what is to come.
 
+mod amounts;
 mod beta_geometric;
 mod bg_bb;
 mod bg_nbd;

@@ -22,12 +22,12 @@ use clv_core::saved::{Registry, SaveWriter};
 use clv_core::summary::SpendBasis;
 use clv_core::{
     Ask, Context, Customers, Error, Feature, Fit, Fitted, ForecastMut, Predict, Scratch, TimeUnit, Training,
-    Warning,
 };
 use clv_math::minimise::Derivatives;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::amounts::Paid;
 use crate::process::{Parameter, Scale, Sums, check_values};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
@@ -341,33 +341,10 @@ impl Fit for LognormalSpendFit {
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<LognormalSpendModel>, Error> {
         let summary = data.summary();
-        let needs = "the log itself: means do not tell amounts one by one";
-        let too_little = Error::TooLittleData { model: KIND.name, needs, found: 0 };
-        let purchases = data.purchases().ok_or(too_little)?;
-        let first = usize::from(summary.basis == SpendBasis::Repeats);
-        let (mut customers, mut odd) = (Vec::new(), 0);
-        for (row, &customer) in summary.customer.iter().enumerate() {
-            let missing = || Error::MissingColumn { model: KIND.name, column: "monetary_value".into() };
-            let amounts = purchases.amounts(customer).ok_or_else(missing)?;
-            let counted = &amounts[first..=summary.frequency[row] as usize];
-            let paid: Vec<f64> = counted.iter().filter(|a| **a > 0).map(|a| *a as f64 / 1e6).collect();
-            odd += usize::from(paid.len() < counted.len());
-            customers.push(paid);
-        }
-        let Fitted { model, mut report } = self.amounts(&customers, cx)?;
+        let paid = Paid::of(KIND.name, data)?;
+        let Fitted { model, mut report } = self.amounts(&paid.customers, cx)?;
         report.unit = summary.unit;
-        let without = customers.iter().filter(|paid| paid.is_empty()).count();
-        for (customers, why) in [
-            (without, "they have no repeat purchase with an amount above 0; they get the population mean"),
-            (
-                odd,
-                "some of their amounts are not above 0, and have no logarithm: these amounts, not the customers",
-            ),
-        ] {
-            if customers > 0 {
-                report.warnings.push(Warning::LeftOut { customers, why });
-            }
-        }
+        report.warnings.extend(paid.warnings());
         let model = LognormalSpendModel::new(model, summary.unit, summary.basis);
         Ok(Fitted { model, report })
     }

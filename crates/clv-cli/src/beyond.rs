@@ -182,6 +182,20 @@ pub(crate) fn of_customer(error: clv::Error, training: &clv::Training<'_>, log: 
     }
 }
 
+/// The columns that a model needs; what is missing is a table that was not given again.
+pub(crate) fn features(
+    model: &dyn clv::Predict,
+    training: &clv::Training<'_>,
+    beyond: Option<&Beyond<'_>>,
+) -> Result<clv::FeatureMatrix, Failure> {
+    training.features(model.needs()).map_err(|error| match beyond {
+        Some(_) if matches!(error, clv::Error::MissingColumn { .. }) => Failure::data(format_args!(
+            "{error}; the model was made with more than the log: give the whole tables again that it was made with (--people, --events, --catalogue, --holiday)"
+        )),
+        _ => Failure::from(error),
+    })
+}
+
 /// Words among numbers.
 fn tell_attributes(whose: &str, attributes: &Attributes) {
     for attribute in attributes.columns() {

@@ -761,3 +761,57 @@ fn purchases_by_the_period_are_fitted_compared_and_forecast() {
     assert!(told.contains("are of different data"), "{told}");
     assert!(json(folder, &line)["models"][1]["purchases"]["rmse"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn spend_has_three_models_and_columns_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
+    let (mut orders, mut people) = ("customer,date,amount\n".to_owned(), "customer,kind\n".to_owned());
+    let mut last = String::new();
+    for row in text.lines().skip(1) {
+        let cells: Vec<&str> = row.split(',').collect();
+        let shop = cells[0].ends_with(['0', '2', '4', '6', '8']);
+        let amount: f64 = cells[2].parse().unwrap();
+        orders += &format!("{},{},{:.2}\n", cells[0], cells[1], if shop { 3.0 * amount } else { amount });
+        if last != cells[0] {
+            people += &format!("{},{}\n", cells[0], if shop { "shop" } else { "home" });
+            cells[0].clone_into(&mut last);
+        }
+    }
+    std::fs::write(folder.join("orders.csv"), orders).unwrap();
+    std::fs::write(folder.join("people.csv"), people).unwrap();
+    done(folder, "fit pareto-nbd orders.csv --until 2023-06-30 --output p.json");
+    let likelihood = |line: &str| {
+        json(folder, &format!("fit {line} --until 2023-06-30 --output s.json"))["log_likelihood"]
+            .as_f64()
+            .unwrap()
+    };
+    let plain = likelihood("gamma-gamma orders.csv");
+    let moved = likelihood("gamma-gamma orders.csv --people people.csv --spend-by own_kind");
+    assert!(moved > plain + 50.0, "{plain} {moved}");
+    let report = json(
+        folder,
+        "fit gamma-gamma orders.csv --people people.csv --spend-by own_kind --individually --until 2023-06-30 --output s.json",
+    );
+    let ratio = report["ratios"]["spend.own_kind=shop"]["ratio"].as_f64().unwrap();
+    assert!((ratio / 3.0 - 1.0).abs() < 0.15, "{ratio}");
+    let ask = "--model p.json --spend s.json --horizon 20 --until 2023-06-30";
+    let said = json(folder, &format!("predict {ask} orders.csv --people people.csv --output out.csv"));
+    assert!(said["clv"].as_f64().unwrap() > 0.0);
+    refused(folder, &format!("predict {ask} orders.csv --output out.csv"), 1, "--people");
+    done(folder, &format!("value {ask} orders.csv --people people.csv --output value.csv"));
+    // Of amounts one by one the two likelihoods are of the same.
+    let (gamma, normal) =
+        (likelihood("gamma-gamma orders.csv --individually"), likelihood("lognormal-spend orders.csv"));
+    assert!((gamma / normal - 1.0).abs() < 0.05, "{gamma} {normal}");
+    done(folder, &format!("predict {ask} orders.csv --output out.csv"));
+    refused(folder, "fit pareto-nbd orders.csv --individually --output x.json", 2, "gamma-gamma");
+    refused(
+        folder,
+        "fit gamma-gamma orders.csv --people people.csv --purchases-by own_kind --output x.json",
+        2,
+        "--spend-by",
+    );
+}

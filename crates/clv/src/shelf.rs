@@ -112,6 +112,8 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         "weibull-gamma" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::WeibullGamma>::new())),
         #[cfg(feature = "btyd")]
         "gamma-gamma" => Box::new(Erased(clv_btyd::GammaGammaFit::new())),
+        #[cfg(feature = "btyd")]
+        "lognormal-spend" => Box::new(Erased(clv_btyd::LognormalSpendFit::new())),
         #[cfg(feature = "linear")]
         "linear" => Box::new(Erased(clv_linear::LinearRegression.over(horizon))),
         // Means that grow by factors want columns that do.
@@ -143,7 +145,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
                 what: "model",
                 given: name.to_owned(),
                 allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, \
-                          pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma, gamma-gamma, linear, tweedie-glm, hurdle, \
+                          pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma, gamma-gamma, lognormal-spend, linear, tweedie-glm, hurdle, \
                           random-forest, boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack (as far as their features are on)",
             });
         }

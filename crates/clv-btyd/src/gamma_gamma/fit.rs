@@ -6,6 +6,7 @@ use clv_core::{Context, Customers, Error, Fit, Fitted, TimeUnit, Training, Warni
 use super::covariates::SpendWithCovariates;
 use super::likelihood::Groups;
 use super::{GammaGamma, KIND, PARAMETERS, SpendModel};
+use crate::amounts::Paid;
 use crate::covariates::Covariates;
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
@@ -34,7 +35,7 @@ pub(super) struct Spent {
     pub mean: f64,
     pub basis: SpendBasis,
     pub unit: TimeUnit,
-    left_out: usize,
+    warnings: Vec<Warning>,
 }
 
 impl Spent {
@@ -48,11 +49,7 @@ impl Spent {
 
     /// Those who were left out, and a population without a mean.
     pub(super) fn warnings(&self, population: &GammaGamma) -> Vec<Warning> {
-        let mut warnings = Vec::new();
-        if self.left_out > 0 {
-            let why = "they have no repeat purchase with an amount above 0; they get the population mean";
-            warnings.push(Warning::LeftOut { customers: self.left_out, why });
-        }
+        let mut warnings = self.warnings.clone();
         if population.q <= 1.0 {
             warnings.push(Warning::UndefinedMean { q: population.q });
         }
@@ -93,7 +90,7 @@ impl GammaGammaFit {
     }
 
     /// From the amounts one by one, which tell `p` better than their means: the likelihood of Fader & Hardie (2013) before they are summed up.
-    /// Customers with an amount that is not above 0 are left out. Needs a training log.
+    /// Amounts that are not above 0 are left out, and whose some are is counted in a warning. Needs a training log.
     ///
     /// # Formula
     ///
@@ -144,30 +141,28 @@ impl GammaGammaFit {
     /// The same of a log.
     pub(super) fn spent_of(&self, data: &Training<'_>) -> Result<Spent, Error> {
         let summary = data.summary();
-        let (true, Some(purchases)) = (self.individually, data.purchases()) else {
+        if !self.individually {
             return self.spent(&summary.customers());
-        };
+        }
+        let paid = Paid::of(KIND.name, data)?;
         let (mut rows, mut row, mut ln_amounts) = (Vec::new(), Vec::new(), 0.0);
-        for (i, &customer) in summary.customer.iter().enumerate() {
-            let missing = || Error::MissingColumn { model: KIND.name, column: "monetary_value".into() };
-            let amounts = purchases.amounts(customer).ok_or_else(missing)?;
-            let first = usize::from(summary.basis == SpendBasis::Repeats);
-            let counted = amounts.get(first..summary.frequency[i] as usize + 1).unwrap_or_default();
-            if counted.is_empty() || counted.iter().any(|amount| *amount <= 0) {
-                continue;
-            }
-            let money = counted.iter().map(|amount| *amount as f64 / 1e6);
-            ln_amounts += money.clone().map(f64::ln).sum::<f64>();
-            rows.push((counted.len() as u32, money.sum::<f64>() / counted.len() as f64));
+        for (i, amounts) in paid.customers.iter().enumerate().filter(|(_, amounts)| !amounts.is_empty()) {
+            ln_amounts += amounts.iter().map(|amount| amount.ln()).sum::<f64>();
+            rows.push((amounts.len() as u32, amounts.iter().sum::<f64>() / amounts.len() as f64));
             row.push(i);
         }
-        Self::counted(rows, row, Some(ln_amounts), (summary.basis, summary.unit, summary.len()))
+        Self::counted(
+            rows,
+            row,
+            Some((ln_amounts, paid.warnings())),
+            (summary.basis, summary.unit, summary.len()),
+        )
     }
 
     fn counted(
         rows: Vec<(u32, f64)>,
         row: Vec<usize>,
-        ln_amounts: Option<f64>,
+        singly: Option<(f64, Vec<Warning>)>,
         (basis, unit, customers): (SpendBasis, TimeUnit, usize),
     ) -> Result<Spent, Error> {
         let no_estimate = |why| Error::NoEstimate { model: KIND.name, why };
@@ -179,7 +174,14 @@ impl GammaGammaFit {
             return Err(no_estimate("every customer spends the same, so there is no spread to learn from"));
         }
         let mean = rows.iter().map(|r| r.1).sum::<f64>() / rows.len() as f64;
-        Ok(Spent { left_out: customers - rows.len(), rows, row, ln_amounts, mean, basis, unit })
+        let left_out = customers - rows.len();
+        let why = "they have no repeat purchase with an amount above 0; they get the population mean";
+        let of_means = (left_out > 0).then_some(Warning::LeftOut { customers: left_out, why });
+        let (ln_amounts, warnings) = match singly {
+            Some((ln_amounts, warnings)) => (Some(ln_amounts), warnings),
+            None => (None, of_means.into_iter().collect()),
+        };
+        Ok(Spent { rows, row, ln_amounts, mean, basis, unit, warnings })
     }
 
     pub(super) fn fit_spent(&self, spent: &Spent, cx: &Context<'_>) -> Result<Fitted<SpendModel>, Error> {

@@ -49,10 +49,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     for name in &names {
         let horizon = clv::Span::new(1.0, args.unit)?;
         clv::shelf::settings(name, horizon).map_err(Failure::usage)?;
-        if *name == "gamma-gamma" {
-            return Err(Failure::usage(
-                "gamma-gamma says spend alone; purchase models are joined with it by themselves",
-            ));
+        if matches!(*name, "gamma-gamma" | "lognormal-spend") {
+            return Err(Failure::usage(format_args!(
+                "{name} says spend alone; purchase models are joined with gamma-gamma by themselves"
+            )));
         }
     }
     let train = Cut::end_of(args.train_until, args.transactions.grain);

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clv::backtest::BoxedFit;
 use clv::btyd::{
     Abe, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd,
-    HierarchicalFit, Hierarchy, Independence, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoGgg,
-    ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
+    HierarchicalFit, Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd,
+    Nbd, ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
 };
 use clv::model::Estimate;
 use clv::{Context, Erased, Fit, FitReport, Fitted, Span, Training, TransactionLog};
@@ -24,7 +24,7 @@ use crate::show::{note, short, short_or_dash, table};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, bg-bb, sbg, bdw,
-    /// exponential-gamma, weibull-gamma, gamma-gamma, linear, tweedie-glm, hurdle, random-forest,
+    /// exponential-gamma, weibull-gamma, gamma-gamma, lognormal-spend, linear, tweedie-glm, hurdle, random-forest,
     /// boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack, zero, mean, last-period,
     /// rfm-cell-mean.
     model: String,
@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Hold a parameter at a value, name=value.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     fix: Vec<(String, f64)>,
+    /// Fit gamma-gamma to the amounts one by one, and not to each customer's mean.
+    #[arg(long)]
+    individually: bool,
     /// Seed of models that draw random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -78,6 +81,9 @@ struct By {
     /// Columns that move the logarithms of both rates, each its own way; for pareto-nbd-abe alone.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     rates_by: Vec<String>,
+    /// Columns that move how much customers spend at a time; for gamma-gamma alone.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    spend_by: Vec<String>,
     /// Bring columns to mean 0 and deviation 1 first.
     #[arg(long)]
     standardize: bool,
@@ -89,7 +95,27 @@ struct By {
 
 impl By {
     fn is_empty(&self) -> bool {
-        self.acting_is_empty() && self.rates_by.is_empty()
+        self.acting_is_empty() && self.rates_by.is_empty() && self.spend_by.is_empty()
+    }
+
+    /// Of the amounts; none if no column was named.
+    fn of_spend(&self) -> Result<Option<Covariates>, Failure> {
+        if !self.acting_is_empty() || !self.rates_by.is_empty() {
+            return Err(Failure::usage(
+                "gamma-gamma takes --spend-by, and no columns that move purchases or dropout",
+            ));
+        }
+        if self.spend_by.is_empty() {
+            // With its complaint about settings of columns that nobody named.
+            return self.covariates();
+        }
+        let covariates = Covariates::new().on_spend(&self.spend_by).map_err(Failure::usage)?;
+        let covariates = if self.standardize { covariates.standardized() } else { covariates };
+        match self.penalty_of_columns[..] {
+            [] => Ok(Some(covariates)),
+            [lambda] => covariates.penalty(lambda, lambda).map(Some).map_err(Failure::usage),
+            _ => Err(Failure::usage("of gamma-gamma --penalty-of-columns takes one value")),
+        }
     }
 
     fn acting_is_empty(&self) -> bool {
@@ -187,7 +213,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     crate::input::expect_other(&args.output, &inputs)?;
     if args.by.is_empty() && inputs.len() > args.transactions.inputs().len() {
         return Err(Failure::usage(
-            "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by or --rates-by name their columns (clv auto chooses by itself)",
+            "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by, --rates-by or --spend-by name their columns (clv auto chooses by itself)",
         ));
     }
     let by_renewals = matches!(args.model.as_str(), "sbg" | "bdw");
@@ -229,16 +255,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     for warning in &fitted.report.warnings {
         note(format_args!("warning: {warning}"));
     }
-    if args.model == "gamma-gamma"
+    if matches!(args.model.as_str(), "gamma-gamma" | "lognormal-spend")
         && let Ok(found) = Independence::of(&training.summary().customers())
         && found.p_value < 0.01
         && found.rank_correlation.abs() > 0.1
     {
         note(format_args!(
-            "warning: those who buy more often spend {} at a time (rank correlation {:.2} over {} customers), which gamma-gamma takes as unrelated: judge it with clv evaluate beside boosted-ziln or informed-trees",
+            "warning: those who buy more often spend {} at a time (rank correlation {:.2} over {} customers), which {} takes as unrelated: judge it with clv evaluate beside boosted-ziln or informed-trees",
             if found.rank_correlation > 0.0 { "more" } else { "less" },
             found.rank_correlation,
-            found.customers
+            found.customers,
+            args.model
         ));
     }
     if args.print.format == Format::Json {
@@ -343,6 +370,12 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         }
         Ok(Box::new(Erased(fit.each(each))))
     }
+    if args.model != "gamma-gamma" && (args.individually || !args.by.spend_by.is_empty()) {
+        return Err(Failure::usage(format_args!(
+            "--spend-by and --individually are for gamma-gamma, and not for {}",
+            args.model
+        )));
+    }
     match args.model.as_str() {
         "nbd" => likelihood::<Nbd>(args),
         "bg-nbd" => likelihood::<BgNbd>(args),
@@ -360,8 +393,19 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         "pareto-nbd-abe" => hierarchical::<Abe>(args),
         "pareto-ggg" => hierarchical::<ParetoGgg>(args),
         "gamma-gamma" => {
-            expect_no_columns(args)?;
             let mut fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
+            for (name, value) in &args.fix {
+                fit = fit.fix(name, *value).map_err(Failure::usage)?;
+            }
+            let fit = if args.individually { fit.individually() } else { fit };
+            Ok(match args.by.of_spend()? {
+                None => Box::new(Erased(fit)),
+                Some(covariates) => Box::new(Erased(fit.with(covariates))),
+            })
+        }
+        "lognormal-spend" => {
+            expect_no_columns(args)?;
+            let mut fit = LognormalSpendFit::new().penalty(args.penalty).map_err(Failure::usage)?;
             for (name, value) in &args.fix {
                 fit = fit.fix(name, *value).map_err(Failure::usage)?;
             }

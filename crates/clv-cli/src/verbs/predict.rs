@@ -79,12 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         None => training,
     };
     let summary = training.summary();
-    let features = training.features(model.needs()).map_err(|error| match &beyond {
-        Some(_) if matches!(error, clv::Error::MissingColumn { .. }) => Failure::data(format_args!(
-            "{error}; the model was made with more than the log: give the whole tables again that it was made with (--people, --events, --catalogue, --holiday)"
-        )),
-        _ => Failure::from(error),
-    })?;
+    let features = crate::beyond::features(&model, &training, beyond.as_ref())?;
     let mut who = summary.customers();
     if features.rows() > 0 {
         who = who.with_features(&features)?;

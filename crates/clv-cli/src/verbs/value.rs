@@ -10,6 +10,7 @@ use clv::{Discount, History, Span, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
+use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
 use crate::progress::Line;
@@ -21,6 +22,8 @@ pub(crate) struct Args {
     asking: Asking,
     #[command(flatten)]
     transactions: Transactions,
+    #[command(flatten)]
+    beyond: Tables,
     #[command(flatten)]
     observation: Observation,
     /// Share of spend that is earned.
@@ -68,7 +71,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !model.answers().value {
         return Err(Failure::usage("the model does not say spend; give a fitted gamma-gamma with --spend"));
     }
-    input::expect_output(&args.output, &args.asking.inputs(&args.transactions))?;
+    let inputs: Vec<_> =
+        args.asking.inputs(&args.transactions).into_iter().chain(args.beyond.inputs()).collect();
+    input::expect_output(&args.output, &inputs)?;
     if args.returned > 0.0 && args.transactions.cleaning.returns == crate::args::ReturnsArg::Net {
         return Err(Failure::usage(
             "--returned with --returns net would take returns off twice; leave one out",
@@ -86,19 +91,27 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         )));
     }
     let table_of = args.customers.as_ref().map(|path| attribute_table(path, args)).transpose()?;
-    let mut observed = Observed::read(&args.transactions, &args.observation)?;
+    let (mut observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
     observed.unit = model.unit();
+    let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
+    known.tell_unknown_words(model.needs());
+    let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
     let training = observed.training()?;
+    let training = match &beyond {
+        Some(source) => training.knowing(source),
+        None => training,
+    };
     let summary = training.summary();
     let spent =
         summary.spend.as_ref().ok_or_else(|| Failure::data("the log has no amounts: there is no value"))?;
-    let features = training.features(model.needs())?;
+    let features = crate::beyond::features(&model, &training, beyond.as_ref())?;
     let mut who = summary.customers();
     if features.rows() > 0 {
         who = who.with_features(&features)?;
     }
     let line = Line::new("valuing");
-    let forecast = model.predict(&who, &ask)?;
+    let forecast =
+        model.predict(&who, &ask).map_err(|e| crate::beyond::of_customer(e, &training, &observed.log))?;
     let without_cost = std::cell::Cell::new(0_usize);
     let value_of = |row: usize| -> Result<LifetimeValue, Failure> {
         let history = who.history(row);

@@ -1,0 +1,44 @@
+//! What customers paid, purchase by purchase.
+
+use clv_core::summary::SpendBasis;
+use clv_core::{Error, Training, Warning};
+
+/// Amounts above 0 of the purchases that the mean spend is taken over.
+pub(crate) struct Paid {
+    /// Customer by customer, as the summary has them.
+    pub customers: Vec<Vec<f64>>,
+    /// Customers some of whose amounts were left out.
+    odd: usize,
+}
+
+impl Paid {
+    pub(crate) fn of(model: &'static str, data: &Training<'_>) -> Result<Self, Error> {
+        let summary = data.summary();
+        let needs = "the log itself: means do not tell amounts one by one";
+        let purchases = data.purchases().ok_or(Error::TooLittleData { model, needs, found: 0 })?;
+        let first = usize::from(summary.basis == SpendBasis::Repeats);
+        let (mut customers, mut odd) = (Vec::with_capacity(summary.len()), 0);
+        for (row, &customer) in summary.customer.iter().enumerate() {
+            let missing = || Error::MissingColumn { model, column: "monetary_value".into() };
+            let amounts = purchases.amounts(customer).ok_or_else(missing)?;
+            let counted = &amounts[first..=summary.frequency[row] as usize];
+            let paid: Vec<f64> = counted.iter().filter(|a| **a > 0).map(|a| *a as f64 / 1e6).collect();
+            odd += usize::from(paid.len() < counted.len());
+            customers.push(paid);
+        }
+        Ok(Self { customers, odd })
+    }
+
+    /// Customers without an amount, and those of whom some were left out.
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let without = self.customers.iter().filter(|paid| paid.is_empty()).count();
+        [
+            (without, "they have no repeat purchase with an amount above 0; they get the population mean"),
+            (self.odd, "some of their amounts are not above 0 and have no logarithm: these amounts, not the customers"),
+        ]
+        .into_iter()
+        .filter(|(customers, _)| *customers > 0)
+        .map(|(customers, why)| Warning::LeftOut { customers, why })
+        .collect()
+    }
+}
