@@ -38,7 +38,7 @@
 //!
 //! # What it does not do
 //!
-//! Models over time are neither saved nor on the facade's shelf, as they need the calendar of what is to come.
+//! Models over time are not on the facade's shelf, as they need the calendar of what is to come ([`clv_core::model::Foresee`]).
 
 mod amounts;
 mod beta_geometric;
@@ -119,6 +119,9 @@ pub fn register(registry: &mut Registry) {
     model::register::<WeibullGamma>(registry);
     covariates::register::<WeibullGamma>(registry);
     gamma_gamma::register(registry);
+    over_time::register::<ParetoNbd>(registry);
+    over_time::register::<BgNbd>(registry);
+    over_time::register::<MbgNbd>(registry);
     lognormal::register(registry);
     hierarchical::register(registry);
 }

@@ -33,6 +33,38 @@ impl Transactions {
     }
 }
 
+/// What changes with time.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Over time")]
+pub(crate) struct OverTime {
+    /// A table of columns that change with time: a date from which a row holds, a customer unless it is of everybody, and numbers (for
+    /// pareto-nbd, bg-nbd, mbg-nbd). A forecast needs it until the end of the horizon. May be repeated.
+    #[arg(long = "over-time", value_name = "FILE")]
+    pub over_time: Vec<PathBuf>,
+}
+
+impl OverTime {
+    /// Reads the tables.
+    pub(crate) fn read(&self, transactions: &Transactions) -> Result<Vec<clv::Timelines>, Failure> {
+        let options = transactions.reading.options();
+        let one = |path: &PathBuf| {
+            let mut found = clv::Timelines::default();
+            crate::beyond::one(path, transactions.cleaning.strict, |to| {
+                let (timelines, columns) = clv::io::people::timelines(path, &options, to)?;
+                found = timelines;
+                Ok(columns)
+            })?;
+            Ok(found)
+        };
+        self.over_time.iter().map(one).collect()
+    }
+
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.over_time.iter().map(PathBuf::as_path)
+    }
+}
+
 /// Contracts instead of transactions.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Contracts")]
@@ -307,6 +339,18 @@ pub(crate) struct Asking {
 impl Asking {
     /// The model, joined with the spend model if there is one.
     pub(crate) fn model(&self) -> Result<Box<dyn Predict>, Failure> {
+        let model = self.purchases()?;
+        if model.foresee().is_some() {
+            return Err(Failure::usage(format_args!(
+                "{} holds a model of what changes with time: clv predict takes it, with --over-time",
+                self.model.display()
+            )));
+        }
+        self.with_spend(model)
+    }
+
+    /// The model of purchases.
+    pub(crate) fn purchases(&self) -> Result<Box<dyn Predict>, Failure> {
         let model = load(&self.model)?;
         if !model.answers().purchases {
             return Err(Failure::usage(format_args!(
@@ -315,6 +359,11 @@ impl Asking {
                 model.kind().name
             )));
         }
+        Ok(model)
+    }
+
+    /// A model joined with the spend model if there is one.
+    pub(crate) fn with_spend(&self, model: Box<dyn Predict>) -> Result<Box<dyn Predict>, Failure> {
         let Some(path) = &self.spend else { return Ok(model) };
         let spend = load(path)?;
         if !spend.answers().spend {

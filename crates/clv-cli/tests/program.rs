@@ -815,3 +815,70 @@ fn spend_has_three_models_and_columns_of_its_own() {
         "--spend-by",
     );
 }
+
+#[test]
+fn what_changes_with_time_moves_a_model_and_its_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    // Half of what was bought outside the last quarter of a year is left out: a season that doubles.
+    let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
+    let is_season = |row: &str| matches!(&row.split(',').nth(1).unwrap()[5..7], "10" | "11" | "12");
+    let mut orders = "customer,date,amount\n".to_owned();
+    for (i, row) in text.lines().skip(1).enumerate() {
+        if is_season(row) || i % 2 == 0 {
+            orders += &format!("{row}\n");
+        }
+    }
+    std::fs::write(folder.join("orders.csv"), orders).unwrap();
+    let mut season = "from,season\n".to_owned();
+    for year in [2021, 2022, 2023, 2024] {
+        season += &format!("{year}-01-01,0\n{year}-10-01,1\n");
+    }
+    std::fs::write(folder.join("season.csv"), season).unwrap();
+    let by = "--over-time season.csv --until 2023-09-30";
+    let report =
+        json(folder, &format!("fit pareto-nbd orders.csv {by} --purchases-by season --output m.json"));
+    let ratio = report["ratios"]["purchase.season"]["ratio"].as_f64().unwrap();
+    assert!((1.6..2.5).contains(&ratio), "{ratio}");
+    let expected = |line: &str| json(folder, line)["expected_purchases"].as_f64().unwrap();
+    // The season that comes is known, and the plain model knows nothing of it.
+    let known = expected(&format!("predict --model m.json orders.csv {by} --horizon 13 --output out.csv"));
+    done(folder, "fit pareto-nbd orders.csv --until 2023-09-30 --output plain.json");
+    let plain =
+        expected("predict --model plain.json orders.csv --until 2023-09-30 --horizon 13 --output out.csv");
+    assert!(known > 1.3 * plain, "{known} {plain}");
+    done(folder, "fit gamma-gamma orders.csv --until 2023-09-30 --output s.json");
+    let said = json(
+        folder,
+        &format!("predict --model m.json --spend s.json orders.csv {by} --horizon 13 --output out.csv"),
+    );
+    assert!(said["clv"].as_f64().unwrap() > 0.0 && said["model"] == "over-time");
+    refused(
+        folder,
+        &format!("predict --model m.json orders.csv {by} --horizon 200 --output out.csv"),
+        1,
+        "needed until",
+    );
+    let line = "predict --model m.json orders.csv --until 2023-09-30 --horizon 13 --output out.csv";
+    refused(folder, line, 2, "--over-time");
+    refused(
+        folder,
+        "value --model m.json --spend s.json orders.csv --until 2023-09-30 --horizon 13 --output v.csv",
+        2,
+        "clv predict takes it",
+    );
+    refused(
+        folder,
+        &format!("fit nbd orders.csv {by} --purchases-by season --output x.json"),
+        2,
+        "not for nbd",
+    );
+    refused(folder, &format!("fit bg-nbd orders.csv {by} --output x.json"), 2, "--purchases-by");
+    refused(
+        folder,
+        &format!("fit bg-nbd orders.csv {by} --purchases-by saeson --output x.json"),
+        2,
+        "columns of --over-time are season",
+    );
+}

@@ -224,12 +224,15 @@ pub(crate) struct Within {
     pub is_sampled: bool,
 }
 
+/// A log-likelihood of groups with its derivatives.
+pub(crate) type Likelihood<'a> = dyn Fn(&Design, &Groups, &[f64]) -> Option<Derivatives> + 'a;
+
 /// Parameters and coefficients together.
 pub(crate) fn coefficients(
     Within { name, mut coordinates, mut starts, is_sampled }: Within,
     (covariates, effects): (&Covariates, &[Effect]),
     groups: &Groups,
-    derivatives: &dyn Fn(&Design, &Groups, &[f64]) -> Option<Derivatives>,
+    derivatives: &Likelihood<'_>,
     cx: &Context<'_>,
 ) -> Result<Fits, Error> {
     let mut design =

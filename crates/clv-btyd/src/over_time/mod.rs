@@ -18,11 +18,15 @@
 mod beta_geometric;
 mod fit;
 mod future;
+mod known;
 mod mixture;
+mod model;
 mod pareto;
 mod path;
 #[cfg(test)]
 mod tests;
 
-pub use fit::{OverTime, OverTimeFit, OverTimeModel, OwnFuture};
+pub use fit::{OverTime, OverTimeFit};
 pub use future::FutureOverTime;
+pub(crate) use model::register;
+pub use model::{OverTimeModel, OwnFuture};

@@ -153,10 +153,13 @@ pub(crate) fn panels(
     let (mut start, mut a, mut b) = (0.0, alpha + clocks.a, beta + clocks.b);
     while start < length {
         let left = length - start;
-        // By how much the logarithms may grow: as a fall of the integrand, and as a distance to the pole.
+        // The two factors fall together by no more than one of their joint power on a scale between theirs (Jensen): a great s with a great β
+        // falls no faster than a small one.
+        let scale = falls / ((r + x) * pace.a / a + (s + 1.0) * pace.b / b);
+        // By how much the logarithms may grow: as a fall of the integrand, and as a distance to the poles.
         let within = |most: f64| {
-            let grow = most.min(5.0 * most / falls).exp_m1();
-            (a * grow / pace.a).min(b * grow / pace.b)
+            let far = most.exp_m1();
+            (scale * (5.0 * most / falls).exp_m1()).min(a * far / pace.a).min(b * far / pace.b)
         };
         let (width, size) =
             if left <= within(0.4) { (left, RuleSize::N8) } else { (left.min(within(1.4)), RuleSize::N16) };

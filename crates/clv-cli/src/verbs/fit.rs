@@ -8,13 +8,14 @@ use clv::backtest::BoxedFit;
 use clv::btyd::{
     Abe, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd,
     HierarchicalFit, Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd,
-    Nbd, ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
+    Nbd, OverTimeFit, OverTimeModel, ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates,
+    log_interval, ratio,
 };
 use clv::model::Estimate;
-use clv::{Context, Erased, Fit, FitReport, Fitted, Span, Training, TransactionLog};
+use clv::{Context, Erased, Fit, FitReport, Fitted, Names, Span, Timelines, Training, TransactionLog};
 use serde_json::{Map, Value, json};
 
-use crate::args::{Contracts, Format, Observation, Output, Transactions, assignment};
+use crate::args::{Contracts, Format, Observation, Output, OverTime, Transactions, assignment};
 use crate::beyond::Tables;
 use crate::failure::Failure;
 use crate::input::Observed;
@@ -34,6 +35,8 @@ pub(crate) struct Args {
     observation: Observation,
     #[command(flatten)]
     contracts: Contracts,
+    #[command(flatten)]
+    over_time: OverTime,
     #[command(flatten)]
     beyond: Tables,
     #[command(flatten)]
@@ -156,7 +159,7 @@ fn explained(
     error: clv::Error,
     training: &Training<'_>,
     log: &TransactionLog,
-    columns: &[String],
+    (columns, changing): (&[String], &[String]),
 ) -> Failure {
     match error {
         clv::Error::MissingColumn { column, .. } => {
@@ -165,12 +168,16 @@ fn explained(
             let own: BTreeSet<String> =
                 columns.iter().filter(|c| c.starts_with("own_")).map(attribute).collect();
             let own: Vec<String> = own.into_iter().collect();
-            let there_are = if own.is_empty() {
-                "of customers nothing is known: give a table with --people".to_owned()
+            let mut there_are = Vec::new();
+            if !changing.is_empty() {
+                there_are.push(format!("columns of --over-time are {}", changing.join(", ")));
+            }
+            there_are.push(if own.is_empty() {
+                "of customers nothing is known for good: give a table with --people".to_owned()
             } else {
                 format!("columns of --people are {}", own.join(", "))
-            };
-            Failure::usage(format_args!("no column {column:?}; {there_are}"))
+            });
+            Failure::usage(format_args!("no column {column:?}; {}", there_are.join("; ")))
         }
         error => crate::beyond::of_customer(error, training, log),
     }
@@ -206,10 +213,18 @@ impl<P: Process> Fit for BestOf<P> {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let unit = args.observation.unit.unwrap_or_default();
     let settings = settings(args, unit)?;
+    // A wrong command line is found before the data are read.
+    by_the_calendar(args, &[], &Names::default())?;
     if args.output.extension().is_none_or(|ending| ending != "json") {
         return Err(Failure::usage(format_args!("{}: a model is written as .json", args.output.display())));
     }
-    let inputs: Vec<_> = args.transactions.inputs().into_iter().chain(args.beyond.inputs()).collect();
+    let inputs: Vec<_> = args
+        .transactions
+        .inputs()
+        .into_iter()
+        .chain(args.beyond.inputs())
+        .chain(args.over_time.inputs())
+        .collect();
     crate::input::expect_other(&args.output, &inputs)?;
     if args.by.is_empty() && inputs.len() > args.transactions.inputs().len() {
         return Err(Failure::usage(
@@ -243,12 +258,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Some(source) => training.knowing(source),
         None => training,
     };
+    let timelines = args.over_time.read(&args.transactions)?;
+    let changing: Vec<String> = timelines.iter().flat_map(|t| t.columns().to_vec()).collect();
+    let settings = match by_the_calendar(args, &timelines, observed.log.customers())? {
+        Some(over_time) => over_time,
+        None => settings,
+    };
     let columns = if args.by.is_empty() { Vec::new() } else { training.columns_beyond()? };
     let fitted = {
         let line = Line::new(&args.model);
         settings
             .fit(&training, &Context::default().seed(args.seed).threads(args.threads).observer(&line))
-            .map_err(|error| explained(error, &training, &observed.log, &columns))?
+            .map_err(|error| explained(error, &training, &observed.log, (&columns, &changing)))?
     };
     clv::saved::save(&fitted.model, &args.output)?;
     note(format_args!("{}: model written", args.output.display()));
@@ -306,6 +327,58 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             vec![name.to_owned(), format!("{v:.12}").trim_end_matches('0').trim_end_matches('.').to_owned()]
         }),
     )
+}
+
+/// Settings of a model whose columns change with time, and all that they need beside the purchases.
+#[derive(Debug)]
+struct ByTheCalendar<P> {
+    fit: OverTimeFit<P>,
+    timelines: Vec<Timelines>,
+    names: Names,
+}
+
+impl<P: clv::btyd::OverTime> Fit for ByTheCalendar<P> {
+    type Model = OverTimeModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
+        let timelines: Vec<&Timelines> = self.timelines.iter().collect();
+        self.fit.fit(data, &timelines, &self.names, cx)
+    }
+}
+
+/// None without a table of what changes.
+fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Result<Option<BoxedFit>, Failure> {
+    fn of<P: clv::btyd::OverTime>(
+        args: &Args,
+        timelines: &[Timelines],
+        names: &Names,
+    ) -> Result<Option<BoxedFit>, Failure> {
+        let Some(covariates) = args.by.covariates()? else {
+            return Err(Failure::usage(
+                "--over-time tells a model nothing unless --purchases-by, --dropout-by or --both-by name its columns",
+            ));
+        };
+        if args.by.penalty_of_columns.len() > 1 {
+            return Err(Failure::usage("with --over-time --penalty-of-columns takes one value"));
+        }
+        let mut each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
+        for (name, value) in &args.fix {
+            each = each.fix(name, *value).map_err(Failure::usage)?;
+        }
+        let fit = OverTimeFit::new(covariates).each(each);
+        Ok(Some(Box::new(Erased(ByTheCalendar { fit, timelines: timelines.to_vec(), names: names.clone() }))))
+    }
+    if args.over_time.over_time.is_empty() {
+        return Ok(None);
+    }
+    match args.model.as_str() {
+        "pareto-nbd" => of::<ParetoNbd>(args, timelines, names),
+        "bg-nbd" => of::<BgNbd>(args, timelines, names),
+        "mbg-nbd" => of::<MbgNbd>(args, timelines, names),
+        other => Err(Failure::usage(format_args!(
+            "--over-time is for pareto-nbd, bg-nbd, mbg-nbd, and not for {other}"
+        ))),
+    }
 }
 
 fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {

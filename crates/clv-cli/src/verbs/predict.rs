@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clv::{Predict, StageRules};
 use serde_json::json;
 
-use crate::args::{Asking, Contracts, Format, Observation, Output, Transactions, share};
+use crate::args::{Asking, Contracts, Format, Observation, Output, OverTime, Transactions, share};
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::Observed;
@@ -20,6 +20,8 @@ pub(crate) struct Args {
     transactions: Transactions,
     #[command(flatten)]
     contracts: Contracts,
+    #[command(flatten)]
+    over_time: OverTime,
     #[command(flatten)]
     beyond: Tables,
     #[command(flatten)]
@@ -47,18 +49,32 @@ fn innermost(kind: clv::model::Kind) -> &'static str {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let model = args.asking.model()?;
+    let model = args.asking.purchases()?;
+    let by_the_calendar = model.foresee().is_some();
+    if by_the_calendar == args.over_time.over_time.is_empty() {
+        return Err(Failure::usage(format_args!(
+            "{} holds {}: a model of what changes with time takes --over-time, until the end of the horizon, and no other does",
+            args.asking.model.display(),
+            model.kind().full_name(),
+        )));
+    }
+    let model = if by_the_calendar { model } else { args.asking.with_spend(model)? };
     let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
-    let inputs: Vec<_> =
-        args.asking.inputs(&args.transactions).into_iter().chain(args.beyond.inputs()).collect();
+    let inputs: Vec<_> = args
+        .asking
+        .inputs(&args.transactions)
+        .into_iter()
+        .chain(args.beyond.inputs())
+        .chain(args.over_time.inputs())
+        .collect();
     crate::input::expect_output(&args.output, &inputs)?;
-    let kind = innermost(model.kind());
-    let is_of_contracts = CONTRACTS.contains(&kind);
+    let of = innermost(model.kind());
+    let is_of_contracts = CONTRACTS.contains(&of);
     if args.contracts.contracts && (!is_of_contracts || args.stages)
-        || kind == TENURES && !args.contracts.contracts
+        || of == TENURES && !args.contracts.contracts
     {
         return Err(Failure::usage(format_args!(
-            "{} holds {kind}: models of contracts ({}) take a table of contracts and --contracts, and have no --stages; others take transactions",
+            "{} holds {of}: models of contracts ({}) take a table of contracts and --contracts, and have no --stages; others take transactions",
             args.asking.model.display(),
             CONTRACTS.join(", "),
         )));
@@ -66,18 +82,31 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let observation =
         Observation { unit: Some(args.observation.unit.unwrap_or_else(|| model.unit())), ..args.observation };
     let (observed, mut gathered) = if args.contracts.contracts {
-        Observed::contracts(&args.transactions, &observation, &args.contracts, kind != TENURES)?
+        Observed::contracts(&args.transactions, &observation, &args.contracts, of != TENURES)?
     } else {
         Observed::gathered(&args.transactions, &observation)?
     };
     let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
     known.tell_unknown_words(model.needs());
-    let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
+    let is_needed = by_the_calendar || Known::is_needed(model.needs());
+    let beyond = if is_needed { known.of(&observed.log, true)? } else { None };
     let training = observed.training()?;
     let training = match &beyond {
         Some(source) => training.knowing(source),
         None => training,
     };
+    let timelines = args.over_time.read(&args.transactions)?;
+    let foreseen = match model.foresee() {
+        None => None,
+        Some(of) => {
+            let timelines: Vec<_> = timelines.iter().collect();
+            let names = observed.log.customers();
+            let foreseen = of.foresee(&training, &timelines, names, ask.horizon())?;
+            Some(args.asking.with_spend(foreseen)?)
+        }
+    };
+    let kind = model.kind();
+    let model = foreseen.unwrap_or(model);
     let summary = training.summary();
     let features = crate::beyond::features(&model, &training, beyond.as_ref())?;
     let mut who = summary.customers();
@@ -101,7 +130,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let output = args.output.display().to_string();
     if args.print.format == Format::Json {
         return crate::show::json(&json!({
-            "model": model.kind().name,
+            "model": kind.name,
             "until": observed.cut.last_day().to_string(),
             "unit": observed.unit.to_string(),
             "horizon": args.asking.horizon,

@@ -4,9 +4,13 @@ use std::fmt::Debug;
 
 use rand_chacha::ChaCha8Rng;
 
+use super::Predict;
 use super::customers::History;
+use super::training::Training;
 use crate::error::Result;
-use crate::units::Discount;
+use crate::names::Names;
+use crate::timelines::Timelines;
+use crate::units::{Discount, Span};
 
 /// P(alive). Times are in the model's unit.
 pub trait Activity: Debug {
@@ -98,6 +102,26 @@ pub trait NextPurchase: Debug {
     ///
     /// As [`NextPurchase::purchase_by`], or if the horizon is empty.
     fn mean_within(&self, history: &History, horizon: f64) -> Result<f64>;
+}
+
+/// Forecasts that follow the calendar: customers of these models are moved by what changes with time, and what is to come must be known.
+pub trait Foresee: Debug {
+    /// The columns that move them; those that no timelines tell are taken to be known all along.
+    fn columns(&self) -> Vec<String>;
+
+    /// The model of the customers of a training log, over one horizon: it forecasts them, in their order, and nobody else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Attribute`](crate::Error::Attribute) naming a customer and a column that is not known from the first purchase to the end of the horizon;
+    /// [`Error::MissingColumn`](crate::Error::MissingColumn).
+    fn foresee(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        horizon: Span,
+    ) -> Result<Box<dyn Predict>>;
 }
 
 /// Simulated customers.

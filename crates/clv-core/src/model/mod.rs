@@ -25,7 +25,7 @@ mod with_spend;
 use std::fmt::Debug;
 
 pub use ask::{Answers, Ask, Horizons};
-pub use capabilities::{Activity, NextPurchase, PurchaseForecast, Sample, Spend};
+pub use capabilities::{Activity, Foresee, NextPurchase, PurchaseForecast, Sample, Spend};
 pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History, Place};
 pub use forecast::{Forecast, ForecastMut, Scratch};
@@ -174,6 +174,11 @@ pub trait Predict: Debug + Send + Sync {
         None
     }
 
+    /// Forecasts with the calendar of what is to come, of a model that cannot do without.
+    fn foresee(&self) -> Option<&dyn Foresee> {
+        None
+    }
+
     /// Writes everything that is needed to load it again.
     ///
     /// # Errors
@@ -220,6 +225,9 @@ macro_rules! forward_predict {
             }
             fn sample(&self) -> Option<&dyn Sample> {
                 (**self).sample()
+            }
+            fn foresee(&self) -> Option<&dyn Foresee> {
+                (**self).foresee()
             }
             fn save(&self, to: &mut SaveWriter) -> Result<()> {
                 (**self).save(to)

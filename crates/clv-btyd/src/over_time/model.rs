@@ -1,0 +1,396 @@
+//! A fitted model whose covariates change with time.
+
+use clv_core::model::{Answers, Foresee, Horizons, Kind};
+use clv_core::saved::{Registry, SaveWriter};
+use clv_core::value::discounted_total;
+use clv_core::{
+    Ask, Customers, Error, FeatureMatrix, Forecast, ForecastMut, Moment, Names, Predict, Scratch, Span,
+    TimeUnit, Timelines, Training,
+};
+use clv_math::minimise::Derivatives;
+use serde::{Deserialize, Serialize};
+
+use super::fit::OverTime;
+use super::future::{FutureOverTime, Stretch};
+use super::known::{Known, known, path};
+use super::pareto;
+use super::path::{Coefficient, Pace};
+use crate::covariates::Term;
+use crate::model::PurchaseModel;
+
+/// A fitted model with covariates that change with time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverTimeModel<P> {
+    pub(super) process: P,
+    pub(super) unit: TimeUnit,
+    pub(super) terms: Vec<Term>,
+    pub(super) scaling: Vec<(f64, f64)>,
+    pub(super) labels: Vec<String>,
+    pub(super) coefficients: Vec<Coefficient>,
+    /// Parameters, then coefficients.
+    pub(super) values: Vec<f64>,
+}
+
+/// What one customer will do: alive with some probability, and then this.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnFuture {
+    /// Probability of being alive now.
+    pub p_alive: f64,
+    /// What they will do if they are.
+    pub alive: FutureOverTime,
+}
+
+impl OwnFuture {
+    /// Expected purchases in `(0, t]`, discounted at a continuous rate per time unit.
+    pub fn expected(&self, t: f64, delta: f64) -> f64 {
+        self.p_alive * self.alive.expected(t, delta)
+    }
+
+    /// Probability of `count` purchases in `(0, t]`.
+    pub fn probability_of(&self, t: f64, count: u32) -> f64 {
+        let gone = if count == 0 { 1.0 - self.p_alive } else { 0.0 };
+        self.p_alive.mul_add(self.alive.probability_of(t, count), gone)
+    }
+}
+
+impl<P: OverTime> OverTimeModel<P> {
+    /// A model from known parameters and coefficients, each on purchases and dropout as named: `(term, on purchases, on dropout, value)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] for a term that is none or stands for several; [`Error::Setting`] for a value that is not finite.
+    pub fn of(process: P, unit: TimeUnit, coefficients: &[(&str, bool, bool, f64)]) -> Result<Self, Error> {
+        let mut model = Self {
+            process,
+            unit,
+            terms: Vec::new(),
+            scaling: Vec::new(),
+            labels: Vec::new(),
+            coefficients: Vec::new(),
+            values: process.values(),
+        };
+        for &(text, buys, leaves, value) in coefficients {
+            let what = "covariate";
+            let allowed = "one term";
+            let [term] = &Term::parse(text)?[..] else {
+                return Err(Error::Unreadable { what, given: text.to_owned(), allowed });
+            };
+            if !value.is_finite() {
+                return Err(Error::Setting { name: "coefficient", given: value, allowed: "finite" });
+            }
+            let place = model.terms.iter().position(|t| t == term).unwrap_or_else(|| {
+                model.terms.push(term.clone());
+                model.scaling.push((0.0, 1.0));
+                model.terms.len() - 1
+            });
+            model.labels.push(text.to_owned());
+            model.coefficients.push(Coefficient { term: place, buys, leaves });
+            model.values.push(value);
+        }
+        Ok(model)
+    }
+
+    /// The population parameters of a customer whose covariates are all 0.
+    pub fn parameters(&self) -> &P {
+        &self.process
+    }
+
+    /// The coefficients by name.
+    pub fn coefficients(&self) -> impl Iterator<Item = (&str, f64)> {
+        let values = &self.values[P::PARAMETERS.len()..];
+        self.labels.iter().map(String::as_str).zip(values.iter().copied())
+    }
+
+    /// Log-likelihood of the customers of a training log.
+    ///
+    /// # Errors
+    ///
+    /// As [`OverTimeFit::fit`](crate::OverTimeFit::fit).
+    pub fn ln_likelihood(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+    ) -> Result<f64, Error> {
+        let known = known(training, timelines, (&self.terms, &self.scaling))?;
+        let (mut scratch, mut total) = self.scratch();
+        for row in 0..training.summary().len() {
+            let (path, _) = path(&known, training, names, row)?;
+            P::add(&self.values, &self.coefficients, &path, &mut scratch, &mut total);
+        }
+        Ok(total.value)
+    }
+
+    fn scratch(&self) -> (pareto::Scratch, Derivatives) {
+        let n = self.values.len();
+        let total = Derivatives { value: 0.0, gradient: vec![0.0; n], hessian: vec![0.0; n * n] };
+        (pareto::Scratch::new(P::PARAMETERS.len(), self.coefficients.len()), total)
+    }
+
+    /// What each customer of a training log will do over a horizon.
+    ///
+    /// # Errors
+    ///
+    /// As [`OverTimeFit::fit`](crate::OverTimeFit::fit), the covariates being needed to the end of the horizon.
+    pub fn futures(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        horizon: Span,
+    ) -> Result<Vec<OwnFuture>, Error> {
+        let known = known(training, timelines, (&self.terms, &self.scaling))?;
+        let (mut scratch, mut total) = self.scratch();
+        let mut futures = Vec::with_capacity(training.summary().len());
+        for row in 0..training.summary().len() {
+            let (path, end) = path(&known, training, names, row)?;
+            let ln = P::add(&self.values, &self.coefficients, &path, &mut scratch, &mut total);
+            let now = P::alive(&self.values, &self.coefficients, &path, &scratch);
+            let name = names.name(training.summary().customer[row]);
+            let stretches = self.stretches(&known, name, row, (end, end.plus_days(horizon.in_days())))?;
+            futures.push(OwnFuture { p_alive: ln.exp(), alive: FutureOverTime { now, stretches } });
+        }
+        Ok(futures)
+    }
+
+    fn stretches(
+        &self,
+        known: &Known<'_>,
+        name: &str,
+        row: usize,
+        (from, to): (Moment, Moment),
+    ) -> Result<Vec<Stretch>, Error> {
+        let pieces = known.pieces(name, row, (from, to), &[], self.unit)?;
+        let values = &self.values[P::PARAMETERS.len()..];
+        let mut pace = Pace::new(values.len());
+        let one = |piece: usize| {
+            pace.set(&self.coefficients, values, pieces.row(piece));
+            Stretch { length: pieces.length[piece], buys: pace.a, leaves: pace.b }
+        };
+        Ok((0..pieces.len()).map(one).collect())
+    }
+
+    /// What somebody who first buys at this moment will do from then on, known by timelines alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingColumn`] for a term that the timelines do not tell; [`Error::Attribute`].
+    pub fn of_new(
+        &self,
+        timelines: &[&Timelines],
+        customer: &str,
+        from: Moment,
+        horizon: Span,
+    ) -> Result<OwnFuture, Error> {
+        for column in self.terms.iter().flat_map(Term::columns) {
+            if timelines.iter().all(|t| t.position(column).is_none()) {
+                return Err(Error::MissingColumn { model: P::KIND.name, column: column.to_owned() });
+            }
+        }
+        let known =
+            Known { timelines, terms: &self.terms, scaling: &self.scaling, fixed: FeatureMatrix::default() };
+        let stretches = self.stretches(&known, customer, 0, (from, from.plus_days(horizon.in_days())))?;
+        let leaves = stretches.first().map_or(1.0, |s| s.leaves);
+        let (p_alive, now) = P::newcomer(&self.values, leaves);
+        Ok(OwnFuture { p_alive, alive: FutureOverTime { now, stretches } })
+    }
+
+    /// P(alive), expected purchases and discounted purchases of the customers of a training log.
+    ///
+    /// # Errors
+    ///
+    /// As [`OverTimeModel::futures`].
+    pub fn forecast(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        ask: &Ask,
+    ) -> Result<Forecast, Error> {
+        let foreseen = self.foreseen(training, timelines, names, ask.horizon())?;
+        foreseen.predict(&training.summary().customers(), ask)
+    }
+
+    fn foreseen(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        horizon: Span,
+    ) -> Result<Foreseen, Error> {
+        let futures = self.futures(training, timelines, names, horizon)?;
+        Ok(Foreseen { model: P::KIND.name, unit: self.unit, horizon, futures })
+    }
+
+    const KIND: Kind = Kind::around("over-time", 1, &P::KIND);
+}
+
+impl<P: OverTime> Foresee for OverTimeModel<P> {
+    fn columns(&self) -> Vec<String> {
+        let mut columns: Vec<String> = Vec::new();
+        for column in self.terms.iter().flat_map(Term::columns) {
+            if !columns.iter().any(|known| known == column) {
+                columns.push(column.to_owned());
+            }
+        }
+        columns
+    }
+
+    fn foresee(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        horizon: Span,
+    ) -> Result<Box<dyn Predict>, Error> {
+        Ok(Box::new(self.foreseen(training, timelines, names, horizon)?))
+    }
+}
+
+/// A coefficient as it is saved.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    name: String,
+    term: usize,
+    purchases: bool,
+    dropout: bool,
+    value: f64,
+}
+
+/// It says nothing of a history alone, which does not tell the calendar: ask what it foresees ([`Foresee`]).
+impl<P: OverTime> Predict for OverTimeModel<P> {
+    fn kind(&self) -> Kind {
+        Self::KIND
+    }
+
+    fn unit(&self) -> TimeUnit {
+        self.unit
+    }
+
+    fn answers(&self) -> Answers {
+        PURCHASES
+    }
+
+    fn predict_into(
+        &self,
+        _: &Customers<'_>,
+        _: &Ask,
+        _: &mut Scratch,
+        _: &mut ForecastMut<'_>,
+    ) -> Result<(), Error> {
+        let hint = ": give what changes with time until the end of the horizon (foresee, --over-time)";
+        Err(Error::CannotSay { model: P::KIND.name, quantity: "the future without its calendar", hint })
+    }
+
+    fn foresee(&self) -> Option<&dyn Foresee> {
+        Some(self)
+    }
+
+    fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
+        PurchaseModel::new(self.process, self.unit).save(to)?;
+        to.field("terms", &self.terms)?;
+        to.field("scaling", &self.scaling)?;
+        let values = &self.values[P::PARAMETERS.len()..];
+        let one = |((label, of), value): ((&String, &Coefficient), &f64)| Saved {
+            name: label.clone(),
+            term: of.term,
+            purchases: of.buys,
+            dropout: of.leaves,
+            value: *value,
+        };
+        let coefficients: Vec<Saved> =
+            self.labels.iter().zip(&self.coefficients).zip(values).map(one).collect();
+        to.field("coefficients", &coefficients)
+    }
+}
+
+pub(crate) fn register<P: OverTime>(registry: &mut Registry) {
+    registry.register(OverTimeModel::<P>::KIND, |saved, _| {
+        let base: PurchaseModel<P> = crate::model::load(saved)?;
+        let (process, terms): (P, Vec<Term>) = (*base.parameters(), saved.field("terms")?);
+        let scaling: Vec<(f64, f64)> = saved.field("scaling")?;
+        if let Some((_, scale)) = scaling.iter().find(|(centre, scale)| !(centre.is_finite() && *scale > 0.0))
+        {
+            return Err(Error::Setting { name: "scaling", given: *scale, allowed: "above 0" });
+        }
+        let (mut labels, mut coefficients, mut values) = (Vec::new(), Vec::new(), process.values());
+        for Saved { name, term, purchases, dropout, value } in saved.field::<Vec<Saved>>("coefficients")? {
+            if term >= terms.len() || scaling.len() != terms.len() {
+                let (given, expected) = (scaling.len(), terms.len());
+                return Err(Error::Length { column: "terms", given, expected });
+            }
+            if !value.is_finite() {
+                return Err(Error::Setting { name: "coefficient", given: value, allowed: "finite" });
+            }
+            labels.push(name);
+            coefficients.push(Coefficient { term, buys: purchases, leaves: dropout });
+            values.push(value);
+        }
+        let unit = base.unit();
+        Ok(Box::new(OverTimeModel { process, unit, terms, scaling, labels, coefficients, values }))
+    });
+}
+
+/// What a model foresees for the customers of one log, over one horizon.
+#[derive(Clone, Debug, PartialEq)]
+struct Foreseen {
+    model: &'static str,
+    unit: TimeUnit,
+    horizon: Span,
+    futures: Vec<OwnFuture>,
+}
+
+const FORESEEN: Kind = Kind::new("foreseen", 1);
+const PURCHASES: Answers =
+    Answers { p_alive: true, purchases: true, spend: false, value: false, horizons: Horizons::Any };
+
+impl Predict for Foreseen {
+    fn kind(&self) -> Kind {
+        FORESEEN
+    }
+
+    fn unit(&self) -> TimeUnit {
+        self.unit
+    }
+
+    fn answers(&self) -> Answers {
+        Answers { horizons: Horizons::Only(self.horizon), ..PURCHASES }
+    }
+
+    fn predict_into(
+        &self,
+        who: &Customers<'_>,
+        ask: &Ask,
+        _: &mut Scratch,
+        out: &mut ForecastMut<'_>,
+    ) -> Result<(), Error> {
+        who.expect_unit(self.unit)?;
+        let answers = self.answers();
+        out.expect(self.model, &answers, who.len())?;
+        answers.expect_horizon(self.model, ask.horizon())?;
+        if who.len() != self.futures.len() {
+            let (given, expected) = (who.len(), self.futures.len());
+            return Err(Error::Length { column: "customers of the log that was foreseen", given, expected });
+        }
+        let horizon = ask.horizon().in_units(self.unit);
+        for (row, future) in self.futures.iter().enumerate() {
+            if let Some(column) = &mut out.p_alive {
+                column[row] = future.p_alive;
+            }
+            if let Some(column) = &mut out.purchases {
+                column[row] = future.expected(horizon, 0.0);
+            }
+            if let Some(column) = &mut out.discounted_purchases {
+                let (by, within) =
+                    (|t: f64| future.expected(t, 0.0), |delta: f64| future.expected(horizon, delta));
+                column[row] = discounted_total(ask.discounting(), ask.horizon(), self.unit, by, within);
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&self, _: &mut SaveWriter) -> Result<(), Error> {
+        let hint = ": save the model that foresees";
+        Err(Error::CannotSay { model: self.model, quantity: "a saved form of one log's customers", hint })
+    }
+}

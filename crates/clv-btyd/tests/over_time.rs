@@ -1,0 +1,129 @@
+//! Models over time through their seams: what they foresee, in which units, saved and loaded.
+
+#![allow(clippy::unwrap_used)]
+
+use clv_btyd::{
+    BgNbd, Covariates, GammaGamma, MbgNbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process,
+    SpendModel,
+};
+use clv_core::saved::{Registry, to_string};
+use clv_core::summary::Purchases;
+use clv_core::{
+    Ask, Context, Cut, Discount, Grain, LogBuilder, Moment, Predict, Span, TimeUnit, Timelines, Training,
+    Transaction, TransactionLog, WithSpend,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const START: &str = "2022-01-03";
+
+fn day(after: f64) -> Moment {
+    Moment::parse_date(START).unwrap().plus_days(after)
+}
+
+/// A season of the last quarter of each year, and a price that is around 200.
+fn calendar() -> Timelines {
+    let mut calendar = Timelines::new(["season", "price"]).unwrap();
+    for week in 0..180_u32 {
+        let season = f64::from(u8::from(week % 52 >= 39));
+        let price = 200.0 + 20.0 * f64::from(week % 7) - 3.0 * f64::from(week % 4);
+        calendar.state(None, day(7.0 * f64::from(week)), &[season, price]).unwrap();
+    }
+    calendar
+}
+
+fn log<P: OverTime>(truth: &OverTimeModel<P>, calendar: &Timelines) -> TransactionLog {
+    let mut log = LogBuilder::new();
+    let mut times = Vec::new();
+    for i in 0..500_u64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        rng.set_stream(i);
+        let first = (7.0 * 30.0 * rng.random::<f64>()).floor();
+        times.clear();
+        times.push(0.0);
+        let length = Span::days(7.0 * 104.0 - first).unwrap();
+        let future = truth.of_new(&[calendar], "anybody", day(first), length).unwrap();
+        if rng.random::<f64>() < future.p_alive {
+            future.alive.purchase_times(&mut rng, &mut times);
+        }
+        for t in &times {
+            let at = day((first + 7.0 * t).floor());
+            log.push(Transaction::new(&format!("c{i}"), at).amount(20.0).unwrap()).unwrap();
+        }
+    }
+    log.finish()
+}
+
+fn check<P: OverTime>(truth: P) {
+    let calendar = calendar();
+    let truth = OverTimeModel::of(
+        truth,
+        TimeUnit::Week,
+        &[("season", true, false, 0.9), ("season", false, true, -0.4), ("price", true, false, -0.004)],
+    )
+    .unwrap();
+    let log = log(&truth, &calendar);
+    let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap();
+    let (names, cx) = (log.customers(), Context::default());
+    let covariates =
+        Covariates::new().on_purchases(["season", "price"]).unwrap().on_dropout(["season"]).unwrap();
+    let plain = OverTimeFit::<P>::new(covariates.clone()).fit(&training, &[&calendar], names, &cx).unwrap();
+    let scaled =
+        OverTimeFit::<P>::new(covariates.standardized()).fit(&training, &[&calendar], names, &cx).unwrap();
+    let ln = |fitted: &clv_core::Fitted<OverTimeModel<P>>| fitted.report.log_likelihood.unwrap();
+    // The chance to stay, (1 − p)^{e^{δz}}, is another where z is counted from its mean: nothing takes that up.
+    let near: f64 = if P::KIND == ParetoNbd::KIND { 1e-6 } else { 0.1 };
+    assert!((ln(&plain) - ln(&scaled)).abs() < near, "{} {}", ln(&plain), ln(&scaled));
+    for fitted in [&plain, &scaled] {
+        let there = fitted.model.ln_likelihood(&training, &[&calendar], names).unwrap();
+        assert!((there - ln(fitted)).abs() < 1e-8 * there.abs(), "the model has the likelihood of its fit");
+    }
+    // What is foreseen does not depend on the units of the columns, nor on being saved.
+    let ask = Ask::over(Span::weeks(40.0).unwrap()).discount(Discount::yearly(0.1).unwrap());
+    let forecast = |model: &OverTimeModel<P>| model.forecast(&training, &[&calendar], names, &ask).unwrap();
+    let (one, other) = (forecast(&plain.model), forecast(&scaled.model));
+    for (a, b) in one.purchases.as_ref().unwrap().iter().zip(other.purchases.as_ref().unwrap()) {
+        assert!((a - b).abs() < (100.0 * near).min(0.01) * (1.0 + a), "{a} {b}");
+    }
+    let mut registry = Registry::core();
+    clv_btyd::register(&mut registry);
+    let loaded = registry.read(&to_string(&scaled.model).unwrap()).unwrap();
+    let who = training.summary().customers();
+    let error = loaded.predict(&who, &ask).unwrap_err().to_string();
+    assert!(error.contains("calendar"), "{error}");
+    let foreseen = loaded.foresee().unwrap();
+    assert_eq!(foreseen.columns(), ["season", "price"]);
+    let foreseen = foreseen.foresee(&training, &[&calendar], names, ask.horizon()).unwrap();
+    assert_eq!(foreseen.predict(&who, &ask).unwrap(), other);
+    // Beside a spend model it is value; for other horizons and customers it says nothing.
+    let spend = SpendModel::new(GammaGamma::new(6.0, 4.0, 15.0).unwrap(), TimeUnit::Week);
+    let joined = WithSpend::join(foreseen, spend).unwrap();
+    let value = joined.predict(&who, &ask).unwrap().value.unwrap();
+    assert!(value.iter().all(|v| v.is_some_and(|v| v >= 0.0)));
+    assert!(joined.predict(&who, &Ask::over(Span::weeks(20.0).unwrap())).is_err());
+    assert!(to_string(&joined).is_err());
+    // By period ends as well, between nothing and the whole discount.
+    let monthly = ask.discount(
+        Discount::yearly(0.1).unwrap().at_period_ends(Span::new(1.0, TimeUnit::Month).unwrap()).unwrap(),
+    );
+    let by_month = plain.model.forecast(&training, &[&calendar], names, &monthly).unwrap();
+    let sum = |column: &Option<Vec<f64>>| column.as_ref().unwrap().iter().sum::<f64>();
+    let (less, full) = (sum(&by_month.discounted_purchases), sum(&by_month.purchases));
+    assert!(less < full && less > 0.9 * full, "{less} {full}");
+    // Beyond the calendar nothing is foreseen.
+    let far = Span::weeks(100.0).unwrap();
+    assert!(plain.model.futures(&training, &[&calendar], names, far).is_err());
+}
+
+#[test]
+fn pareto_nbd() {
+    check(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap());
+}
+
+#[test]
+fn bg_nbd_and_mbg_nbd() {
+    check(BgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
+    check(MbgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
+}
