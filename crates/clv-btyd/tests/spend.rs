@@ -104,7 +104,7 @@ fn amounts_one_by_one_tell_more_than_their_means() {
 #[test]
 fn columns_move_what_is_spent() {
     let (by_kind, by_size) = (0.7, -0.4);
-    let known = |i: usize| (f64::from(u8::from(i % 2 == 0)), (i % 5) as f64 / 2.0 - 1.0);
+    let known = |i: usize| (f64::from(u8::from(i.is_multiple_of(2))), (i % 5) as f64 / 2.0 - 1.0);
     let log = log(3_000, 2, |i, count, rng| {
         let (kind, size) = known(i);
         gamma_gamma((by_kind * kind + by_size * size).exp(), count, rng)
