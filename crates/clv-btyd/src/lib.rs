@@ -73,9 +73,10 @@ pub use cnbd::{BgCnbd, MbgCnbd, RegularFit};
 pub use contract::{BetaDiscreteWeibull, Cohort, Contract, Tenure, WeibullGamma};
 pub use covariates::{CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
 pub use estimate::MaximumLikelihood;
-pub use future::Future;
+pub use future::{Future, Mixing};
 pub use gamma_gamma::{
-    BayesSpend, GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendModel, SpendWithCovariates,
+    BayesSpend, GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendDensity, SpendModel,
+    SpendWithCovariates,
 };
 pub use ggom_nbd::GgomNbd;
 pub use hierarchical::{

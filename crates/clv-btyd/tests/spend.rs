@@ -310,3 +310,25 @@ fn lognormal_derivatives_at_the_maximum_and_edges() {
     assert!(LognormalSpendFit::new().amounts(&[vec![3.0, 3.0]], &cx).is_err(), "no spread");
     assert!(LognormalSpendFit::new().amounts(&[vec![3.0, -3.0]], &cx).is_err());
 }
+
+#[test]
+fn densities_of_mean_spend_are_those_that_were_drawn() {
+    let log = log(6_000, 4, |_, count, rng| gamma_gamma(1.0, count, rng));
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap();
+    let [p, q, gamma] = TRUTH;
+    let population = clv_btyd::GammaGamma::new(p, q, gamma).unwrap();
+    let found = population.spend_densities(&training.summary().customers(), 60).unwrap();
+    let highest = found.iter().map(|d| d.expected).fold(0.0, f64::max);
+    for density in &found {
+        assert!((density.actual - density.expected).abs() < 0.08 * highest, "{density:?}");
+    }
+    // Nearly all of it lies between the first and the last amount.
+    let sum: f64 = found.windows(2).map(|pair| (pair[1].mean - pair[0].mean) * pair[0].expected).sum();
+    assert!((sum - 0.98).abs() < 0.02, "{sum}");
+    let (x, mean) = ([1, 1], [5.0, 5.0]);
+    let alike = Customers::new(TimeUnit::Week, &x, &[1.0; 2], &[2.0; 2], Some(&mean)).unwrap();
+    assert!(population.spend_densities(&alike, 10).is_err());
+    let none = Customers::new(TimeUnit::Week, &x, &[1.0; 2], &[2.0; 2], None).unwrap();
+    assert!(population.spend_densities(&none, 10).is_err());
+}

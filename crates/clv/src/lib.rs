@@ -70,6 +70,8 @@ pub use clv_trees as trees;
 
 #[cfg(feature = "auto")]
 pub mod auto;
+#[cfg(feature = "btyd")]
+pub mod comparison;
 pub mod shelf;
 
 use clv_core::saved::Registry;

@@ -758,3 +758,30 @@ fn annual_donors_are_forecast_by_bg_bb() {
         assert!((found / near - 1.0).abs() < 0.35, "{name}: {found}");
     }
 }
+
+/// Which to take of CDNOW, in words, over two origins.
+#[test]
+#[ignore = "needs CLV_DATA"]
+fn models_of_cdnow_are_compared_in_words() {
+    let log = log("cdnow_sample.csv.zst");
+    let splits = [("1997-12-31", "1998-06-30"), ("1997-06-30", "1997-12-31")]
+        .map(|(train, holdout)| Split::new(cut(train), cut(holdout)).unwrap());
+    let names = ["mean", "nbd", "pareto-nbd", "ggom-nbd", "mbg-nbd", "bg-nbd", "bg-cnbd-k"];
+    let found =
+        clv::comparison::Comparison::of(&log, &splits, TimeUnit::Week, &names, &Context::default()).unwrap();
+    let verdict = found.verdict();
+    println!("{}", verdict.join("\n"));
+    let says = |words: &str| assert!(verdict.iter().any(|line| line.contains(words)), "{words}: {verdict:?}");
+    says("ggom-nbd tells no more of the training period than its case pareto-nbd");
+    says("pareto-nbd tells more of the training period than its case nbd");
+    says("Of ggom-nbd: ");
+    // A larger model is never less likely than its case.
+    let likelihood =
+        |name: &str| found.likelihoods().iter().find(|c| c.name == name).map(|c| c.log_likelihood).unwrap();
+    assert!(likelihood("ggom-nbd") >= likelihood("pareto-nbd") - 1e-4);
+    assert!(likelihood("bg-cnbd-k") >= likelihood("bg-nbd") - 1e-6);
+    let scores = found.purchases();
+    let rmse = |name: &str| scores.iter().find(|s| s.name == name).unwrap().rmse;
+    assert!(rmse("pareto-nbd") < 0.85 * rmse("mean"));
+    assert_eq!(scores.iter().map(|s| s.first_in).sum::<usize>(), 2);
+}

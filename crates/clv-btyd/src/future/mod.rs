@@ -19,6 +19,7 @@
 mod ageing;
 mod counts;
 mod draw;
+mod mixing;
 mod next;
 mod periods;
 mod regular;
@@ -27,6 +28,7 @@ use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{beta_power_mean, beta_power_means, ln_hyperu};
 
 pub(crate) use ageing::Ageing;
+pub use mixing::Mixing;
 use regular::Regular;
 
 use crate::bg_bb::BgBb;

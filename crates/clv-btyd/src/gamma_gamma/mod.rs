@@ -17,6 +17,7 @@
 
 mod bayes;
 mod covariates;
+mod density;
 mod fit;
 mod independence;
 mod likelihood;
@@ -32,6 +33,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub use self::bayes::BayesSpend;
 pub use self::covariates::{SpendCovariateModel, SpendWithCovariates};
+pub use self::density::SpendDensity;
 pub use self::fit::GammaGammaFit;
 pub use self::independence::Independence;
 use crate::process::{Parameter, Scale, check_values};

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use clv::backtest::{Backtest, Outcome, Scores};
-use clv::{Context, Cut, FitReport, Moment, Split, TimeUnit};
+use clv::comparison::{Comparison, MeanScores};
+use clv::{Context, Cut, Moment, Split, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output, Transactions, date};
@@ -77,18 +78,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let backtests = Backtest::all(&log, &splits, args.unit)?;
     let line = Line::new("evaluate");
     let cx = Context::default().seed(args.seed).observer(&line);
-    let mut by_origin: Vec<Vec<Judged<'_>>> = Vec::new();
-    for backtest in &backtests {
-        let mut outcomes = Vec::new();
-        for name in &names {
-            let settings = clv::shelf::settings_for(backtest, name)?;
-            outcomes.push((*name, backtest.run(name, &settings, &cx)));
-        }
-        by_origin.push(outcomes);
-    }
+    let found = Comparison::of_backtests(&backtests, &names, &cx)?;
     drop(line);
-    let (backtest, outcomes) = (&backtests[0], &by_origin[0]);
-    for (name, outcome) in outcomes {
+    let backtest = &backtests[0];
+    for (name, outcome) in found.outcomes(0) {
         match outcome {
             Err(error) => note(format_args!("{name}: {error}")),
             Ok(outcome) => {
@@ -104,16 +97,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         note(format_args!("{} customers first seen in the holdout are left out", summary.first_seen_later));
     }
     if args.print.format == Format::Json {
-        let models: Vec<Value> = outcomes
-            .iter()
+        let models: Vec<Value> = found
+            .outcomes(0)
             .enumerate()
             .map(|(place, (name, outcome))| match outcome {
                 Ok(outcome) => {
-                    let mut found = model(outcome);
-                    if by_origin.len() > 1 {
-                        found["origins"] = origins(&splits, &by_origin, place);
+                    let mut said = model(outcome);
+                    if splits.len() > 1 {
+                        said["origins"] = origins(&found, place);
                     }
-                    found
+                    said
                 }
                 Err(error) => json!({ "model": name, "error": error.to_string() }),
             })
@@ -133,23 +126,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
                 "value": backtest.actual_value().map(|v| v.iter().sum::<f64>()),
             },
             "models": models,
+            "verdict": found.verdict(),
         }))?;
     } else {
-        people(backtest, outcomes, args.unit)?;
-        if by_origin.len() > 1 {
-            over_origins(&by_origin, |outcome| Some(&outcome.purchases), "purchases")?;
-            over_origins(&by_origin, |outcome| outcome.value.as_ref(), "value")?;
-        }
+        people(backtest, &found, args.unit)?;
     }
-    let failed = outcomes.iter().filter(|(_, o)| o.is_err()).count();
+    let failed = found.outcomes(0).filter(|(_, o)| o.is_err()).count();
     if failed > 0 {
-        return Err(Failure::data(format_args!("{failed} of {} models could not be scored", outcomes.len())));
+        return Err(Failure::data(format_args!("{failed} of {} models could not be scored", names.len())));
     }
     Ok(())
 }
-
-/// A model's name, and how it was judged.
-type Judged<'a> = (&'a str, clv::Result<Outcome>);
 
 /// The split so many holdouts earlier.
 fn back(split: Split, windows: usize) -> Split {
@@ -158,82 +145,43 @@ fn back(split: Split, windows: usize) -> Split {
 }
 
 /// One model at each of the origins.
-fn origins(splits: &[Split], by_origin: &[Vec<Judged<'_>>], place: usize) -> Value {
-    let one = |(split, outcomes): (&Split, &Vec<Judged<'_>>)| {
+fn origins(found: &Comparison, place: usize) -> Value {
+    let one = |(origin, split): (usize, &Split)| {
         let until = split.train.last_day().to_string();
-        match &outcomes[place].1 {
-            Ok(outcome) => {
-                let mut found = model(outcome);
-                found["train_until"] = json!(until);
-                found
+        match found.outcomes(origin).nth(place) {
+            Some((_, Ok(outcome))) => {
+                let mut said = model(outcome);
+                said["train_until"] = json!(until);
+                said
             }
-            Err(error) => json!({ "train_until": until, "error": error.to_string() }),
+            Some((_, Err(error))) => json!({ "train_until": until, "error": error.to_string() }),
+            None => Value::Null,
         }
     };
-    splits.iter().zip(by_origin).map(one).collect()
+    found.splits().iter().enumerate().map(one).collect()
 }
 
 /// Means over the origins, of the models that could be judged at each, and which of them was ahead how often.
-fn over_origins(
-    by_origin: &[Vec<Judged<'_>>],
-    of: impl Fn(&Outcome) -> Option<&Scores>,
-    what: &str,
-) -> Result<(), Failure> {
-    let n = by_origin.len();
-    let mut judged: Vec<(&str, Vec<&Scores>)> = Vec::new();
-    for place in 0..by_origin[0].len() {
-        let scores: Vec<&Scores> =
-            by_origin.iter().filter_map(|outcomes| of(outcomes[place].1.as_ref().ok()?)).collect();
-        if scores.len() == n {
-            judged.push((by_origin[0][place].0, scores));
-        }
-    }
-    if judged.is_empty() {
+fn over_origins(what: &str, scores: &[MeanScores], origins: usize) -> Result<(), Failure> {
+    if scores.is_empty() {
         return Ok(());
     }
-    let mean = |scores: &[&Scores], of: fn(&Scores) -> Option<f64>| {
-        let found: Option<Vec<f64>> = scores.iter().map(|s| of(s)).collect();
-        found.map(|all| all.iter().sum::<f64>() / n as f64)
-    };
-    let first = |origin: usize| {
-        let rmse = |place: &usize| judged[*place].1[origin].rmse;
-        (0..judged.len()).min_by(|a, b| rmse(a).total_cmp(&rmse(b)))
-    };
-    let wins = |place: usize| (0..n).filter(|&origin| first(origin) == Some(place)).count();
-    let rows = judged.iter().enumerate().map(|(place, (name, scores))| {
+    let rows = scores.iter().map(|s| {
         vec![
-            (*name).to_owned(),
-            short_or_dash(mean(scores, |s| {
-                (s.total_actual > 0.0).then(|| s.total_predicted / s.total_actual)
-            })),
-            short_or_dash(mean(scores, |s| Some(s.mae))),
-            short_or_dash(mean(scores, |s| Some(s.rmse))),
-            short_or_dash(mean(scores, |s| s.normalized_gini)),
-            short_or_dash(mean(scores, |s| s.decile_mape)),
-            format!("{} of {n}", wins(place)),
+            s.name.clone(),
+            short_or_dash(s.of_actual),
+            short(s.mae),
+            short(s.rmse),
+            short_or_dash(s.normalized_gini),
+            short_or_dash(s.decile_mape),
+            format!("{} of {origins}", s.first_in),
         ]
     });
-    let header = format!("{what}, mean of {n} origins");
-    table(&[header.as_str(), "of actual", "MAE", "RMSE", "Gini", "decile MAPE", "least RMSE in"], rows)?;
-    let rmse = |place: &usize| mean(&judged[*place].1, |s| Some(s.rmse)).unwrap_or(f64::INFINITY);
-    let mut order: Vec<usize> = (0..judged.len()).collect();
-    order.sort_by(|a, b| rmse(a).total_cmp(&rmse(b)));
-    let [best, next, ..] = order[..] else { return Ok(()) };
-    crate::show::print(format_args!(
-        "{}: {} has the least squared error over the origins, ahead of {} by {:.1}% of RMSE, and was first in {} of {n}.",
-        what,
-        judged[best].0,
-        judged[next].0,
-        100.0 * (rmse(&next) / rmse(&best) - 1.0),
-        wins(best),
-    ))
+    let header = format!("{what}, mean of {origins} origins");
+    table(&[header.as_str(), "of actual", "MAE", "RMSE", "Gini", "decile MAPE", "least RMSE in"], rows)
 }
 
-fn people(
-    backtest: &Backtest<'_>,
-    outcomes: &[(&str, clv::Result<Outcome>)],
-    unit: TimeUnit,
-) -> Result<(), Failure> {
+fn people(backtest: &Backtest<'_>, found: &Comparison, unit: TimeUnit) -> Result<(), Failure> {
     let split = backtest.split();
     crate::show::print(format_args!(
         "{} customers, trained until {}, held out until {} ({} {unit}s)",
@@ -242,7 +190,7 @@ fn people(
         split.holdout.last_day(),
         short(split.horizon().in_units(unit)),
     ))?;
-    let scored = || outcomes.iter().filter_map(|(name, o)| o.as_ref().ok().map(|o| (*name, o)));
+    let scored = || found.outcomes(0).filter_map(|(name, o)| o.as_ref().ok().map(|o| (name, o)));
     let row = |name: &str, s: &Scores| {
         vec![
             name.to_owned(),
@@ -265,62 +213,30 @@ fn people(
         let rows = scored().filter_map(|(name, o)| o.value.as_ref().map(|s| row(name, s)));
         table(&header(value.as_str()), rows)?;
     }
-    let likelihoods: Vec<(&str, &FitReport)> =
-        scored().map(|(name, o)| (name, &o.report)).filter(|(_, r)| r.log_likelihood.is_some()).collect();
+    let likelihoods = found.likelihoods();
     if likelihoods.len() > 1 {
-        let rows = likelihoods.iter().map(|(name, report)| {
+        let rows = likelihoods.iter().map(|c| {
             vec![
-                (*name).to_owned(),
-                report.free_parameters().to_string(),
-                short_or_dash(report.log_likelihood),
-                short_or_dash(report.aic()),
-                short_or_dash(report.bic()),
+                c.name.clone(),
+                c.parameters.to_string(),
+                short(c.log_likelihood),
+                short(c.aic),
+                short(c.bic),
             ]
         });
         table(&["the training period", "parameters", "ln L", "AIC", "BIC"], rows)?;
-        let mut of_others = false;
-        for of in 0..3 {
-            let alike: Vec<_> =
-                likelihoods.iter().copied().filter(|(_, report)| told(report) == of).collect();
-            of_others |= !alike.is_empty() && alike.len() < likelihoods.len();
-            if alike.len() > 1 {
-                crate::show::print(verdict(&alike))?;
-            }
-        }
-        if of_others {
+        if likelihoods.first().map(|c| c.of) != likelihoods.last().map(|c| c.of) {
             note(
                 "likelihoods of the times of purchases, of bought or not by the period, and of contracts are of different data: only within each of these is a higher one better",
             );
         }
     }
-    Ok(())
-}
-
-/// What a likelihood is of: the times of purchases, opportunities taken, or how long contracts lasted.
-fn told(report: &FitReport) -> usize {
-    match report.model {
-        "bg-bb" => 1,
-        "beta-discrete-weibull" | "weibull-gamma" => 2,
-        _ => 0,
+    let origins = found.splits().len();
+    if origins > 1 {
+        over_origins("purchases", &found.purchases(), origins)?;
+        over_origins("value", &found.value(), origins)?;
     }
-}
-
-/// Which model tells most of the training period, in words.
-fn verdict(likelihoods: &[(&str, &FitReport)]) -> String {
-    let mut ranked: Vec<(&str, f64)> =
-        likelihoods.iter().filter_map(|(name, report)| Some((*name, report.bic()?))).collect();
-    ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let [(best, least), (next, more), ..] = ranked[..] else { return String::new() };
-    let by = more - least;
-    // Kass and Raftery (1995) on twice the logarithm of a Bayes factor.
-    let how = match by {
-        by if by > 10.0 => "and that is beyond doubt",
-        by if by > 2.0 => "and that is a sign, no more",
-        _ => "and that is next to nothing: take what forecasts better, or what is simpler",
-    };
-    format!(
-        "By BIC {best} tells most of the training period, ahead of {next} by {by:.1}, {how}. What comes is judged by the tables above."
-    )
+    found.verdict().iter().try_for_each(crate::show::print)
 }
 
 fn model(outcome: &Outcome) -> Value {

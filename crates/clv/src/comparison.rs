@@ -1,0 +1,332 @@
+//! Models side by side on one log: how likely, how good over several origins, and in words which to take.
+//!
+//! ```
+//! use clv::comparison::Comparison;
+//! use clv::prelude::*;
+//!
+//! # let model = PurchaseModel::new(ParetoNbd::new(0.9, 8.0, 0.6, 15.0)?, TimeUnit::Week);
+//! # let day = |text| Moment::parse_date(text);
+//! # let log = Simulation::new(300, day("2022-01-01")?, day("2023-12-31")?, 1)?.run(&model, TimeUnit::Week, None)?;
+//! let cut = |text| Moment::parse_date(text).map(|day| Cut::end_of(day, Grain::Day));
+//! let splits = [Split::new(cut("2023-06-30")?, cut("2023-12-31")?)?];
+//! let found =
+//!     Comparison::of(&log, &splits, TimeUnit::Week, &["mean", "nbd", "pareto-nbd"], &Context::default())?;
+//! assert_eq!(found.likelihoods().len(), 2);        // the mean has none
+//! assert!(found.verdict().iter().any(|line| line.contains("take ")));
+//! # Ok::<(), clv::Error>(())
+//! ```
+
+use clv_btyd::LikelihoodRatio;
+use clv_core::backtest::{Backtest, Outcome, Scores};
+use clv_core::{Context, Error, FitReport, Split, TimeUnit, TransactionLog, Warning};
+
+/// What models made of a log at each of several origins.
+#[derive(Debug)]
+pub struct Comparison {
+    names: Vec<String>,
+    splits: Vec<Split>,
+    /// Origin by origin, each in the order of the names.
+    outcomes: Vec<Vec<Result<Outcome, Error>>>,
+}
+
+/// What a likelihood is of: only within one of these is a higher one better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LikelihoodOf {
+    /// The times of purchases.
+    Times,
+    /// Whether there was a purchase, by the period.
+    Opportunities,
+    /// How long contracts lasted.
+    Contracts,
+}
+
+/// A model's fit to the first of the training periods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Criteria {
+    /// Its name.
+    pub name: String,
+    /// What its likelihood is of.
+    pub of: LikelihoodOf,
+    /// Parameters that were estimated.
+    pub parameters: usize,
+    /// Log-likelihood.
+    pub log_likelihood: f64,
+    /// Akaike's criterion.
+    pub aic: f64,
+    /// Schwarz's criterion.
+    pub bic: f64,
+}
+
+/// A model that is a case of a larger one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nested {
+    /// The smaller one.
+    pub smaller: String,
+    /// The larger one.
+    pub larger: String,
+    /// Whether the larger one tells more.
+    pub test: LikelihoodRatio,
+}
+
+/// A model's scores, meant over the origins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeanScores {
+    /// Its name.
+    pub name: String,
+    /// Forecast total over the actual one; none where nothing came.
+    pub of_actual: Option<f64>,
+    /// Mean absolute error.
+    pub mae: f64,
+    /// Root mean squared error.
+    pub rmse: f64,
+    /// Gini relative to the perfect order.
+    pub normalized_gini: Option<f64>,
+    /// Mean relative error over deciles.
+    pub decile_mape: Option<f64>,
+    /// At how many of the origins its squared error was the least.
+    pub first_in: usize,
+}
+
+/// The smaller of each pair is a case of the larger; those marked lie at the edge of it, where the p-value is about half of what the test says.
+const NESTED: [(&str, &str, bool); 7] = [
+    ("nbd", "bg-nbd", true),
+    ("nbd", "pareto-nbd", true),
+    ("pareto-nbd", "ggom-nbd", true),
+    ("sbg", "bdw", false),
+    ("exponential-gamma", "weibull-gamma", false),
+    ("bg-nbd", "bg-cnbd-k", false),
+    ("mbg-nbd", "mbg-cnbd-k", false),
+];
+
+/// What anybody could forecast without a model.
+const NAIVE: [&str; 4] = ["zero", "mean", "last-period", "rfm-cell-mean"];
+
+impl Comparison {
+    /// Fits models of the shelf by name ([`crate::shelf`]) on the training period of each split, and scores what they forecast of its holdout. A model that
+    /// fails is kept with its error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] for a name that the shelf does not have; as [`Backtest::all`]; [`Error::Stopped`].
+    pub fn of<S: AsRef<str>>(
+        log: &TransactionLog,
+        splits: &[Split],
+        unit: TimeUnit,
+        names: &[S],
+        cx: &Context<'_>,
+    ) -> Result<Self, Error> {
+        Self::of_backtests(&Backtest::all(log, splits, unit)?, names, cx)
+    }
+
+    /// The same of backtests, which may know more than the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`Comparison::of`].
+    pub fn of_backtests<S: AsRef<str>>(
+        backtests: &[Backtest<'_>],
+        names: &[S],
+        cx: &Context<'_>,
+    ) -> Result<Self, Error> {
+        let mut outcomes = Vec::with_capacity(backtests.len());
+        for backtest in backtests {
+            let mut found = Vec::with_capacity(names.len());
+            for name in names {
+                let settings = crate::shelf::settings_for(backtest, name.as_ref())?;
+                found.push(backtest.run(name.as_ref(), &settings, cx));
+                cx.check()?;
+            }
+            outcomes.push(found);
+        }
+        Ok(Self {
+            names: names.iter().map(|name| name.as_ref().to_owned()).collect(),
+            splits: backtests.iter().map(Backtest::split).collect(),
+            outcomes,
+        })
+    }
+
+    /// The splits, in their order.
+    pub fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+
+    /// What became of each model at an origin, in the order of the splits and of the names.
+    pub fn outcomes(&self, origin: usize) -> impl ExactSizeIterator<Item = (&str, &Result<Outcome, Error>)> {
+        self.names.iter().map(String::as_str).zip(&self.outcomes[origin])
+    }
+
+    /// Reports of the models that could be judged at the first origin.
+    fn reports(&self) -> impl Iterator<Item = (&str, &FitReport)> {
+        let judged = self.outcomes.first().into_iter().flatten();
+        self.names.iter().zip(judged).filter_map(|(name, o)| Some((name.as_str(), &o.as_ref().ok()?.report)))
+    }
+
+    /// The models with a likelihood, those whose likelihoods are of the same beside each other, and among these the best by BIC first.
+    pub fn likelihoods(&self) -> Vec<Criteria> {
+        let one = |(name, report): (&str, &FitReport)| {
+            Some(Criteria {
+                name: name.to_owned(),
+                of: told(report),
+                parameters: report.free_parameters(),
+                log_likelihood: report.log_likelihood?,
+                aic: report.aic()?,
+                bic: report.bic()?,
+            })
+        };
+        let mut all: Vec<Criteria> = self.reports().filter_map(one).collect();
+        all.sort_by(|a, b| a.of.cmp(&b.of).then(a.bic.total_cmp(&b.bic)));
+        all
+    }
+
+    /// Likelihood-ratio tests of those that are cases of each other.
+    pub fn nested(&self) -> Vec<Nested> {
+        let report =
+            |wanted: &str| self.reports().find(|(name, _)| *name == wanted).map(|(_, report)| report);
+        let one = |(smaller, larger, at_edge): &(&str, &str, bool)| {
+            let mut test = LikelihoodRatio::between(report(smaller)?, report(larger)?).ok()?;
+            if *at_edge {
+                test.p_value /= 2.0;
+            }
+            Some(Nested { smaller: (*smaller).to_owned(), larger: (*larger).to_owned(), test })
+        };
+        NESTED.iter().filter_map(one).collect()
+    }
+
+    /// What does not tell its parameters: the name, and what its fit warns of.
+    pub fn not_identified(&self) -> Vec<(&str, &Warning)> {
+        let is_loose = |w: &&Warning| matches!(w, Warning::FlatDirection { .. } | Warning::AtBoundary { .. });
+        self.reports()
+            .flat_map(|(name, report)| report.warnings.iter().filter(is_loose).map(move |w| (name, w)))
+            .collect()
+    }
+
+    /// Mean scores of purchases over the origins, of the models that could be judged at each.
+    pub fn purchases(&self) -> Vec<MeanScores> {
+        self.means(|outcome| Some(&outcome.purchases))
+    }
+
+    /// Mean scores of value over the origins, of the models that say value at each.
+    pub fn value(&self) -> Vec<MeanScores> {
+        self.means(|outcome| outcome.value.as_ref())
+    }
+
+    fn means(&self, of: impl Fn(&Outcome) -> Option<&Scores>) -> Vec<MeanScores> {
+        let judged: Vec<(&String, Vec<&Scores>)> = self
+            .names
+            .iter()
+            .enumerate()
+            .filter_map(|(place, name)| {
+                let scores: Option<Vec<&Scores>> =
+                    self.outcomes.iter().map(|origin| of(origin[place].as_ref().ok()?)).collect();
+                Some((name, scores?))
+            })
+            .collect();
+        let n = self.outcomes.len() as f64;
+        let least = |origin: usize| {
+            let rmse = |place: &usize| judged[*place].1[origin].rmse;
+            (0..judged.len()).min_by(|a, b| rmse(a).total_cmp(&rmse(b)))
+        };
+        let firsts: Vec<Option<usize>> = (0..self.outcomes.len()).map(least).collect();
+        let one = |(place, (name, scores)): (usize, &(&String, Vec<&Scores>))| {
+            let mean = |of: &dyn Fn(&Scores) -> Option<f64>| {
+                let all: Option<Vec<f64>> = scores.iter().map(|s| of(s)).collect();
+                all.map(|all| all.iter().sum::<f64>() / n)
+            };
+            MeanScores {
+                name: (*name).clone(),
+                of_actual: mean(&|s| (s.total_actual > 0.0).then(|| s.total_predicted / s.total_actual)),
+                mae: scores.iter().map(|s| s.mae).sum::<f64>() / n,
+                rmse: scores.iter().map(|s| s.rmse).sum::<f64>() / n,
+                normalized_gini: mean(&|s| s.normalized_gini),
+                decile_mape: mean(&|s| s.decile_mape),
+                first_in: firsts.iter().filter(|first| **first == Some(place)).count(),
+            }
+        };
+        judged.iter().enumerate().map(one).collect()
+    }
+
+    /// Which to take, and what to beware of, in sentences.
+    pub fn verdict(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let criteria = self.likelihoods();
+        for alike in criteria.chunk_by(|a, b| a.of == b.of) {
+            let [first, second, ..] = alike else { continue };
+            lines.push(by_bic(first, second));
+        }
+        for Nested { smaller, larger, test } in self.nested() {
+            let says = if test.p_value < 0.05 {
+                format!("{larger} tells more of the training period than its case {smaller}")
+            } else {
+                format!("{larger} tells no more of the training period than its case {smaller}")
+            };
+            let LikelihoodRatio { statistic, degrees, p_value } = test;
+            let p = if p_value < 0.001 { "p < .001".to_owned() } else { format!("p = {p_value:.3}") };
+            let more = if degrees == 1 { "parameter" } else { "parameters" };
+            lines.push(format!("{says} (likelihood ratio {statistic:.2} for {degrees} {more} more, {p})."));
+        }
+        for (name, warning) in self.not_identified() {
+            lines.push(format!("Of {name}: {warning}."));
+        }
+        for (what, scores) in [("purchases", self.purchases()), ("value", self.value())] {
+            lines.extend(self.by_forecast(what, &scores, &criteria));
+        }
+        lines
+    }
+
+    /// By the error of what was forecast; of models that are as good the one that is simpler.
+    fn by_forecast(&self, what: &str, scores: &[MeanScores], criteria: &[Criteria]) -> Option<String> {
+        let mut order: Vec<&MeanScores> = scores.iter().collect();
+        order.sort_by(|a, b| a.rmse.total_cmp(&b.rmse));
+        let (best, next) = (order.first()?, order.get(1)?);
+        let n = self.splits.len();
+        let origins = if n == 1 { "at the one origin".to_owned() } else { format!("over {n} origins") };
+        let mut line = format!(
+            "Of {what} {} has the least squared error {origins}, {:.1}% of RMSE ahead of {}",
+            best.name,
+            100.0 * (next.rmse / best.rmse - 1.0),
+            next.name
+        );
+        if n > 1 {
+            line += &format!(", and was first in {} of {n}", best.first_in);
+        }
+        if NAIVE.contains(&best.name.as_str()) {
+            return Some(format!("{line}: no model is worth more than it; take {}.", best.name));
+        }
+        let parameters = |name: &str| criteria.iter().find(|c| c.name == name).map(|c| c.parameters);
+        let simpler = |other: &&&MeanScores| {
+            let fewer = parameters(&other.name).zip(parameters(&best.name)).is_some_and(|(a, b)| a < b);
+            fewer && other.rmse < AS_GOOD * best.rmse
+        };
+        Some(match order.iter().filter(simpler).min_by_key(|other| parameters(&other.name)) {
+            Some(other) => {
+                format!("{line}; {} is as good with fewer parameters: take {}.", other.name, other.name)
+            }
+            None => format!("{line}: take {}.", best.name),
+        })
+    }
+}
+
+/// An error greater by less than half a percent is as good.
+const AS_GOOD: f64 = 1.005;
+
+fn told(report: &FitReport) -> LikelihoodOf {
+    match report.model {
+        "bg-bb" => LikelihoodOf::Opportunities,
+        "beta-discrete-weibull" | "weibull-gamma" => LikelihoodOf::Contracts,
+        _ => LikelihoodOf::Times,
+    }
+}
+
+/// The better of two by BIC, in the words of Kass and Raftery (1995) on twice the logarithm of a Bayes factor.
+fn by_bic(first: &Criteria, second: &Criteria) -> String {
+    let by = second.bic - first.bic;
+    let how = match by {
+        by if by > 10.0 => "and that is beyond doubt",
+        by if by > 2.0 => "and that is a sign, no more",
+        _ => "and that is next to nothing",
+    };
+    format!(
+        "By BIC {} tells most of the training period, ahead of {} by {by:.1}, {how}.",
+        first.name, second.name
+    )
+}
