@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use clv::btyd::{BayesSpend, LognormalSpendFit};
 use clv::model::Spend;
 use clv::prelude::*;
 
@@ -33,6 +34,27 @@ fn main() -> Result<(), Box<dyn Error>> {
             model.spend_quantile(&customer, 0.05)?,
             model.spend_quantile(&customer, 0.95)?,
         );
+    }
+
+    // Is it the right shape? Of the same amounts, one by one, the likelier model is the better.
+    let singly = GammaGammaFit::new().individually().fit(&training, &Context::default())?;
+    let lognormal = LognormalSpendFit::new().fit(&training, &Context::default())?;
+    let ln = |report: &clv::FitReport| report.log_likelihood.unwrap_or(f64::NAN);
+    println!(
+        "\nof amounts one by one: ln L gamma-gamma {:.0}, lognormal {:.0}",
+        ln(&singly.report),
+        ln(&lognormal.report)
+    );
+    // How mean spends lie, and how they should.
+    println!("{:>9} {:>9} {:>9}", "mean", "density", "expected");
+    for density in model.parameters().spend_densities(&training.summary().customers(), 7)? {
+        println!("{:>9.2} {:>9.5} {:>9.5}", density.mean, density.actual, density.expected);
+    }
+    // And how sure the population is, for intervals of value beside a posterior of purchases.
+    let posterior = BayesSpend::new(GammaGammaFit::new()).training(&training, &Context::default().seed(1))?;
+    for summary in &posterior.summaries {
+        let [low, _, high] = summary.quantiles;
+        println!("{:>6}: 95% from {low:.2} to {high:.2} (R-hat {:.3})", summary.name, summary.r_hat);
     }
     Ok(())
 }

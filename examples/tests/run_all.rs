@@ -52,7 +52,7 @@ fn purchase_models() {
 
 #[test]
 fn spend_and_learners() {
-    says("06-gamma-gamma", &[], &["gamma", "expected"]);
+    says("06-gamma-gamma", &[], &["gamma", "expected", "one by one", "R-hat 1.0"]);
     says("07-linear", &[], &["× frequency", "purchases expected", "was trained for"]);
     says("08-boosted-trees", &[], &["with recent columns"]);
     says("09-compare", &[], &["rfm-cell-mean", "pareto-nbd", "(happened)"]);
@@ -88,7 +88,7 @@ fn the_best_without_choosing_and_a_model_made_fast() {
     says("22-auto", &[], &["## Scores", "saved and loaded"]);
     says("27-made-fast", &[], &["fused", "rounded to 64 steps", "boosted trees"]);
     says("29-contracts", &[], &["alpha 0.704, beta 1.182", "constant churn", "payments more"]);
-    says("30-bg-bb", &[], &["delta", "as before", "BG/BB"]);
+    says("30-bg-bb", &[], &["delta", "still a customer", "bg-bb"]);
     says("32-covariates", &[], &["purchase.own_newsletter=yes", "without the distance", "comes back"]);
     says("33-covariates-over-time", &[], &["times as often", "with season", "nothing from 2026-09-01 on"]);
     says("34-how-sure", &[], &["R-hat", "with 90% from", "the customer base is worth"]);

@@ -1,12 +1,17 @@
 //! Customers by when they came: how many stay, how many come back, what they bring.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::summary::Purchases;
 use crate::units::Moment;
 
 /// A page of the calendar, by which customers are grouped and their age is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Period {
     /// From Monday to Sunday.
     Week,
@@ -17,6 +22,17 @@ pub enum Period {
     Quarter,
     /// A calendar year.
     Year,
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        })
+    }
 }
 
 impl Period {

@@ -35,7 +35,7 @@ impl GammaGamma {
         let middle = logs.iter().sum::<f64>() / n;
         let deviation = (logs.iter().map(|ln| (ln - middle) * (ln - middle)).sum::<f64>() / (n - 1.0)).sqrt();
         // Nothing to smooth, or a single value.
-        if !(deviation > 0.0) {
+        if deviation.is_nan() || deviation <= 0.0 {
             let needs = "two customers with unlike mean spends above 0";
             return Err(Error::TooLittleData { model: KIND.name, needs, found: counted.len() });
         }

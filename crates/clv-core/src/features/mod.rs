@@ -9,6 +9,7 @@ mod taste;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use crate::cohorts::Period;
 use crate::error::{Error, Result};
 use crate::summary::{Purchases, Summary};
 use crate::units::Span;
@@ -65,6 +66,8 @@ pub enum Feature {
     PaidPurchases,
     /// Mean of the natural logarithms of the amounts of these; 0 without any.
     MeanLnSpend,
+    /// The number of the period in which the first purchase lies ([`Period::index`]).
+    Cohort(Period),
     /// Month of the first purchase, 1 to 12.
     FirstMonth,
     /// Day of the week of the first purchase, Monday 1 to Sunday 7.
@@ -172,6 +175,7 @@ impl Feature {
             Self::SpendVariation => "spend_variation".into(),
             Self::PaidPurchases => "paid_purchases".into(),
             Self::MeanLnSpend => "mean_ln_spend".into(),
+            Self::Cohort(period) => format!("cohort_{period}"),
             Self::FirstMonth => "first_month".into(),
             Self::FirstWeekday => "first_weekday".into(),
             Self::WeekendShare => "weekend_share".into(),
@@ -407,6 +411,8 @@ mod tests {
             (Feature::SpendQuantile(75), 32.5, 8.0),
             (Feature::SpendQuantile(100), 40.0, 8.0),
             (Feature::SpendVariation, (150.0_f64).sqrt() / 25.0, 0.0),
+            // January and February 2024.
+            (Feature::Cohort(Period::Month), 2024.0 * 12.0, 2024.0 * 12.0 + 1.0),
             (Feature::FirstMonth, 1.0, 2.0),
             (Feature::FirstWeekday, 1.0, 7.0),
             // The tenth of February was a Saturday.

@@ -74,6 +74,7 @@ impl<'a> Past<'a> {
                 let paid = self.paid(feature)?;
                 paid.iter().map(|amount| amount.ln()).sum::<f64>() / paid.len().max(1) as f64
             }
+            Feature::Cohort(period) => period.index(summary.first[row]) as f64,
             Feature::FirstMonth => f64::from(summary.first[row].date().month()),
             Feature::FirstWeekday => f64::from(summary.first[row].date().weekday().to_monday_one_offset()),
             Feature::WeekendShare => {
