@@ -3,6 +3,9 @@
 use clv_core::summary::SpendBasis;
 use clv_core::{Error, Training, Warning};
 
+/// As few purchases without an amount make no difference to what a purchase is worth.
+const FEW: f64 = 0.01;
+
 /// Amounts above 0 of the purchases that the mean spend is taken over.
 pub(crate) struct Paid {
     /// Customer by customer, as the summary has them.
@@ -18,13 +21,21 @@ impl Paid {
         let purchases = data.purchases().ok_or(Error::TooLittleData { model, needs, found: 0 })?;
         let first = usize::from(summary.basis == SpendBasis::Repeats);
         let (mut customers, mut odd) = (Vec::with_capacity(summary.len()), 0);
+        let (mut bought, mut unpaid) = (0, 0);
         for (row, &customer) in summary.customer.iter().enumerate() {
             let missing = || Error::MissingColumn { model, column: "monetary_value".into() };
             let amounts = purchases.amounts(customer).ok_or_else(missing)?;
             let counted = &amounts[first..=summary.frequency[row] as usize];
             let paid: Vec<f64> = counted.iter().filter(|a| **a > 0).map(|a| *a as f64 / 1e6).collect();
             odd += usize::from(paid.len() < counted.len());
+            bought += counted.len();
+            unpaid += counted.len() - paid.len();
             customers.push(paid);
+        }
+        if unpaid as f64 > FEW * bought as f64 {
+            let why = "more than one purchase in a hundred has no amount above 0: what is paid would be forecast for each of them; leave them out \
+                       first, or fit means";
+            return Err(Error::NoEstimate { model, why });
         }
         Ok(Self { customers, odd })
     }

@@ -120,9 +120,16 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     ///
     /// # Errors
     ///
-    /// [`Error::History`] for times that are not whole where the model counts in periods; [`Error::NoEstimate`] for data of another kind.
+    /// [`Error::History`] for times that are not whole where the model counts in periods; [`Error::NoEstimate`] for data of another kind, or for purchases
+    /// that are merged by another period.
     fn expect(data: &Training<'_>) -> Result<(), Error> {
-        let Summary { frequency, recency, age, .. } = data.summary();
+        let Summary { frequency, recency, age, cut, unit, .. } = data.summary();
+        let is_of_one_length = cut.grain().to_string() == unit.to_string();
+        if Self::PERIODS && data.purchases().is_some() && !is_of_one_length {
+            let why = "opportunities come once a period: merge purchases by the period that time is counted in (grain and unit both \
+                       week, month or year)";
+            return Err(Error::NoEstimate { model: Self::KIND.name, why });
+        }
         (0..data.summary().len())
             .try_for_each(|row| times_of::<Self>(row, frequency[row], recency[row], age[row]).map(|_| ()))
     }

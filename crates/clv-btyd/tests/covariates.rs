@@ -102,8 +102,12 @@ fn log<P: Process>(truth: &P, facts: &Facts, buys: f64, leaves: f64, seed: u64) 
 }
 
 fn with<T>(log: &TransactionLog, facts: &Facts, run: impl FnOnce(&Training<'_>) -> T) -> T {
-    let purchases = Training::merge(log, cut()).unwrap();
-    run(&Training::new(&purchases, cut(), TimeUnit::Week).unwrap().knowing(facts))
+    as_of(cut(), log, facts, run)
+}
+
+fn as_of<T>(cut: Cut, log: &TransactionLog, facts: &Facts, run: impl FnOnce(&Training<'_>) -> T) -> T {
+    let purchases = Training::merge(log, cut).unwrap();
+    run(&Training::new(&purchases, cut, TimeUnit::Week).unwrap().knowing(facts))
 }
 
 fn member(leaves: bool) -> Covariates {
@@ -115,7 +119,9 @@ fn recovers<P: Process>(truth: &P, fixed: Option<(&str, f64)>) {
     let facts = Facts::draw(4_000, 3);
     let (buys, leaves) = (1.8, 2.2);
     let log = log(truth, &facts, buys, leaves, 11);
-    with(&log, &facts, |training| {
+    let day = Moment::from_days((7.0 * WEEKS) as i32 - 1);
+    let cut = if P::PERIODS { Cut::end_of(day, Grain::Week) } else { cut() };
+    as_of(cut, &log, &facts, |training| {
         let mut each = MaximumLikelihood::new();
         if let Some((name, value)) = fixed {
             each = each.fix(name, value).unwrap();

@@ -321,10 +321,13 @@ fn densities_of_mean_spend_are_those_that_were_drawn() {
     let found = population.spend_densities(&training.summary().customers(), 60).unwrap();
     let highest = found.iter().map(|d| d.expected).fold(0.0, f64::max);
     for density in &found {
-        assert!((density.actual - density.expected).abs() < 0.08 * highest, "{density:?}");
+        assert!((density.actual - density.expected).abs() < 0.12 * highest, "{density:?}");
     }
     // Nearly all of it lies between the first and the last amount.
-    let sum: f64 = found.windows(2).map(|pair| (pair[1].mean - pair[0].mean) * pair[0].expected).sum();
+    let piece = |pair: &[clv_btyd::SpendDensity]| {
+        (pair[1].mean - pair[0].mean) * f64::midpoint(pair[0].expected, pair[1].expected)
+    };
+    let sum: f64 = found.windows(2).map(piece).sum();
     assert!((sum - 0.98).abs() < 0.02, "{sum}");
     let (x, mean) = ([1, 1], [5.0, 5.0]);
     let alike = Customers::new(TimeUnit::Week, &x, &[1.0; 2], &[2.0; 2], Some(&mean)).unwrap();

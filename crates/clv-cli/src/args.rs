@@ -65,6 +65,16 @@ impl OverTime {
     }
 }
 
+/// What models of contracts are saved as.
+pub(crate) const CONTRACTS: [&str; 2] = ["beta-discrete-weibull", TENURES];
+/// Those of them that a log of purchases tells nothing, as silence is not an end.
+pub(crate) const TENURES: &str = "weibull-gamma";
+
+/// What a model is built around.
+pub(crate) fn innermost(kind: clv::model::Kind) -> &'static str {
+    kind.around.map_or(kind.name, |inner| innermost(*inner))
+}
+
 /// Contracts instead of transactions.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Contracts")]
@@ -308,10 +318,10 @@ pub(crate) fn outlier_rule(text: &str) -> Result<(OutlierRule, bool), String> {
 /// When observation ends, and in what time is counted.
 #[derive(Debug, Args)]
 pub(crate) struct Observation {
-    /// End of observation, inclusive [default: the last purchase].
+    /// End of observation, inclusive [default: the last purchase; of months and years the last that is whole]. Needed with --contracts.
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub until: Option<Moment>,
-    /// Time unit: day, week, month, year [default: the model's, or week].
+    /// Time unit: day, week, month, year [default: the model's, or week, or month of contracts].
     #[arg(long)]
     pub unit: Option<TimeUnit>,
 }
@@ -343,6 +353,12 @@ impl Asking {
         if model.foresee().is_some() {
             return Err(Failure::usage(format_args!(
                 "{} holds a model of what changes with time: clv predict takes it, with --over-time",
+                self.model.display()
+            )));
+        }
+        if innermost(model.kind()) == TENURES {
+            return Err(Failure::usage(format_args!(
+                "{} holds {TENURES}, a model of contracts: clv predict takes it, with --contracts",
                 self.model.display()
             )));
         }

@@ -7,7 +7,9 @@ use clv::events::EventKind;
 use clv::identity::Identities;
 use clv::io::ReadOptions;
 use clv::summary::Purchases;
-use clv::{Cut, Gathered, Gathering, Ledger, LogBuilder, Moment, TimeUnit, Training, TransactionLog};
+use clv::{
+    Cut, Gathered, Gathering, Grain, Ledger, LogBuilder, Moment, Span, TimeUnit, Training, TransactionLog,
+};
 
 use crate::args::{Observation, Transactions, end_of_day};
 use crate::failure::Failure;
@@ -118,7 +120,7 @@ pub(crate) fn expect_other(path: &Path, inputs: &[&Path]) -> Result<(), Failure>
 }
 
 /// The cut of `--until`, by default at the last purchase.
-pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Moment>) -> Cut {
+pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Moment>) -> Result<Cut, Failure> {
     let (_, last) = log.span().unwrap_or((Moment::from_days(0), Moment::from_days(0)));
     if let Some(until) = until
         && until.days_since(last) > 31.0
@@ -130,7 +132,62 @@ pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Momen
             last.date()
         ));
     }
-    Cut::end_of(until.unwrap_or(last), args.grain)
+    if let Some(until) = until {
+        return end_of_period(until, args.grain);
+    }
+    let cut = Cut::end_of(last, args.grain);
+    let unit = match args.grain {
+        Grain::Month => TimeUnit::Month,
+        Grain::Year => TimeUnit::Year,
+        Grain::Week if last.date() != cut.last_day() => return end_of_period(last, Grain::Week),
+        _ => return Ok(cut),
+    };
+    if last.date() == cut.last_day() {
+        return Ok(cut);
+    }
+    let whole = cut.minus(Span::new(1.0, unit)?);
+    note(format_args!(
+        "the log ends within a {}, on {}: observed until {}, the end of the last whole one; name another with --until",
+        args.grain,
+        last.date(),
+        whole.last_day()
+    ));
+    Ok(whole)
+}
+
+/// What is made of contracts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Histories {
+    /// How long they have lasted.
+    Tenures,
+    /// Renewals that were due, to learn from.
+    RenewalsDue,
+    /// Renewals, and who goes on.
+    Renewals,
+}
+
+/// The end of a day that the user names: of purchases by the calendar month or year the last of one, as what is broken off is none to be counted.
+pub(crate) fn end_of_period(day: Moment, grain: Grain) -> Result<Cut, Failure> {
+    let cut = Cut::end_of(day, grain);
+    if day.date() == cut.last_day() {
+        return Ok(cut);
+    }
+    match grain {
+        Grain::Month | Grain::Year => Err(Failure::usage(format_args!(
+            "{} does not end a {grain}: with --grain {grain} name {} or the end of the {grain} before",
+            day.date(),
+            cut.last_day()
+        ))),
+        Grain::Week => {
+            let last = cut.last_day();
+            note(format_args!(
+                "warning: {} does not end a week: what counts is the week until {last}",
+                day.date()
+            ));
+            Ok(cut)
+        }
+        Grain::Exact | Grain::Hour | Grain::Day => Ok(cut),
+    }
 }
 
 /// A log as of a cut, ready to be fitted or scored.
@@ -158,12 +215,12 @@ impl Observed {
         Ok((Self::of(log, args, observation)?, gathered))
     }
 
-    /// Contracts, by the time that they have lasted, or by renewals. A log without purchases names their customers.
+    /// Contracts. A log without purchases names their customers.
     pub(crate) fn contracts(
         args: &Transactions,
         observation: &Observation,
         columns: &crate::args::Contracts,
-        by_renewals: bool,
+        histories: Histories,
     ) -> Result<(Self, Gathered), Failure> {
         let [path] = &args.files[..] else {
             return Err(Failure::usage("--contracts takes one file"));
@@ -175,21 +232,24 @@ impl Observed {
             contracts = found;
             Ok(columns)
         })?;
-        let Some(last) = contracts.last() else {
+        if contracts.is_empty() {
             return Err(Failure::data(format_args!("{}: no row could be used", path.display())));
-        };
-        let until = observation.until.unwrap_or(last);
-        if observation.until.is_none() {
-            note(format_args!(
-                "observed until {}, the last date of all: say --until if more is known, as contracts that go on are taken to go on until then",
-                until.date()
-            ));
         }
+        // No date of the table tells it: ends may be known long before, and contracts that go on say nothing.
+        let until = observation.until.ok_or_else(|| {
+            Failure::usage(
+                "--contracts needs --until, the last day of which it is known that contracts went on",
+            )
+        })?;
         let cut = Cut::end_of(until, clv::Grain::Day);
         let unit = observation.unit.unwrap_or(TimeUnit::Month);
         let mut log = TransactionLog::default();
         contracts.customers().iter().for_each(|name| log.add_prospect(name));
-        let summary = if by_renewals { contracts.renewals(cut, unit) } else { contracts.tenures(cut, unit) }?;
+        let summary = match histories {
+            Histories::Tenures => contracts.tenures(cut, unit),
+            Histories::RenewalsDue => contracts.renewals_due(cut, unit),
+            Histories::Renewals => contracts.renewals(cut, unit),
+        }?;
         let purchases = Purchases::of(&log, clv::Grain::Day)?;
         Ok((Self { log, purchases, cut, unit, contracts: Some(summary) }, gathered))
     }
@@ -225,7 +285,7 @@ impl Observed {
     }
 
     fn of(log: TransactionLog, args: &Transactions, observation: &Observation) -> Result<Self, Failure> {
-        let cut = cut(&log, args, observation.until);
+        let cut = cut(&log, args, observation.until)?;
         let line = Line::new("merging");
         let purchases = Purchases::of(&log, args.grain)?;
         drop(line);

@@ -715,11 +715,12 @@ fn contracts_are_fitted_compared_and_forecast() {
     );
     refused(
         folder,
-        "fit sbg contracts.csv --contracts --people people.csv --purchases-by own_plan --output x.json",
+        "fit sbg contracts.csv --contracts --until 2023-07-01 --people people.csv --purchases-by own_plan --output x.json",
         1,
         "pays as long as it lasts",
     );
     refused(folder, "fit weibull-gamma contracts.csv --output x.json", 2, "--contracts");
+    refused(folder, "fit sbg contracts.csv --contracts --output x.json", 2, "needs --until");
     refused(folder, "fit pareto-nbd contracts.csv --contracts --output x.json", 2, "--contracts is for sbg");
     done(folder, SIMULATE);
     refused(
@@ -727,6 +728,13 @@ fn contracts_are_fitted_compared_and_forecast() {
         "predict --model weibull-gamma.json tx.csv --horizon 1 --output x.csv",
         2,
         "take a table of contracts",
+    );
+    done(folder, "fit gamma-gamma tx.csv --output s.json");
+    refused(
+        folder,
+        "value --model weibull-gamma.json --spend s.json tx.csv --horizon 1 --output x.csv",
+        2,
+        "a model of contracts",
     );
     // A row that cannot be is an entry of the ledger.
     let odd = "customer_id,start,end\nada,2022-01-05,2021-01-05\nada,2022-01-05,\nada,2022-03-05,\nbob,2022-01-05,2022-04-01\n";
@@ -742,7 +750,14 @@ fn purchases_by_the_period_are_fitted_compared_and_forecast() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     done(folder, SIMULATE);
-    refused(folder, "fit bg-bb tx.csv --output m.json", 1, "whole periods");
+    refused(folder, "fit bg-bb tx.csv --output m.json", 1, "once a period");
+    refused(folder, "fit bg-bb tx.csv --grain week --unit day --output m.json", 1, "once a period");
+    let broken = "fit bg-bb tx.csv --grain month --unit month --until 2023-06-10 --output m.json";
+    refused(folder, broken, 2, "does not end a month");
+    // The log ends in December, on a day of it: the last whole month is November, unless it ends with the year.
+    let output = clv(folder, "fit bg-bb tx.csv --grain month --unit month --output m.json");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("as of 2023-11-30") || said.contains("as of 2023-12-31"), "{said}");
     let by = "--grain month --unit month";
     let fit = json(folder, &format!("fit bg-bb tx.csv --until 2023-06-30 {by} --output m.json"));
     assert_eq!(keys(&fit["parameters"]), ["alpha", "beta", "delta", "gamma"]);

@@ -1,6 +1,6 @@
 //! Contracts: when each customer's began, and when it ended.
 
-use jiff::{Span as Calendar, ToSpan};
+use jiff::Span as Calendar;
 
 use crate::cut::Cut;
 use crate::error::{Error, Result};
@@ -86,11 +86,6 @@ impl Contracts {
         self.terms.is_empty()
     }
 
-    /// The last date that is stated, by which a contract began or ended.
-    pub fn last(&self) -> Option<Moment> {
-        self.terms.iter().map(|term| term.ended.unwrap_or(term.begun)).max()
-    }
-
     /// As histories of how long contracts have lasted: the recency is the time from beginning to end, and the same as the age for one that
     /// goes on.
     ///
@@ -105,18 +100,32 @@ impl Contracts {
     }
 
     /// As histories of renewals, due each whole unit of the calendar after the beginning: the recency is how often a contract was renewed, and
-    /// the same as the age for one that goes on.
+    /// the same as the age for one that goes on. To forecast from: who has ended has ended, though the next renewal is not due yet.
     ///
     /// # Errors
     ///
     /// As [`Contracts::tenures`].
     pub fn renewals(&self, cut: Cut, unit: TimeUnit) -> Result<Summary> {
+        self.by_renewals(cut, unit, |due_at_end, due_now| due_now.max(due_at_end + 1.0))
+    }
+
+    /// The same to learn from: renewals that are due by the cut, and what became of them. A contract that ended since its last one has decided nothing more:
+    /// the others of its age have not either, and to count it as lost would be to count the losses of a renewal and not those who renew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::tenures`].
+    pub fn renewals_due(&self, cut: Cut, unit: TimeUnit) -> Result<Summary> {
+        self.by_renewals(cut, unit, |_, due_now| due_now)
+    }
+
+    fn by_renewals(&self, cut: Cut, unit: TimeUnit, age: impl Fn(f64, f64) -> f64) -> Result<Summary> {
         self.summary(cut, unit, |term, now| {
             // What is due on the day of the end was not renewed.
             let due = |until: Moment| due_before(term.begun, until, unit);
             match term.ended {
                 None => (due(now), due(now)),
-                Some(end) => (due(end), due(now).max(due(end) + 1.0)),
+                Some(end) => (due(end), age(due(end), due(now))),
             }
         })
     }
@@ -148,20 +157,23 @@ impl Contracts {
 /// How many renewals fall due after the beginning and before a moment.
 fn due_before(begun: Moment, until: Moment, unit: TimeUnit) -> f64 {
     let due = |n: i64| {
-        let later: Calendar = match unit {
-            TimeUnit::Day => n.days(),
-            TimeUnit::Week => n.weeks(),
-            TimeUnit::Month => n.months(),
-            TimeUnit::Year => n.years(),
+        let later = match unit {
+            TimeUnit::Day => Calendar::new().try_days(n),
+            TimeUnit::Week => Calendar::new().try_weeks(n),
+            TimeUnit::Month => Calendar::new().try_months(n),
+            TimeUnit::Year => Calendar::new().try_years(n),
         };
-        begun.datetime().checked_add(later).map_or(Moment::LAST, Moment::from)
+        let later = later.ok();
+        // Beyond the calendar nothing falls due.
+        begun.datetime().checked_add(later?).ok().map(Moment::from)
     };
+    let is_due = |n: i64| due(n).is_some_and(|moment| moment < until);
     // Months are of unlike lengths: from near to the very one.
     let mut n = (until.days_since(begun) / unit.days()).floor().max(0.0) as i64;
-    while n > 0 && due(n) >= until {
+    while n > 0 && !is_due(n) {
         n -= 1;
     }
-    while due(n + 1) < until {
+    while is_due(n + 1) {
         n += 1;
     }
     n as f64
@@ -209,6 +221,15 @@ mod tests {
         // Ended on the last day: it is known, and the next renewal was not made.
         let on_the_day = one("2024-01-15", Some("2024-06-30"), "2024-06-30", TimeUnit::Month);
         assert_eq!(on_the_day[0], (5.0, 6.0));
+        // To learn from, the renewal of July has not been decided by anybody.
+        let mut ended = Contracts::default();
+        ended.state("ada", day("2024-01-15"), Some(day("2024-06-20"))).unwrap();
+        ended.state("bob", day("2024-01-15"), Some(day("2024-05-20"))).unwrap();
+        let due = ended.renewals_due(Cut::end_of(day("2024-06-30"), Grain::Day), TimeUnit::Month).unwrap();
+        assert_eq!((due.recency[0], due.age[0], due.recency[1], due.age[1]), (5.0, 5.0, 4.0, 5.0));
+        // The customary date for an open end is no danger.
+        let far = one("2024-01-15", Some("9999-12-31"), "9999-12-31", TimeUnit::Month);
+        assert!(far[0].0 > 95_000.0);
         assert!(on_the_day[1].0 < on_the_day[1].1);
         let mut contracts = Contracts::default();
         contracts.state("ada", day("2024-01-01"), None).unwrap();

@@ -226,7 +226,9 @@ impl Grain {
         match self.length() {
             Ok(_) => self.floor(from.plus_days(days)),
             Err(months) => {
-                let grains = (days / (months as f64 * TimeUnit::Month.days())).round();
+                // A span that is one moves by a grain at least.
+                let exact = days / (months as f64 * TimeUnit::Month.days());
+                let grains = exact.abs().round().max(f64::from(u8::from(days != 0.0))).copysign(exact);
                 self.start(self.index(from).saturating_add(grains as i64))
             }
         }
@@ -487,6 +489,8 @@ mod tests {
         assert_eq!((cut.last(), cut.end()), (date("2023-12-01"), date("2024-01-01")));
         assert_eq!(cut.minus(Span::new(3.0, TimeUnit::Month).unwrap()).last(), date("2023-09-01"));
         assert_eq!(cut.plus(Span::days(31.0).unwrap()).last(), date("2024-01-01"));
+        assert_eq!(cut.minus(Span::days(7.0).unwrap()).last(), date("2023-11-01"), "one at least");
+        assert_eq!(cut.minus(Span::days(0.0).unwrap()), cut);
     }
 
     #[test]

@@ -166,17 +166,57 @@ impl BetaDiscreteWeibull {
         }
         let (u, ln_t) = (t.powf(c), t.ln());
         let all = alpha + beta;
-        let (low, high) = (digamma(beta + u), digamma(all + u));
-        let (low2, high2) = (trigamma(beta + u), trigamma(all + u));
-        let (of_all, of_all2) = (digamma(all) - high, trigamma(all) - high2);
-        let du = u * ln_t;
+        let Steps { first, second, per_u } = Steps::of(beta, alpha, u);
         sums.value = self.ln_survival(t);
-        sums.gradient = [of_all, of_all + low - digamma(beta), (low - high) * du];
-        sums.hessian[0] = [of_all2, of_all2, -high2 * du];
+        // In the logarithm of Γ(β + u)/Γ(α + β + u) · Γ(α + β)/Γ(β); at the very end of time u is beyond all numbers, and S a power of t.
+        let (low, low2) = if u.is_finite() { (digamma(beta + u), trigamma(beta + u)) } else { (0.0, 0.0) };
+        let of_alpha =
+            if u.is_finite() { digamma(all) - low - first / u } else { digamma(all) - self.c * ln_t };
+        let of_all2 = trigamma(all) - per_u / u;
+        sums.gradient = [of_alpha, digamma(all) - digamma(beta) - first / u, -first * ln_t];
+        sums.hessian[0] = [of_all2, of_all2, -per_u * ln_t];
         sums.hessian[1][1] = of_all2 + low2 - trigamma(beta);
-        sums.hessian[1][2] = (low2 - high2) * du;
-        sums.hessian[2][2] = (low2 - high2) * du * du + (low - high) * du * ln_t;
+        sums.hessian[1][2] = -second / u * ln_t;
+        sums.hessian[2][2] = -(second + first) * ln_t * ln_t;
         sums
+    }
+}
+
+/// What changes from `ψ(β + u)` to `ψ(α + β + u)`, where `u` may be so great that the two are the same number.
+struct Steps {
+    /// `u (ψ(α + β + u) − ψ(β + u))`, which goes to `α`.
+    first: f64,
+    /// `u² (ψ′(α + β + u) − ψ′(β + u))`, which goes to `−α`.
+    second: f64,
+    /// `u ψ′(α + β + u)`, which goes to 1.
+    per_u: f64,
+}
+
+impl Steps {
+    /// From so great a sum on the next term of the series is below all digits.
+    const GREAT: f64 = 1e4;
+
+    fn of(beta: f64, alpha: f64, u: f64) -> Self {
+        let (low, high) = (beta + u, alpha + beta + u);
+        if low < Self::GREAT {
+            return Self {
+                first: u * (digamma(high) - digamma(low)),
+                second: u * u * (trigamma(high) - trigamma(low)),
+                per_u: u * trigamma(high),
+            };
+        }
+        if !u.is_finite() {
+            return Self { first: alpha, second: -alpha, per_u: 1.0 };
+        }
+        // ψ(x) = ln x − 1/2x − 1/12x² + …, ψ′(x) = 1/x + 1/2x² + 1/6x³ − …, each difference written without one.
+        let (per_low, per_high) = (u / low, u / high);
+        let by = alpha / low;
+        let first = u * by.ln_1p() + 0.5 * by * per_high + by * per_high * (1.0 / low + 1.0 / high) / 12.0;
+        let squares = 1.0 / low + 1.0 / high;
+        let cubes = 1.0 / (low * low) + 1.0 / (low * high) + 1.0 / (high * high);
+        let second = -alpha * per_low * per_high * (1.0 + 0.5 * squares + cubes / 6.0);
+        let per_u = per_high * (1.0 + 0.5 / high + 1.0 / (6.0 * high * high));
+        Self { first, second, per_u }
     }
 }
 

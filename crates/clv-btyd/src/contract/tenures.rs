@@ -26,8 +26,10 @@ static PARAMETERS: [Parameter; 3] = [
 /// # Formula
 ///
 /// ```text
-/// S(t) = (α / (α + t^c))^r,      hazard  h(t) = r c t^{c−1} / (α + t^c)
+/// S(t) = (1 + (t/α)^c)^{−r},      hazard  h(t) = r c t^{c−1} / (α^c + t^c)
 /// ```
+///
+/// `α` is a time, so that nothing depends on the unit that it is counted in; in the notes it stands for our `α^c`.
 ///
 /// ```
 /// use clv_btyd::WeibullGamma;
@@ -97,7 +99,7 @@ impl Tenure {
 }
 
 impl WeibullGamma {
-    /// A population with the given parameters; `α` is in time units to the power of `c`.
+    /// A population with the given parameters; `α` is in time units.
     ///
     /// # Errors
     ///
@@ -122,8 +124,13 @@ impl WeibullGamma {
     }
 
     pub(super) fn ln_survival(&self, t: f64) -> f64 {
-        let worn = t.powf(self.c) / self.alpha;
-        -self.r * if worn.is_finite() { worn.ln_1p() } else { self.c * t.ln() - self.alpha.ln() }
+        -self.r * self.worn(t)
+    }
+
+    /// `ln(1 + (t/α)^c)`.
+    fn worn(&self, t: f64) -> f64 {
+        let ln_u = self.c * (t / self.alpha).ln();
+        if ln_u > 40.0 { ln_u } else { ln_u.exp().ln_1p() }
     }
 
     /// Share of those who began still customers after a time.
@@ -148,9 +155,9 @@ impl WeibullGamma {
         self.ln_slope(t).exp()
     }
 
-    /// `ln h(t)`: `r c / t` times the share `t^c / (α + t^c)`, whatever overflows.
+    /// `ln h(t)`: `r c / t` times the share `t^c / (α^c + t^c)`, whatever overflows.
     fn ln_slope(&self, t: f64) -> f64 {
-        let z = self.alpha.ln() - self.c * t.ln();
+        let z = -self.c * (t / self.alpha).ln();
         let ln_share = if z > 40.0 { -z } else { -z.exp().ln_1p() };
         self.r.ln() + self.c.ln() - t.ln() + ln_share
     }
@@ -207,14 +214,14 @@ impl WeibullGamma {
         self.draw_rest(0.0, rng)
     }
 
-    /// Draws how much longer a contract lasts: of those that have come so far `λ ~ Gamma(r, α + age^c)`.
+    /// Draws how much longer a contract lasts: of those that have come so far `λ ~ Gamma(r, 1 + (age/α)^c)`.
     pub(super) fn draw_rest(&self, age: f64, rng: &mut ChaCha8Rng) -> f64 {
-        let so_far = age.powf(self.c);
+        let so_far = (age / self.alpha).powf(self.c);
         if !so_far.is_finite() {
             return 0.0;
         }
-        let more = exponential(gamma(self.r, self.alpha + so_far, rng), rng);
-        ((so_far + more).powf(1.0 / self.c) - age).max(0.0)
+        let more = exponential(gamma(self.r, 1.0 + so_far, rng), rng);
+        (self.alpha * (so_far + more).powf(1.0 / self.c) - age).max(0.0)
     }
 }
 
@@ -271,23 +278,31 @@ impl Process for WeibullGamma {
         let mut all = Sums::<3>::ZERO;
         for i in (0..cells.len()).filter(|&i| cells.age[i] > 0.0) {
             let (lasted, ended) = (cells.recency[i], cells.recency[i] < cells.age[i]);
-            let (w, ln_t) = (lasted.powf(c), lasted.ln());
-            let total = alpha + w;
-            // Of the density one factor α + t^c more.
-            let k = r + if ended { 1.0 } else { 0.0 };
-            let (share, fall) = (w * ln_t / total, (w / alpha).ln_1p());
+            let ln_t = (lasted / alpha).ln();
+            // u = (t/α)^c, of which u/(1 + u) is all that is needed; f = ln(1 + u).
+            let (f, share) = (self.worn(lasted), 1.0 / (1.0 + (-c * ln_t).exp()));
+            let both = share * (1.0 - share);
+            let (f_alpha, f_c) = (-c / alpha * share, ln_t * share);
+            let f_alpha_alpha = c / (alpha * alpha) * (share + c * both);
+            let f_alpha_c = -(share + c * ln_t * both) / alpha;
+            let f_c_c = ln_t * ln_t * both;
+            // Of the density one factor 1 + u more.
+            let k = r + f64::from(u8::from(ended));
             let mut one = Sums::<3>::ZERO;
-            one.value = -r * fall;
-            one.gradient = [-fall, r / alpha - k / total, -k * share];
-            one.hessian[0] = [0.0, 1.0 / alpha - 1.0 / total, -share];
-            one.hessian[1][1] = k / (total * total) - r / (alpha * alpha);
-            one.hessian[1][2] = k * share / total;
-            one.hessian[2][2] = -k * share * ln_t * alpha / total;
+            one.value = -k * f;
+            one.gradient = [-f, -k * f_alpha, -k * f_c];
+            one.hessian[0] = [0.0, -f_alpha, -f_c];
+            one.hessian[1][1] = -k * f_alpha_alpha;
+            one.hessian[1][2] = -k * f_alpha_c;
+            one.hessian[2][2] = -k * f_c_c;
             if ended {
-                one.value += r.ln() + c.ln() + (c - 1.0) * ln_t - total.ln();
+                one.value += r.ln() + c.ln() - lasted.ln() + c * ln_t;
                 one.gradient[0] += 1.0 / r;
+                one.gradient[1] -= c / alpha;
                 one.gradient[2] += 1.0 / c + ln_t;
                 one.hessian[0][0] -= 1.0 / (r * r);
+                one.hessian[1][1] += c / (alpha * alpha);
+                one.hessian[1][2] -= 1.0 / alpha;
                 one.hessian[2][2] -= 1.0 / (c * c);
             }
             all.add(cells.weight[i], &one);

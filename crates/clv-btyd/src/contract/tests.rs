@@ -86,6 +86,15 @@ fn derivatives_against_the_functions() {
         expect_derivatives(&values, 1e-6, renewals);
         expect_derivatives(&values, 1e-6, lasting);
     }
+    // t^c of sixty renewals, beside which β + t^c and α + β + t^c are one number.
+    let long =
+        Cohort::cells(&[
+            Cohort::new(&(0..60).map(|t| 900.0 - 9.0 * f64::from(t)).collect::<Vec<_>>()).unwrap()
+        ]);
+    let far = |v: &[f64]| BetaDiscreteWeibull::from_values(v).unwrap().derivatives(&long);
+    for values in [[0.01, 13.0, 5.0], [0.02, 5.0, 9.0], [0.01, 13.0, 20.0], [0.5, 2.0, 300.0]] {
+        expect_derivatives(&values, 1e-5, far);
+    }
 }
 
 #[test]
@@ -157,4 +166,34 @@ fn what_cannot_be_is_refused_by_date_and_reason() {
     let text = serde_json::to_string(&WeibullGamma::new(1.0, 2.0, 3.0).unwrap()).unwrap();
     assert_eq!(text, "[1.0,2.0,3.0]");
     assert!(serde_json::from_str::<WeibullGamma>("[1.0,-2.0,3.0]").is_err());
+}
+
+/// 30.4375 days are a month: the same contracts have the same shapes, and a scale of as many days more.
+#[test]
+fn tenures_do_not_depend_on_the_unit() {
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let truth = WeibullGamma::new(1.8, 30.0, 3.5).unwrap();
+    let lasts: Vec<f64> = (0..3_000).map(|_| truth.draw(&mut rng)).collect();
+    let fit = |by: f64| {
+        let one = |lasts: &f64| {
+            if *lasts < 36.0 {
+                Tenure::ended(lasts * by).unwrap()
+            } else {
+                Tenure::running(36.0 * by).unwrap()
+            }
+        };
+        let tenures: Vec<Tenure> = lasts.iter().map(one).collect();
+        MaximumLikelihood::<WeibullGamma>::new()
+            .fit_cells(&Tenure::cells(&tenures), TimeUnit::Day, &Context::default())
+            .unwrap()
+    };
+    let (months, days) = (fit(1.0), fit(30.4375));
+    assert!(days.report.warnings.is_empty(), "{:?}", days.report);
+    let [a, b] = [&months, &days].map(|fitted| fitted.model.parameters().values());
+    for (a, b) in [(a[0], b[0]), (a[1] * 30.4375, b[1]), (a[2], b[2])] {
+        assert!((a / b - 1.0).abs() < 1e-5, "{a} {b}");
+    }
+    let ended = lasts.iter().filter(|lasts| **lasts < 36.0).count() as f64;
+    let [a, b] = [months, days].map(|fitted| fitted.report.log_likelihood.unwrap());
+    assert!((a - b - ended * 30.4375_f64.ln()).abs() < 1e-5, "{a} {b}");
 }

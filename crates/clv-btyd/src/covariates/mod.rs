@@ -20,7 +20,7 @@
 //! | dropout of BG/BB | `γ`, with `+γ` | the ratio of the mean odds `γ/δ` of leaving before one |
 //! | dropout of sBG, BdW | `α`, with `+γ` | the ratio of the mean odds `α/β` of leaving at the first renewal |
 //! | spend of Gamma-Gamma | `γ`, with `+γ` | the ratio of the mean spend |
-//! | dropout of exponential-gamma, Weibull-gamma | `α`, with `−γ` | the ratio of the hazard of leaving |
+//! | dropout of exponential-gamma, Weibull-gamma | `α`, with `−γ` | how many times as fast time runs to the end; of exponential-gamma the ratio of the hazard |
 //!
 //! The static covariates of Fader & Hardie, "Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models"
 //! (2007), but for the dropout of the BG family. There, and in CLVTools, `a` and `b` are moved by the same factor, which leaves the
@@ -116,7 +116,7 @@ impl Acts {
     pub(crate) fn on(&self, of: &Movable) -> Result<Vec<(usize, f64)>, Error> {
         let cannot = |quantity, hint| Err(Error::CannotSay { model: of.model, quantity, hint });
         let dropout = || match of.dropout {
-            [] => cannot("dropout", ": its customers never leave"),
+            [] => cannot("dropout", ": nobody leaves in it"),
             dropout => places(of.parameters, dropout),
         };
         let purchases = || match of.purchases {

@@ -132,7 +132,7 @@ impl Future {
             }
             Self::Pays { contract: Contract::Tenures(of), age } => {
                 let [r, alpha, c] = of.values();
-                vec![("dropout frailty", Mixing::Gamma { shape: r, rate: alpha + age.powf(c) })]
+                vec![("dropout frailty", Mixing::Gamma { shape: r, rate: 1.0 + (age / alpha).powf(c) })]
             }
         }
     }

@@ -80,6 +80,10 @@ impl Fit for SpendWithCovariates {
         let columns = Columns::of(self.covariates.asked.iter().map(|asked| &asked.term), data)?;
         let movable = Movable { model: KIND.name, parameters: &PARAMETERS, purchases: &[], dropout: &[] };
         let effects = effects(&self.covariates, &movable, &columns.terms, &data.columns_beyond()?)?;
+        if spent.ln_amounts.is_some() && effects.iter().any(|effect| effect.on.iter().any(|(p, _)| *p == 0)) {
+            let (quantity, hint) = ("columns that move p, of amounts one by one", ": fit their means");
+            return Err(Error::CannotSay { model: KIND.name, quantity, hint });
+        }
         let width = columns.terms.len();
         let one = |(&(x, mean), &row): (&(u32, f64), &usize)| {
             (x, mean, 0.0, columns.rows[row * width..(row + 1) * width].to_vec())

@@ -112,6 +112,7 @@ impl<P: OverTime> OverTimeModel<P> {
         timelines: &[&Timelines],
         names: &Names,
     ) -> Result<f64, Error> {
+        training.summary().customers().expect_unit(self.unit)?;
         let known = known(training, timelines, (&self.terms, &self.scaling))?;
         let (mut scratch, mut total) = self.scratch();
         for row in 0..training.summary().len() {
@@ -139,6 +140,7 @@ impl<P: OverTime> OverTimeModel<P> {
         names: &Names,
         horizon: Span,
     ) -> Result<Vec<OwnFuture>, Error> {
+        training.summary().customers().expect_unit(self.unit)?;
         let known = known(training, timelines, (&self.terms, &self.scaling))?;
         let (mut scratch, mut total) = self.scratch();
         let mut futures = Vec::with_capacity(training.summary().len());

@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known_beyond = args.beyond.read(&args.transactions, &mut gathered, &log)?;
     let beyond = known_beyond.of(&log, args.products)?;
     let beyond = beyond.as_ref().map(|source| Remembered::new(source));
-    let cut = input::cut(&log, &args.transactions, args.until);
+    let cut = input::cut(&log, &args.transactions, args.until)?;
 
     let begun = Instant::now();
     let stop = || limit.is_some_and(|limit| begun.elapsed() > limit);

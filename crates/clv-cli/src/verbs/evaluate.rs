@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             )));
         }
     }
-    let train = Cut::end_of(args.train_until, args.transactions.grain);
+    let train = input::end_of_period(args.train_until, args.transactions.grain)?;
     if args.origins.get() > 1 && args.holdout_until.is_none() {
         return Err(Failure::usage(
             "--origins needs --holdout-until: earlier windows are as long as the holdout",
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         _ => args.train_until,
     };
     let log = input::log(&args.transactions, Some(known))?;
-    let holdout = input::cut(&log, &args.transactions, args.holdout_until);
+    let holdout = input::cut(&log, &args.transactions, args.holdout_until)?;
     let split = Split::new(train, holdout)?;
     let splits: Vec<Split> = (0..args.origins.get()).map(|windows| back(split, windows)).collect();
     let backtests = Backtest::all(&log, &splits, args.unit)?;

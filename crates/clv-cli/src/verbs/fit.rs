@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{Contracts, Format, Observation, Output, OverTime, Transactions, assignment};
 use crate::beyond::Tables;
 use crate::failure::Failure;
-use crate::input::Observed;
+use crate::input::{Histories, Observed};
 use crate::progress::Line;
 use crate::show::{note, short, short_or_dash, table};
 
@@ -247,7 +247,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }));
     }
     let (observed, mut gathered) = if args.contracts.contracts {
-        Observed::contracts(&args.transactions, &args.observation, &args.contracts, by_renewals)?
+        let histories = if by_renewals { Histories::RenewalsDue } else { Histories::Tenures };
+        Observed::contracts(&args.transactions, &args.observation, &args.contracts, histories)?
     } else {
         Observed::gathered(&args.transactions, &args.observation)?
     };

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clv::{Predict, StageRules};
 use serde_json::json;
 
-use crate::args::{Asking, Contracts, Format, Observation, Output, OverTime, Transactions, share};
+use crate::args::{
+    Asking, CONTRACTS, Contracts, Format, Observation, Output, OverTime, TENURES, Transactions, innermost,
+    share,
+};
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
-use crate::input::Observed;
+use crate::input::{Histories, Observed};
 use crate::progress::Line;
 use crate::show::{short_or_dash, table};
 
@@ -37,15 +40,6 @@ pub(crate) struct Args {
     output: PathBuf,
     #[command(flatten)]
     print: Output,
-}
-
-/// What models of contracts are saved as.
-const CONTRACTS: [&str; 2] = ["beta-discrete-weibull", TENURES];
-const TENURES: &str = "weibull-gamma";
-
-/// What a model is built around.
-fn innermost(kind: clv::model::Kind) -> &'static str {
-    kind.around.map_or(kind.name, |inner| innermost(*inner))
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -82,7 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let observation =
         Observation { unit: Some(args.observation.unit.unwrap_or_else(|| model.unit())), ..args.observation };
     let (observed, mut gathered) = if args.contracts.contracts {
-        Observed::contracts(&args.transactions, &observation, &args.contracts, of != TENURES)?
+        let histories = if of == TENURES { Histories::Tenures } else { Histories::Renewals };
+        Observed::contracts(&args.transactions, &observation, &args.contracts, histories)?
     } else {
         Observed::gathered(&args.transactions, &observation)?
     };
