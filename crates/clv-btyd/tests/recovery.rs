@@ -6,9 +6,9 @@
 mod common;
 
 use clv_btyd::{
-    BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, Cohort, Covariates, GammaGammaFit, GgomNbd, MaximumLikelihood,
-    MbgCnbd, MbgNbd, Nbd, OverTimeFit, ParetoNbd, Process, Scale, Tenure, Tries, WeibullGamma,
-    WithCovariates, log_interval,
+    BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, Cohort, Covariates, GammaGammaFit, GgomNbd, LognormalSpend,
+    LognormalSpendFit, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTimeFit, ParetoNbd, Process, Scale,
+    Tenure, Tries, WeibullGamma, WithCovariates, log_interval,
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
@@ -161,6 +161,12 @@ fn intervals_of_contracts_opportunities_and_spend() {
         let means: Vec<f64> = x.iter().map(one).collect();
         let who = Customers::new(TimeUnit::Week, &x, &t_x, &age, Some(&means)).unwrap();
         GammaGammaFit::new().fit_customers(&who, &cx).unwrap().report
+    }));
+    let truth = [30.0, 0.6, 0.5];
+    let model = LognormalSpend::new(truth[0], truth[1], truth[2]).unwrap();
+    missed.extend(holds("lognormal-spend", &truth, |mut rng| {
+        let customers: Vec<Vec<f64>> = (0..3_000).map(|i| model.draw(1 + i % 7, &mut rng)).collect();
+        LognormalSpendFit::new().amounts(&customers, &cx).unwrap().report
     }));
     assert!(missed.is_empty(), "{missed:?}");
 }
