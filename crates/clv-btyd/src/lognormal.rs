@@ -28,7 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::amounts::Paid;
-use crate::process::{Parameter, Scale, Sums, check_values};
+use crate::process::{Parameter, Scale, Sums, check_values, save_parameters, saved_parameters};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
 const KIND: Kind = Kind::new("lognormal-spend", 1);
@@ -405,18 +405,13 @@ impl Predict for LognormalSpendModel {
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
         to.field("basis", &self.basis)?;
-        let parameters: BTreeMap<&str, f64> =
-            PARAMETERS.iter().map(|p| p.name).zip(self.population.values()).collect();
-        to.field("parameters", &parameters)
+        save_parameters(&PARAMETERS, &self.population.values(), to)
     }
 }
 
 pub(crate) fn register(registry: &mut Registry) {
     registry.register(KIND, |saved, _| {
-        let mut parameters: BTreeMap<String, f64> = saved.field("parameters")?;
-        let values: Vec<f64> =
-            PARAMETERS.iter().map(|p| parameters.remove(p.name).unwrap_or(f64::NAN)).collect();
-        let population = LognormalSpend::from_values(&values)?;
+        let population = LognormalSpend::from_values(&saved_parameters(&PARAMETERS, saved)?)?;
         Ok(Box::new(LognormalSpendModel::new(population, saved.field("unit")?, saved.field("basis")?)))
     });
 }

@@ -1,14 +1,12 @@
 //! A fitted purchase model.
 
-use std::collections::BTreeMap;
-
 use clv_core::model::{Activity, Answers, Horizons, Kind, NextPurchase, PurchaseForecast, Sample};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::value::discounted_total;
 use clv_core::{Ask, Customers, Discount, Error, ForecastMut, History, Predict, Scratch, Span, TimeUnit};
 use rand_chacha::ChaCha8Rng;
 
-use crate::process::{Process, times_of};
+use crate::process::{Process, save_parameters, saved_parameters, times_of};
 
 /// From how many customers on equal histories are looked for before computing.
 const BATCH: usize = 32;
@@ -189,9 +187,7 @@ impl<P: Process> Predict for PurchaseModel<P> {
 
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
-        let values = self.process.values();
-        let parameters: BTreeMap<&str, f64> = P::PARAMETERS.iter().map(|p| p.name).zip(values).collect();
-        to.field("parameters", &parameters)
+        save_parameters(P::PARAMETERS, &self.process.values(), to)
     }
 }
 
@@ -320,9 +316,5 @@ pub(crate) fn register<P: Process>(registry: &mut Registry) {
 /// Unit and parameters as they were saved.
 pub(crate) fn load<P: Process>(saved: &SavedModel) -> Result<PurchaseModel<P>, Error> {
     let unit = saved.field("unit")?;
-    let mut parameters: BTreeMap<String, f64> = saved.field("parameters")?;
-    // A missing one becomes NaN, which the check refuses by name.
-    let values: Vec<f64> =
-        P::PARAMETERS.iter().map(|p| parameters.remove(p.name).unwrap_or(f64::NAN)).collect();
-    Ok(PurchaseModel::new(P::from_values(&values)?, unit))
+    Ok(PurchaseModel::new(P::from_values(&saved_parameters(P::PARAMETERS, saved)?)?, unit))
 }

@@ -1,9 +1,11 @@
 //! What the purchase models have in common.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use clv_core::model::Kind;
+use clv_core::saved::{SaveWriter, SavedModel};
 use clv_core::{Cells, Error, Summary, Training, Warning};
 use clv_math::minimise::Derivatives;
 
@@ -209,6 +211,22 @@ pub(crate) fn check_values<const N: usize>(
         }
     }
     values.try_into().map_err(|_| Error::Length { column: "parameters", given: values.len(), expected: N })
+}
+
+/// Writes parameters by name.
+pub(crate) fn save_parameters(
+    parameters: &[Parameter],
+    values: &[f64],
+    to: &mut SaveWriter,
+) -> Result<(), Error> {
+    let named: BTreeMap<&str, f64> = parameters.iter().map(|p| p.name).zip(values.iter().copied()).collect();
+    to.field("parameters", &named)
+}
+
+/// Reads them; a missing one is NaN, which the check of the model refuses by name.
+pub(crate) fn saved_parameters(parameters: &[Parameter], saved: &SavedModel) -> Result<Vec<f64>, Error> {
+    let mut named: BTreeMap<String, f64> = saved.field("parameters")?;
+    Ok(parameters.iter().map(|p| named.remove(p.name).unwrap_or(f64::NAN)).collect())
 }
 
 /// Sums of a value, gradient and packed symmetric Hessian over `N` parameters.

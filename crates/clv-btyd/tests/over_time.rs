@@ -6,6 +6,8 @@ use clv_btyd::{
     BgNbd, Covariates, GammaGamma, MbgNbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process,
     SpendModel,
 };
+use clv_core::attributes::{Attributes, Conflict};
+use clv_core::features::Beyond;
 use clv_core::saved::{Registry, to_string};
 use clv_core::summary::Purchases;
 use clv_core::{
@@ -126,4 +128,44 @@ fn pareto_nbd() {
 fn bg_nbd_and_mbg_nbd() {
     check(BgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
     check(MbgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
+}
+
+#[test]
+fn words_that_are_known_all_along_stand_beside_what_changes() {
+    let calendar = calendar();
+    let process = ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap();
+    let truth = OverTimeModel::of(process, TimeUnit::Week, &[("season", true, false, 0.9)]).unwrap();
+    let log = log(&truth, &calendar);
+    let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let cx = Context::default();
+    let fit = |people: &Attributes| {
+        let beyond = Beyond::of(&log).attributes(people);
+        let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap().knowing(&beyond);
+        let asked = Covariates::new().on_purchases(["season", "own_kind"]).unwrap();
+        let fitted =
+            OverTimeFit::<ParetoNbd>::new(asked).fit(&training, &[&calendar], log.customers(), &cx)?;
+        let text = to_string(&fitted.model).unwrap();
+        let ask = Ask::over(Span::weeks(10.0).unwrap());
+        let forecast = fitted.model.forecast(&training, &[&calendar], log.customers(), &ask)?;
+        Ok::<_, clv_core::Error>((fitted, text, forecast))
+    };
+    let mut people = Attributes::new(Conflict::FirstStands);
+    for i in 0..499 {
+        people.state(&format!("c{i}"), "kind", ["shop", "home", "web"][i % 3]);
+    }
+    let mut all = people.clone();
+    all.state("c499", "kind", "web");
+    let (fitted, text, forecast) = fit(&all.typed()).unwrap();
+    let names: Vec<&str> = fitted.model.coefficients().map(|(name, _)| name).collect();
+    assert_eq!(names, ["purchase.season", "purchase.own_kind=shop", "purchase.own_kind=web"]);
+    // The kinds differ by nothing but chance.
+    for name in &names[1..] {
+        let found = fitted.report.parameters.iter().find(|p| p.name == *name).unwrap();
+        assert!(found.value.abs() < 4.0 * found.standard_error.unwrap(), "{found:?}");
+    }
+    assert!(text.contains("own_kind=home") && forecast.purchases.unwrap().iter().all(|n| *n >= 0.0));
+    // A customer of whom nothing is known is none of the reference.
+    let error = fit(&people.typed()).unwrap_err().to_string();
+    assert!(error.contains("own_kind"), "{error}");
 }

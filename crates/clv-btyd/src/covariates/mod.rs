@@ -40,8 +40,8 @@ pub(crate) use design::{Design, Effect, Groups};
 pub(crate) use fit::{Columns, Fits, Within, coefficients, effects};
 pub use fit::{PenaltyScore, WithCovariates};
 pub use model::CovariateModel;
-pub(crate) use model::{evaluate, register};
-pub(crate) use moved::{MOST, Moved};
+pub(crate) use model::{evaluate, expect_words, register};
+pub(crate) use moved::{MOST, Moved, saved_scaling};
 pub use term::Term;
 pub(crate) use term::Words;
 

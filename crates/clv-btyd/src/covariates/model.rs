@@ -20,6 +20,19 @@ pub struct CovariateModel<P> {
     moved: Moved,
 }
 
+/// Refuses a customer who has none of the words that are known: all columns are 0 then, and so are those of nobody else.
+pub(crate) fn expect_words(words: &[Words], of: impl Fn(&str) -> f64, row: usize) -> Result<(), Error> {
+    for Words { column, columns } in words {
+        let known: f64 = columns.iter().map(|name| of(name)).sum();
+        if known != 1.0 {
+            let allowed = "one of the words that are known; fill in what is missing first";
+            let gap = columns.iter().find(|name| of(name).is_nan());
+            return Err(Error::Cell { row, column: gap.unwrap_or(column).clone(), given: f64::NAN, allowed });
+        }
+    }
+    Ok(())
+}
+
 /// Appends the terms of a row of columns.
 pub(crate) fn evaluate(
     terms: &[Term],
@@ -30,15 +43,7 @@ pub(crate) fn evaluate(
     to: &mut Vec<f64>,
 ) -> Result<(), Error> {
     let of = |name: &str| names.iter().position(|n| n == name).map_or(f64::NAN, |place| columns[place]);
-    for Words { column, columns } in words {
-        // Of who has no word, or one that is new, all columns are 0, and so are those of nobody else.
-        let known: f64 = columns.iter().map(|name| of(name)).sum();
-        if known != 1.0 {
-            let allowed = "one of the words that are known; fill in what is missing first";
-            let gap = columns.iter().find(|name| of(name).is_nan());
-            return Err(Error::Cell { row, column: gap.unwrap_or(column).clone(), given: f64::NAN, allowed });
-        }
-    }
+    expect_words(words, of, row)?;
     for term in terms {
         let value = term.value(of);
         if !value.is_finite() {

@@ -126,16 +126,11 @@ impl Moved {
         saved: &SavedModel,
     ) -> Result<Self, Error> {
         let terms: Vec<Term> = saved.field("terms")?;
-        let scaling: Vec<(f64, f64)> = saved.field("scaling")?;
-        if let Some((_, scale)) = scaling.iter().find(|(centre, scale)| !(centre.is_finite() && *scale > 0.0))
-        {
-            return Err(Error::Setting { name: "scaling", given: *scale, allowed: "above 0" });
-        }
+        let scaling = saved_scaling(saved, terms.len())?;
         let mut effects = Vec::new();
         for Saved { name, term, on, value } in saved.field::<Vec<Saved>>("coefficients")? {
-            if term >= terms.len() || scaling.len() != terms.len() {
-                let (given, expected) = (scaling.len(), terms.len());
-                return Err(Error::Length { column: "terms", given, expected });
+            if term >= terms.len() {
+                return Err(Error::Length { column: "terms", given: terms.len(), expected: term + 1 });
             }
             let named: Vec<(String, f64)> = on.into_iter().collect();
             effects.push(Effect { label: name, term, on: places(parameters, &named)?, penalty: 0.0 });
@@ -143,5 +138,17 @@ impl Moved {
         }
         let design = Design { parameters: parameters.len(), effects, scaling };
         Self::of(model, (terms, saved.field("words")?), design, &values)
+    }
+}
+
+/// Of each term what is taken off it and what it is divided by, as saved.
+pub(crate) fn saved_scaling(saved: &SavedModel, terms: usize) -> Result<Vec<(f64, f64)>, Error> {
+    let scaling: Vec<(f64, f64)> = saved.field("scaling")?;
+    if scaling.len() != terms {
+        return Err(Error::Length { column: "terms", given: scaling.len(), expected: terms });
+    }
+    match scaling.iter().find(|(centre, scale)| !(centre.is_finite() && *scale > 0.0)) {
+        Some((_, scale)) => Err(Error::Setting { name: "scaling", given: *scale, allowed: "above 0" }),
+        None => Ok(scaling),
     }
 }

@@ -22,8 +22,6 @@ mod fit;
 mod independence;
 mod likelihood;
 
-use std::collections::BTreeMap;
-
 use clv_core::model::{Answers, Horizons, Kind, Spend};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::summary::SpendBasis;
@@ -36,7 +34,7 @@ pub use self::covariates::{SpendCovariateModel, SpendWithCovariates};
 pub use self::density::SpendDensity;
 pub use self::fit::GammaGammaFit;
 pub use self::independence::Independence;
-use crate::process::{Parameter, Scale, check_values};
+use crate::process::{Parameter, Scale, check_values, save_parameters, saved_parameters};
 use crate::simulate::gamma;
 
 const KIND: Kind = Kind::new("gamma-gamma", 1);
@@ -223,9 +221,7 @@ impl Predict for SpendModel {
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
         to.field("basis", &self.basis)?;
-        let parameters: BTreeMap<&str, f64> =
-            PARAMETERS.iter().map(|p| p.name).zip(self.population.values()).collect();
-        to.field("parameters", &parameters)
+        save_parameters(&PARAMETERS, &self.population.values(), to)
     }
 }
 
@@ -259,8 +255,7 @@ pub(crate) fn register(registry: &mut Registry) {
 }
 
 fn load(saved: &SavedModel) -> Result<SpendModel, Error> {
-    let mut parameters: BTreeMap<String, f64> = saved.field("parameters")?;
-    let values: Vec<f64> = PARAMETERS.iter().map(|p| parameters.remove(p.name).unwrap_or(f64::NAN)).collect();
+    let values = saved_parameters(&PARAMETERS, saved)?;
     let model = SpendModel::new(GammaGamma::from_values(&values)?, saved.field("unit")?);
     Ok(model.spend_basis(saved.field("basis")?))
 }

@@ -11,7 +11,7 @@ use super::model::OverTimeModel;
 use super::pareto::{Pareto, Scratch};
 use super::path::{Coefficient, Path};
 use crate::beta_geometric::Chance;
-use crate::covariates::{Asked, Covariates, Design, Effect, Groups, Movable, Term};
+use crate::covariates::{Asked, Covariates, Design, Effect, Groups, Movable, Term, Words, effects};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::process::Process;
@@ -132,6 +132,7 @@ pub struct OverTimeFit<P> {
 struct Paths {
     paths: Vec<Path>,
     terms: Vec<Term>,
+    words: Vec<Words>,
 }
 
 impl<P: OverTime> OverTimeFit<P> {
@@ -157,17 +158,10 @@ impl<P: OverTime> OverTimeFit<P> {
         names: &Names,
         cx: &Context<'_>,
     ) -> Result<Fitted<OverTimeModel<P>>, Error> {
-        let Paths { mut paths, terms } = self.paths(training, timelines, names)?;
+        let Paths { mut paths, terms, words } = self.paths(training, timelines, names)?;
         let base = self.each.fit_cells(&training.cells(), training.summary().unit, cx)?;
-        let mut effects = Vec::new();
-        for Asked { acts, term } in &self.covariates.asked {
-            let on = acts.on(&Movable::of::<P>())?;
-            for (place, term) in terms.iter().enumerate().filter(|(_, t)| *t == term) {
-                let (other, dropout) = self.covariates.penalties;
-                let penalty = if acts.is_dropout() { dropout } else { other };
-                effects.push(Effect { label: acts.name(term), term: place, on: on.clone(), penalty });
-            }
-        }
+        let known = training.columns_beyond()?;
+        let effects = effects(&self.covariates, &Movable::of::<P>(), &terms, &known)?;
         let coefficients = coefficients::<P>(&effects)?;
         // Columns are scaled within the search, by their time-weighted means.
         let weighed = Groups::weighed(
@@ -241,6 +235,7 @@ impl<P: OverTime> OverTimeFit<P> {
             process: P::from_values(&values[..P::PARAMETERS.len()])?,
             unit: summary.unit,
             terms,
+            words,
             scaling: design.scaling,
             labels: design.effects.into_iter().map(|effect| effect.label).collect(),
             coefficients,
@@ -256,8 +251,13 @@ impl<P: OverTime> OverTimeFit<P> {
         names: &Names,
     ) -> Result<Paths, Error> {
         let beyond = training.columns_beyond()?;
-        let mut terms: Vec<Term> = Vec::new();
+        let (mut terms, mut words): (Vec<Term>, Vec<Words>) = (Vec::new(), Vec::new());
         for Asked { term, .. } in &self.covariates.asked {
+            for of_one in term.words(&beyond)? {
+                if !words.contains(&of_one) {
+                    words.push(of_one);
+                }
+            }
             for term in term.spread(&beyond) {
                 if !terms.contains(&term) {
                     terms.push(term);
@@ -265,11 +265,11 @@ impl<P: OverTime> OverTimeFit<P> {
             }
         }
         let unscaled = vec![(0.0, 1.0); terms.len()];
-        let known = known(training, timelines, (&terms, &unscaled))?;
+        let known = known(training, timelines, (&terms, &words, &unscaled))?;
         let rows = 0..training.summary().len();
         let paths =
             rows.map(|row| Ok(path(&known, training, names, row)?.0)).collect::<Result<_, Error>>()?;
-        Ok(Paths { paths, terms })
+        Ok(Paths { paths, terms, words })
     }
 }
 

@@ -3,7 +3,7 @@
 use clv_core::{Error, FeatureMatrix, Moment, Names, Summary, TimeUnit, Timelines, Training};
 
 use super::path::{Path, Pieces};
-use crate::covariates::Term;
+use crate::covariates::{Term, Words, expect_words};
 
 /// The covariates of a log's customers, by name of the column.
 pub(super) struct Known<'a> {
@@ -86,17 +86,17 @@ impl Known<'_> {
 pub(super) fn known<'a>(
     training: &Training<'_>,
     timelines: &'a [&'a Timelines],
-    (terms, scaling): (&'a [Term], &'a [(f64, f64)]),
+    (terms, words, scaling): (&'a [Term], &[Words], &'a [(f64, f64)]),
 ) -> Result<Known<'a>, Error> {
     let is_over_time = |column: &str| timelines.iter().any(|t| t.position(column).is_some());
-    let mut needs = Vec::new();
-    for column in terms.iter().flat_map(Term::columns).filter(|column| !is_over_time(column)) {
-        let feature = Term::feature(column);
-        if !needs.contains(&feature) {
-            needs.push(feature);
-        }
+    let mut needs = Term::needs(terms, words);
+    needs.retain(|feature| !is_over_time(&feature.name()));
+    let fixed = training.features(&needs)?;
+    for row in 0..fixed.rows() {
+        let of = |name: &str| fixed.position(name).map_or(f64::NAN, |place| fixed.row(row)[place]);
+        expect_words(words, of, row)?;
     }
-    Ok(Known { timelines, terms, scaling, fixed: training.features(&needs)? })
+    Ok(Known { timelines, terms, scaling, fixed })
 }
 
 /// The past of a customer of the summary.

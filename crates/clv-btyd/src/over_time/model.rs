@@ -15,7 +15,7 @@ use super::future::{FutureOverTime, Stretch};
 use super::known::{Known, known, path};
 use super::pareto;
 use super::path::{Coefficient, Pace};
-use crate::covariates::Term;
+use crate::covariates::{Term, Words, saved_scaling};
 use crate::model::PurchaseModel;
 
 /// A fitted model with covariates that change with time.
@@ -24,6 +24,7 @@ pub struct OverTimeModel<P> {
     pub(super) process: P,
     pub(super) unit: TimeUnit,
     pub(super) terms: Vec<Term>,
+    pub(super) words: Vec<Words>,
     pub(super) scaling: Vec<(f64, f64)>,
     pub(super) labels: Vec<String>,
     pub(super) coefficients: Vec<Coefficient>,
@@ -64,6 +65,7 @@ impl<P: OverTime> OverTimeModel<P> {
             process,
             unit,
             terms: Vec::new(),
+            words: Vec::new(),
             scaling: Vec::new(),
             labels: Vec::new(),
             coefficients: Vec::new(),
@@ -113,7 +115,7 @@ impl<P: OverTime> OverTimeModel<P> {
         names: &Names,
     ) -> Result<f64, Error> {
         training.summary().customers().expect_unit(self.unit)?;
-        let known = known(training, timelines, (&self.terms, &self.scaling))?;
+        let known = known(training, timelines, (&self.terms, &self.words, &self.scaling))?;
         let (mut scratch, mut total) = self.scratch();
         for row in 0..training.summary().len() {
             let (path, _) = path(&known, training, names, row)?;
@@ -141,7 +143,7 @@ impl<P: OverTime> OverTimeModel<P> {
         horizon: Span,
     ) -> Result<Vec<OwnFuture>, Error> {
         training.summary().customers().expect_unit(self.unit)?;
-        let known = known(training, timelines, (&self.terms, &self.scaling))?;
+        let known = known(training, timelines, (&self.terms, &self.words, &self.scaling))?;
         let (mut scratch, mut total) = self.scratch();
         let mut futures = Vec::with_capacity(training.summary().len());
         for row in 0..training.summary().len() {
@@ -291,6 +293,7 @@ impl<P: OverTime> Predict for OverTimeModel<P> {
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         PurchaseModel::new(self.process, self.unit).save(to)?;
         to.field("terms", &self.terms)?;
+        to.field("words", &self.words)?;
         to.field("scaling", &self.scaling)?;
         let values = &self.values[P::PARAMETERS.len()..];
         let one = |((label, of), value): ((&String, &Coefficient), &f64)| Saved {
@@ -310,16 +313,11 @@ pub(crate) fn register<P: OverTime>(registry: &mut Registry) {
     registry.register(OverTimeModel::<P>::KIND, |saved, _| {
         let base: PurchaseModel<P> = crate::model::load(saved)?;
         let (process, terms): (P, Vec<Term>) = (*base.parameters(), saved.field("terms")?);
-        let scaling: Vec<(f64, f64)> = saved.field("scaling")?;
-        if let Some((_, scale)) = scaling.iter().find(|(centre, scale)| !(centre.is_finite() && *scale > 0.0))
-        {
-            return Err(Error::Setting { name: "scaling", given: *scale, allowed: "above 0" });
-        }
+        let scaling = saved_scaling(saved, terms.len())?;
         let (mut labels, mut coefficients, mut values) = (Vec::new(), Vec::new(), process.values());
         for Saved { name, term, purchases, dropout, value } in saved.field::<Vec<Saved>>("coefficients")? {
-            if term >= terms.len() || scaling.len() != terms.len() {
-                let (given, expected) = (scaling.len(), terms.len());
-                return Err(Error::Length { column: "terms", given, expected });
+            if term >= terms.len() {
+                return Err(Error::Length { column: "terms", given: terms.len(), expected: term + 1 });
             }
             if !value.is_finite() {
                 return Err(Error::Setting { name: "coefficient", given: value, allowed: "finite" });
@@ -329,7 +327,16 @@ pub(crate) fn register<P: OverTime>(registry: &mut Registry) {
             values.push(value);
         }
         let unit = base.unit();
-        Ok(Box::new(OverTimeModel { process, unit, terms, scaling, labels, coefficients, values }))
+        Ok(Box::new(OverTimeModel {
+            process,
+            unit,
+            terms,
+            words: saved.field("words")?,
+            scaling,
+            labels,
+            coefficients,
+            values,
+        }))
     });
 }
 
