@@ -231,8 +231,12 @@ impl BgBb {
 
     /// Probability that a new customer is one at the `n`-th opportunity.
     pub(crate) fn survival(&self, n: u32) -> f64 {
-        let n = f64::from(n);
-        (ln_rising(self.delta, n) - ln_rising(self.gamma + self.delta, n)).exp()
+        self.ln_survival(f64::from(n)).exp()
+    }
+
+    /// Its logarithm, as Γ(δ + n)/Γ(γ + δ + n), which cancels nothing however many there are.
+    pub(crate) fn ln_survival(&self, n: f64) -> f64 {
+        ln_rising(self.delta, self.gamma) - ln_rising(self.delta + n, self.gamma)
     }
 
     /// Expected purchases of a new customer at the next `n` opportunities, `E[X(n)]` (8): a sum of positive terms, so

@@ -59,7 +59,12 @@ impl Contract {
 
     /// Of those whose contract has lasted for `age`, the share for whom it lasts `t` longer.
     pub(crate) fn lasts(&self, age: f64, t: f64) -> f64 {
-        (self.ln_survival(age + t) - self.ln_survival(age)).exp()
+        self.ln_lasts(age, t).exp()
+    }
+
+    /// Its logarithm.
+    pub(crate) fn ln_lasts(&self, age: f64, t: f64) -> f64 {
+        self.ln_survival(age + t) - self.ln_survival(age)
     }
 
     /// `S(t)` falls like this power of `t`, in the end.

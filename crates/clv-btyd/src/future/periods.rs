@@ -1,5 +1,6 @@
 //! Futures of whole periods: at the end of each, who is still a customer may buy, or pays.
 
+use clv_math::quadrature::{Tail, ln_integral};
 use rand_chacha::ChaCha8Rng;
 
 use super::Future;
@@ -13,10 +14,36 @@ const FAR: u32 = 1 << 16;
 /// What is discounted by more exponents is nothing.
 const GONE: f64 = 46.0;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Periods {
     Tries(BgBb),
     Pays(Contract, f64),
+}
+
+/// So many periods are added up one by one; those that follow are smooth.
+const SUMMED: u32 = 4_096;
+
+/// `Σ e^{f(k)}` over the periods after `from` up to `to`, of a function that falls.
+fn sum(ln_f: &dyn Fn(f64) -> f64, from: u32, to: u32) -> f64 {
+    let near = to.min(from.saturating_add(SUMMED));
+    let mut sum = 0.0;
+    for k in from + 1..=near {
+        let term = ln_f(f64::from(k)).exp();
+        sum += term;
+        if term < 1e-18 * sum || term == 0.0 {
+            return sum;
+        }
+    }
+    if near == to {
+        return sum;
+    }
+    // Euler and Maclaurin: the integral, half the ends, and a twelfth of the slopes there.
+    let (first, last) = (f64::from(near), f64::from(to));
+    let end = |k: f64| Tail { at: k.ln(), rate: f64::INFINITY };
+    let rest = ln_integral(|v: f64| ln_f(v.exp()) + v, first.ln(), end(first), end(last)).exp();
+    let value = |k: f64| ln_f(k).exp();
+    let slope = |k: f64| value(k) * (ln_f(k + 0.5) - ln_f(k - 0.5));
+    sum + rest + 0.5 * (value(last) - value(first)) + (slope(last) - slope(first)) / 12.0
 }
 
 /// Period ends in `(0, t]`.
@@ -47,23 +74,12 @@ impl Periods {
     /// Expected purchases in `(from, to]`, plain and discounted.
     pub(super) fn expected(&self, from: f64, to: f64, delta: f64) -> (f64, f64) {
         let (from, to) = (whole(from), whole(to));
-        let (mut plain, mut discounted, mut alive) = (0.0, 0.0, 1.0);
-        for k in 1..=to {
-            let bought = match self {
-                Self::Tries(of) => {
-                    alive *= of.stays(k);
-                    alive * of.takes()
-                }
-                Self::Pays(contract, age) => contract.lasts(*age, f64::from(k)),
-            };
-            if k > from {
-                plain += bought;
-                discounted += bought * (-delta * f64::from(k)).exp();
-            }
-            if bought == 0.0 {
-                break;
-            }
-        }
+        let ln_bought = |k: f64| match self {
+            Self::Tries(of) => of.ln_survival(k) + of.takes().ln(),
+            Self::Pays(contract, age) => contract.ln_lasts(*age, k),
+        };
+        let plain = sum(&ln_bought, from, to);
+        let discounted = if delta == 0.0 { plain } else { sum(&|k| ln_bought(k) - delta * k, from, to) };
         (plain, discounted)
     }
 
@@ -141,6 +157,41 @@ impl Periods {
                 let lasts = contract.draw(*age, rng).floor().min(f64::from(n));
                 times.extend((1..=lasts as u32).map(f64::from));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BetaDiscreteWeibull, WeibullGamma};
+
+    #[test]
+    fn far_horizons_are_summed_as_near_ones() {
+        let contracts = [
+            Contract::Renewals(BetaDiscreteWeibull::new(0.7, 3.0, 1.3).unwrap()),
+            Contract::Renewals(BetaDiscreteWeibull::new(0.02, 30.0, 0.8).unwrap()),
+            Contract::Tenures(WeibullGamma::new(0.3, 50.0, 0.9).unwrap()),
+        ];
+        let mut futures: Vec<Periods> = contracts.map(|contract| Periods::Pays(contract, 7.0)).to_vec();
+        futures.push(Periods::Tries(BgBb::new(1.2, 0.75, 0.4, 2.8).unwrap()));
+        for future in futures {
+            for (from, to, delta) in [(0_u32, 20_000_u32, 0.0), (0, 20_000, 1e-4), (3_000, 30_000, 1e-3)] {
+                let one = |k: u32| {
+                    let alive = match &future {
+                        Periods::Tries(of) => of.survival(k) * of.takes(),
+                        Periods::Pays(contract, age) => contract.lasts(*age, f64::from(k)),
+                    };
+                    (alive, alive * (-delta * f64::from(k)).exp())
+                };
+                let (plain, discounted) =
+                    (from + 1..=to).map(one).fold((0.0, 0.0), |sum, k| (sum.0 + k.0, sum.1 + k.1));
+                let found = future.expected(f64::from(from), f64::from(to), delta);
+                assert!((found.0 / plain - 1.0).abs() < 1e-9, "{found:?} {plain}");
+                assert!((found.1 / discounted - 1.0).abs() < 1e-9, "{found:?} {discounted}");
+            }
+            let (far, _) = future.expected(0.0, 1e9, 0.0);
+            assert!(far.is_finite() && far > 0.0);
         }
     }
 }
