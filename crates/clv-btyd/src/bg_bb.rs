@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::future::Future;
 use crate::process::{Parameter, Process, Scale, Sums, check_values};
-use crate::simulate::{beta, uniform};
+use crate::sums::sum_until;
 
 static PARAMETERS: [Parameter; 4] = [
     Parameter { name: "alpha", scale: Scale::None, at_edge: "customers hardly differ in how often they buy" },
@@ -256,12 +256,6 @@ impl BgBb {
         self.p_alive(tries, 0) * self.given_alive(tries).discounted_new(n, rate)
     }
 
-    /// Of new customers who were one at the opportunity before the `k`-th (from 1), the share who are one at it.
-    pub(crate) fn stays(&self, k: u32) -> f64 {
-        let k = f64::from(k - 1);
-        (self.delta + k) / (self.gamma + self.delta + k)
-    }
-
     /// The chance that a customer who is one takes an opportunity.
     pub(crate) fn takes(&self) -> f64 {
         self.alpha / (self.alpha + self.beta)
@@ -273,18 +267,8 @@ impl BgBb {
     }
 
     fn discounted_new(&self, n: u32, rate: f64) -> f64 {
-        let (mut alive, mut sum, mut factor) = (1.0, 0.0, 1.0);
-        for k in 1..=n {
-            alive *= self.stays(k);
-            factor /= 1.0 + rate;
-            let term = alive * factor;
-            sum += term;
-            // Terms fall by the discount at least: what is left adds nothing.
-            if rate > 0.0 && term < 1e-17 * rate * sum {
-                break;
-            }
-        }
-        self.takes() * sum
+        let fall = rate.ln_1p();
+        self.takes() * sum_until(&|k| self.ln_survival(k) - fall * k, 0, n)
     }
 
     /// Probabilities of 0, 1, …, `n` purchases of a new customer at `n` opportunities (7).
@@ -314,17 +298,10 @@ impl BgBb {
 
     /// Draws what a new customer does with `n` opportunities.
     pub fn draw(&self, n: u32, rng: &mut ChaCha8Rng) -> Tries {
-        let (p, leaves) = (beta(self.alpha, self.beta, rng), beta(self.gamma, self.delta, rng));
-        let mut tries = Tries { frequency: 0, recency: 0, opportunities: n };
-        for place in 1..=n {
-            if uniform(rng) < leaves {
-                break;
-            }
-            if uniform(rng) < p {
-                (tries.frequency, tries.recency) = (tries.frequency + 1, place);
-            }
-        }
-        tries
+        let mut times = Vec::new();
+        self.purchase_times(f64::from(n), rng, &mut times);
+        let recency = times.last().copied().unwrap_or(0.0);
+        Tries::in_periods(times.len() as u32, recency, f64::from(n))
     }
 }
 

@@ -52,6 +52,7 @@ mod future;
 mod gamma_gamma;
 mod ggom_nbd;
 mod hierarchical;
+mod left_out;
 mod lognormal;
 mod mbg_nbd;
 mod model;
@@ -66,6 +67,7 @@ mod regularity;
 mod search;
 mod side_by_side;
 mod simulate;
+mod sums;
 mod uncertainty;
 
 pub use bg_bb::{BgBb, Tries};

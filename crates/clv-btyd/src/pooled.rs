@@ -9,12 +9,10 @@ use clv_core::{
     Ask, Cells, Context, Customers, Error, Feature, Fit, FitReport, Fitted, ForecastMut, Predict, Scratch,
     Summary, TimeUnit, Training,
 };
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 use crate::covariates::Groups;
 use crate::estimate::MaximumLikelihood;
+use crate::left_out::{LeftOut, best};
 use crate::model::PurchaseModel;
 use crate::process::{Process, times_of};
 use crate::search::{Found, Level, Search};
@@ -76,6 +74,19 @@ struct Populations {
     cohorts: BTreeMap<i64, (Vec<f64>, FitReport)>,
 }
 
+/// `x, t_x, T`.
+type History = (u32, f64, f64);
+
+fn cells(who: impl Iterator<Item = History>) -> Cells {
+    Groups::of(who.map(|(x, t_x, age)| (x, t_x, age, Vec::new())), 0).cells
+}
+
+fn by_cohort(who: &[(i64, History)]) -> BTreeMap<i64, Cells> {
+    let mut each: BTreeMap<i64, Vec<History>> = BTreeMap::new();
+    who.iter().for_each(|(cohort, history)| each.entry(*cohort).or_default().push(*history));
+    each.into_iter().map(|(cohort, histories)| (cohort, cells(histories.into_iter()))).collect()
+}
+
 /// So many times the middle is found anew.
 const ROUNDS: usize = 200;
 /// The middle stands when no logarithm moves by more.
@@ -119,81 +130,54 @@ impl<P: Process> CohortFit<P> {
         folds: usize,
         cx: &Context<'_>,
     ) -> Result<(Self, Vec<DeviationScore>), Error> {
-        if folds < 2 {
-            return Err(Error::Setting { name: "folds", given: folds as f64, allowed: "at least 2" });
-        }
         P::expect(data)?;
         let summary = data.summary();
-        let mut order: Vec<usize> = (0..summary.len()).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(cx.seed_value()));
+        let left_out = LeftOut::new(summary.len(), folds, cx.seed_value())?;
         let mut scores = Vec::new();
         for &deviation in deviations {
             let with = self.clone().deviation(deviation)?;
-            let mut score = Some(0.0);
-            for fold in 0..folds {
-                let part = |out: bool| {
-                    let of = move |(place, _): &(usize, &usize)| (place % folds == fold) == out;
-                    order.iter().enumerate().filter(of).map(|(_, row)| *row)
-                };
-                let found = with.populations(summary, part(false), cx);
+            let score = left_out.mean(|learned, judged| {
+                let found =
+                    with.populations(&with.histories(summary, learned.iter().copied())?, summary.unit, cx);
                 cx.check()?;
-                let held_out = with.cells(summary, part(true))?;
-                let one = found.ok().and_then(|found| {
+                let held_out = by_cohort(&with.histories(summary, judged.iter().copied())?);
+                Ok(found.ok().and_then(|found| {
                     let of = |(cohort, cells): (&i64, &Cells)| {
                         let values = found.cohorts.get(cohort).map_or(&found.middle, |(values, _)| values);
                         Some(P::from_values(values).ok()?.ln_likelihood_of(cells))
                     };
                     held_out.iter().map(of).sum::<Option<f64>>()
-                });
-                score = score.zip(one).map(|(sum, one)| sum + one);
-            }
-            scores.push(DeviationScore { deviation, score: score.map(|sum| sum / order.len() as f64) });
+                }))
+            })?;
+            scores.push(DeviationScore { deviation, score });
         }
-        let best = scores.iter().filter(|s| s.score.is_some()).max_by(|a, b| {
-            a.score.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.score.unwrap_or(f64::NEG_INFINITY))
-        });
         let why = "no deviation had an estimate in every fold";
-        let best = best.ok_or(Error::NoEstimate { model: P::KIND.name, why })?.deviation;
-        Ok((self.deviation(best)?, scores))
+        let deviation = best(P::KIND.name, scores.iter().map(|s| (s.deviation, s.score)), why)?;
+        Ok((self.deviation(deviation)?, scores))
     }
 
-    /// The histories of customers, cohort by cohort.
-    fn cells(
+    /// Customers' histories, each with the number of their cohort.
+    fn histories(
         &self,
         summary: &Summary,
         rows: impl Iterator<Item = usize>,
-    ) -> Result<BTreeMap<i64, Cells>, Error> {
-        let mut by_cohort: BTreeMap<i64, Vec<_>> = BTreeMap::new();
-        for row in rows {
+    ) -> Result<Vec<(i64, History)>, Error> {
+        let one = |row: usize| {
             let x = summary.frequency[row];
             let (t_x, age) = times_of::<P>(row, x, summary.recency[row], summary.age[row])?;
-            by_cohort.entry(self.period.index(summary.first[row])).or_default().push((
-                x,
-                t_x,
-                age,
-                Vec::new(),
-            ));
-        }
-        Ok(by_cohort
-            .into_iter()
-            .map(|(cohort, who)| (cohort, Groups::of(who.into_iter(), 0).cells))
-            .collect())
+            Ok((self.period.index(summary.first[row]), (x, t_x, age)))
+        };
+        rows.map(one).collect()
     }
 
     fn populations(
         &self,
-        summary: &Summary,
-        rows: impl Iterator<Item = usize>,
+        who: &[(i64, History)],
+        unit: TimeUnit,
         cx: &Context<'_>,
     ) -> Result<Populations, Error> {
-        let by_cohort = self.cells(summary, rows)?;
-        let everybody = by_cohort.values().flat_map(|cells| {
-            let one = |i| (cells.frequency[i], cells.recency[i], cells.age[i], Vec::new());
-            (0..cells.len()).flat_map(move |i| std::iter::repeat_n(one(i), cells.weight[i] as usize))
-        });
-        // In their own order, whatever the order of the cohorts.
-        let all = Groups::of(everybody, 0).cells;
-        let together = self.each.fit_cells(&all, summary.unit, cx)?;
+        let by_cohort = by_cohort(who);
+        let together = self.each.fit_cells(&cells(who.iter().map(|(_, history)| *history)), unit, cx)?;
         let mut middle = together.model.parameters().values();
         let same = |_| (middle.clone(), together.report.clone());
         let mut cohorts: BTreeMap<i64, (Vec<f64>, FitReport)> =
@@ -203,7 +187,7 @@ impl<P: Process> CohortFit<P> {
         }
         if self.deviation.is_infinite() {
             for (cohort, cells) in &by_cohort {
-                let alone = self.each.fit_cells(cells, summary.unit, cx)?;
+                let alone = self.each.fit_cells(cells, unit, cx)?;
                 cohorts.insert(*cohort, (alone.model.parameters().values(), alone.report));
             }
             return Ok(Populations { middle, cohorts });
@@ -244,7 +228,8 @@ impl<P: Process> Fit for CohortFit<P> {
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<CohortModel<P>>, Error> {
         P::expect(data)?;
         let summary = data.summary();
-        let Populations { middle, cohorts } = self.populations(summary, 0..summary.len(), cx)?;
+        let Populations { middle, cohorts } =
+            self.populations(&self.histories(summary, 0..summary.len())?, summary.unit, cx)?;
         let mut report = FitReport::new(P::KIND.name, summary.unit, summary.len());
         let common = |value: f64, name: &'static str| Estimate {
             name: name.into(),

@@ -125,9 +125,12 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     /// [`Error::History`] for times that are not whole where the model counts in periods; [`Error::NoEstimate`] for data of another kind, or for purchases
     /// that are merged by another period.
     fn expect(data: &Training<'_>) -> Result<(), Error> {
+        if !Self::PERIODS {
+            return Ok(());
+        }
         let Summary { frequency, recency, age, cut, unit, .. } = data.summary();
         let is_of_one_length = cut.grain().to_string() == unit.to_string();
-        if Self::PERIODS && data.purchases().is_some() && !is_of_one_length {
+        if data.purchases().is_some() && !is_of_one_length {
             let why = "opportunities come once a period: merge purchases by the period that time is counted in (grain and unit both \
                        week, month or year)";
             return Err(Error::NoEstimate { model: Self::KIND.name, why });

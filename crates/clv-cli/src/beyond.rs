@@ -168,17 +168,24 @@ fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64) {
 
 /// With the customer instead of a row.
 pub(crate) fn of_customer(error: clv::Error, training: &clv::Training<'_>, log: &TransactionLog) -> Failure {
+    let name = |row: usize| training.summary().customer.get(row).map_or("", |&c| log.customers().name(c));
     match error {
         clv::Error::Cell { row, column, given, allowed } => {
-            let name = training.summary().customer.get(row).map_or("", |&c| log.customers().name(c));
             let given = if given.is_nan() { "not known".to_owned() } else { given.to_string() };
-            Failure::data(format_args!("customer {name:?}: {column} is {given}; allowed: {allowed}"))
+            Failure::data(format_args!("customer {:?}: {column} is {given}; allowed: {allowed}", name(row)))
         }
         clv::Error::History { row, field, given, allowed } => {
-            let name = training.summary().customer.get(row).map_or("", |&c| log.customers().name(c));
-            Failure::data(format_args!("customer {name:?}: {field} is {given}; allowed: {allowed}"))
+            Failure::data(format_args!("customer {:?}: {field} is {given}; allowed: {allowed}", name(row)))
         }
         other => Failure::from(other),
+    }
+}
+
+/// A training that knows what the tables tell, if there are any.
+pub(crate) fn knowing<'a>(training: clv::Training<'a>, beyond: Option<&'a Beyond<'a>>) -> clv::Training<'a> {
+    match beyond {
+        Some(source) => training.knowing(source),
+        None => training,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::options::ReadOptions;
 use crate::row::key;
 use crate::source;
-use crate::table::{Cell, Digits, Dressed, Line, Refused};
+use crate::table::{Cell, Digits, Dressed, Line, Refused, Row, Table};
 use crate::values::{DATES, Decimal};
 
 const KIND: &[&str] = &["event", "kind", "type", "action", "activity"];
@@ -130,30 +130,23 @@ fn attributes_of(
         })
         .collect();
     let all: Vec<usize> = (0..header.len()).collect();
-    to.source(&path.display().to_string());
-    table.visit(&all, &mut |line: u64, found: Line<'_>| {
-        let entered = match found {
-            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
-            Line::Row(row) => {
-                let row = Dressed { row, dress: &dress };
-                match name(row, &customer, options) {
-                    Err(refused) => refuse(to, line, refused),
-                    Ok(who) => {
-                        for (position, attribute) in header.iter().enumerate() {
-                            if position != customer.position && !attribute.is_empty() {
-                                let cell = row.row.cell(position);
-                                let number = if commas[position] { with_comma(cell) } else { None };
-                                let stated = number.map_or_else(|| text(cell), |number| number.to_string());
-                                to.attribute(&who, attribute, &stated);
-                            }
-                        }
-                        to.set_aside(line, Reason::NotAPurchase, &customer.name, "attributes");
-                        Ok(())
+    each_row(table, path, &all, to, |to, line, row| {
+        let row = Dressed { row, dress: &dress };
+        match name(row, &customer, options) {
+            Err(refused) => refuse(to, line, refused),
+            Ok(who) => {
+                for (position, attribute) in header.iter().enumerate() {
+                    if position != customer.position && !attribute.is_empty() {
+                        let cell = row.row.cell(position);
+                        let number = if commas[position] { with_comma(cell) } else { None };
+                        let stated = number.map_or_else(|| text(cell), |number| number.to_string());
+                        to.attribute(&who, attribute, &stated);
                     }
                 }
+                to.set_aside(line, Reason::NotAPurchase, &customer.name, "attributes");
+                Ok(())
             }
-        };
-        entered.map_err(|source| Error::Log { path: path.into(), source })
+        }
     })?;
     Ok(TableColumns(vec![(what, customer.name)]))
 }
@@ -188,40 +181,33 @@ pub fn events(
     };
     let dress = Dress { dates, decimal: options.decimal.unwrap_or_else(proved) };
     let all: Vec<usize> = (0..header.len()).collect();
-    to.source(&path.display().to_string());
-    table.visit(&all, &mut |line: u64, found: Line<'_>| {
-        let entered = match found {
-            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
-            Line::Row(row) => {
-                let row = Dressed { row, dress: &dress };
-                let read = || {
-                    let who = name(row, &customer, options)?;
-                    let time = row.moment(&date)?;
-                    let time = time.ok_or_else(|| Refused::new(Reason::MissingDate, &date, "", DATES))?;
-                    let value = value.as_ref().map(|column| row.number(column, Reason::BadQuantity));
-                    Ok((who, time, value.transpose()?.flatten()))
-                };
-                match read() {
-                    Err(refused) => refuse(to, line, refused),
-                    Ok((who, time, value)) => {
-                        let cell = |column: &Option<Column>| {
-                            column.as_ref().map(|c| text(row.row.cell(c.position))).filter(|t| !t.is_empty())
-                        };
-                        let stated = cell(&kinds);
-                        let kind = kind.unwrap_or_else(|| EventKind::of(stated.as_deref().unwrap_or("")));
-                        let named = cell(&subject);
-                        let subject = match kind {
-                            EventKind::Other => named.as_deref().or(stated.as_deref()),
-                            _ => named.as_deref(),
-                        };
-                        to.event(Event { customer: &who, time, kind, subject, value });
-                        to.set_aside(line, Reason::NotAPurchase, "event", &kind.to_string());
-                        Ok(())
-                    }
-                }
-            }
+    each_row(table, path, &all, to, |to, line, row| {
+        let row = Dressed { row, dress: &dress };
+        let read = || {
+            let who = name(row, &customer, options)?;
+            let time = row.moment(&date)?;
+            let time = time.ok_or_else(|| Refused::new(Reason::MissingDate, &date, "", DATES))?;
+            let value = value.as_ref().map(|column| row.number(column, Reason::BadQuantity));
+            Ok((who, time, value.transpose()?.flatten()))
         };
-        entered.map_err(|source| Error::Log { path: path.into(), source })
+        match read() {
+            Err(refused) => refuse(to, line, refused),
+            Ok((who, time, value)) => {
+                let cell = |column: &Option<Column>| {
+                    column.as_ref().map(|c| text(row.row.cell(c.position))).filter(|t| !t.is_empty())
+                };
+                let stated = cell(&kinds);
+                let kind = kind.unwrap_or_else(|| EventKind::of(stated.as_deref().unwrap_or("")));
+                let named = cell(&subject);
+                let subject = match kind {
+                    EventKind::Other => named.as_deref().or(stated.as_deref()),
+                    _ => named.as_deref(),
+                };
+                to.event(Event { customer: &who, time, kind, subject, value });
+                to.set_aside(line, Reason::NotAPurchase, "event", &kind.to_string());
+                Ok(())
+            }
+        }
     })?;
     let mut taken = vec![("customer", customer.name), ("date", date.name)];
     let others = [("kind", kinds), ("subject", subject), ("value", value)];
@@ -274,44 +260,33 @@ pub fn timelines(
         Decimal::proved(samples.iter().map(String::as_str))
     };
     let dress = Dress { dates, decimal: options.decimal.unwrap_or_else(proved) };
-    let in_core = |source| Error::Log { path: path.into(), source };
-    let mut timelines = Timelines::new(columns.iter().map(|c| c.name.as_str())).map_err(in_core)?;
+    let mut timelines = Timelines::new(columns.iter().map(|c| c.name.as_str()))
+        .map_err(|source| Error::Log { path: path.into(), source })?;
     let all: Vec<usize> = (0..header.len()).collect();
-    to.source(&path.display().to_string());
     let mut values = Vec::new();
-    table.visit(&all, &mut |line: u64, found: Line<'_>| {
-        let entered = match found {
-            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
-            Line::Row(row) => {
-                let row = Dressed { row, dress: &dress };
-                let mut read = || {
-                    let who = customer.as_ref().map(|column| name(row, column, options)).transpose()?;
-                    let time = row.moment(&date)?;
-                    let time = time.ok_or_else(|| Refused::new(Reason::MissingDate, &date, "", DATES))?;
-                    values.clear();
-                    for column in &columns {
-                        let value = row.number(column, Reason::BadQuantity)?;
-                        let missing = || Refused::new(Reason::BadQuantity, column, "", "a number");
-                        values.push(value.ok_or_else(missing)?);
-                    }
-                    Ok((who, time))
-                };
-                match read() {
-                    Err(refused) => refuse(to, line, refused),
-                    Ok((who, time)) => match timelines.state(who.as_deref(), time, &values) {
-                        Ok(()) => {
-                            to.set_aside(line, Reason::NotAPurchase, &date.name, "values over time");
-                            Ok(())
-                        }
-                        Err(clv_core::Error::Attribute { attribute, given, allowed, .. }) => {
-                            to.reject(line, Reason::Malformed, &attribute, &given, allowed)
-                        }
-                        Err(other) => Err(other),
-                    },
-                }
+    each_row(table, path, &all, to, |to, line, row| {
+        let row = Dressed { row, dress: &dress };
+        let mut read = || {
+            let who = customer.as_ref().map(|column| name(row, column, options)).transpose()?;
+            let time = row.moment(&date)?;
+            let time = time.ok_or_else(|| Refused::new(Reason::MissingDate, &date, "", DATES))?;
+            values.clear();
+            for column in &columns {
+                let value = row.number(column, Reason::BadQuantity)?;
+                let missing = || Refused::new(Reason::BadQuantity, column, "", "a number");
+                values.push(value.ok_or_else(missing)?);
             }
+            Ok((who, time))
         };
-        entered.map_err(in_core)
+        match read() {
+            Err(refused) => refuse(to, line, refused),
+            Ok((who, time)) => fate_of(
+                to,
+                line,
+                timelines.state(who.as_deref(), time, &values),
+                (&date.name, "values over time"),
+            ),
+        }
     })?;
     let taken = customer.map(|column| ("customer", column.name)).into_iter().chain([("date", date.name)]);
     Ok((timelines, TableColumns(taken.collect())))
@@ -357,34 +332,20 @@ pub fn contracts(
     let (of_start, of_end) = (dress(&start)?, dress(&end)?);
     let mut contracts = Contracts::default();
     let all: Vec<usize> = (0..header.len()).collect();
-    to.source(&path.display().to_string());
-    table.visit(&all, &mut |line: u64, found: Line<'_>| {
-        let entered = match found {
-            Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
-            Line::Row(row) => {
-                let read = || {
-                    let from = Dressed { row, dress: &of_start };
-                    let who = name(from, &customer, options)?;
-                    let begun = from.moment(&start)?;
-                    let begun = begun.ok_or_else(|| Refused::new(Reason::MissingDate, &start, "", DATES))?;
-                    Ok((who, begun, Dressed { row, dress: &of_end }.moment(&end)?))
-                };
-                match read() {
-                    Err(refused) => refuse(to, line, refused),
-                    Ok((who, begun, ended)) => match contracts.state(&who, begun, ended) {
-                        Ok(()) => {
-                            to.set_aside(line, Reason::NotAPurchase, &start.name, "contract");
-                            Ok(())
-                        }
-                        Err(clv_core::Error::Attribute { attribute, given, allowed, .. }) => {
-                            to.reject(line, Reason::Malformed, &attribute, &given, allowed)
-                        }
-                        Err(other) => Err(other),
-                    },
-                }
-            }
+    each_row(table, path, &all, to, |to, line, row| {
+        let read = || {
+            let from = Dressed { row, dress: &of_start };
+            let who = name(from, &customer, options)?;
+            let begun = from.moment(&start)?;
+            let begun = begun.ok_or_else(|| Refused::new(Reason::MissingDate, &start, "", DATES))?;
+            Ok((who, begun, Dressed { row, dress: &of_end }.moment(&end)?))
         };
-        entered.map_err(|source| Error::Log { path: path.into(), source })
+        match read() {
+            Err(refused) => refuse(to, line, refused),
+            Ok((who, begun, ended)) => {
+                fate_of(to, line, contracts.state(&who, begun, ended), (&start.name, "contract"))
+            }
+        }
     })?;
     Ok((contracts, TableColumns(vec![("customer", customer.name), ("start", start.name), ("end", end.name)])))
 }
@@ -399,20 +360,51 @@ pub fn aliases(path: &Path, options: &ReadOptions, to: &mut dyn Intake) -> Resul
     if table.header().len() < 2 {
         return Err(Error::NoColumn { path: path.into(), what: "customer", found: table.header().to_vec() });
     }
+    each_row(table, path, &[0, 1], to, |to, line, row| {
+        let (alias, customer) = (text(row.cell(0)), text(row.cell(1)));
+        to.alias(&key(&alias, options.customer_key), &key(&customer, options.customer_key));
+        to.set_aside(line, Reason::NotAPurchase, "alias", &alias);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Takes in a table row by row; what is no row is an entry of the ledger.
+fn each_row(
+    table: Box<dyn Table>,
+    path: &Path,
+    wanted: &[usize],
+    to: &mut dyn Intake,
+    mut take: impl FnMut(&mut dyn Intake, u64, &dyn Row) -> clv_core::Result<()>,
+) -> Result<()> {
     to.source(&path.display().to_string());
-    table.visit(&[0, 1], &mut |line: u64, found: Line<'_>| {
+    table.visit(wanted, &mut |line: u64, found: Line<'_>| {
         let entered = match found {
             Line::Broken(found, allowed) => to.reject(line, Reason::Malformed, "row", found, allowed),
-            Line::Row(row) => {
-                let (alias, customer) = (text(row.cell(0)), text(row.cell(1)));
-                to.alias(&key(&alias, options.customer_key), &key(&customer, options.customer_key));
-                to.set_aside(line, Reason::NotAPurchase, "alias", &alias);
-                Ok(())
-            }
+            Line::Row(row) => take(to, line, row),
         };
         entered.map_err(|source| Error::Log { path: path.into(), source })
     })?;
     Ok(())
+}
+
+/// The fate of a row by what was said of it: one that contradicts is an entry of the ledger.
+fn fate_of(
+    to: &mut dyn Intake,
+    line: u64,
+    said: clv_core::Result<()>,
+    (field, what): (&str, &str),
+) -> clv_core::Result<()> {
+    match said {
+        Ok(()) => {
+            to.set_aside(line, Reason::NotAPurchase, field, what);
+            Ok(())
+        }
+        Err(clv_core::Error::Attribute { attribute, given, allowed, .. }) => {
+            to.reject(line, Reason::Malformed, &attribute, &given, allowed)
+        }
+        Err(other) => Err(other),
+    }
 }
 
 fn name(row: Dressed<'_>, customer: &Column, options: &ReadOptions) -> Result<String, Refused> {

@@ -26,13 +26,13 @@ mod tenures;
 #[cfg(test)]
 mod tests;
 
-use clv_math::quadrature::{Tail, ln_integral};
 use rand_chacha::ChaCha8Rng;
 
 pub use self::renewals::{BetaDiscreteWeibull, Cohort};
 pub use self::tenures::{Tenure, WeibullGamma};
 #[cfg(doc)]
 use crate::MaximumLikelihood;
+use crate::sums::sum_for_ever;
 
 const ALIKE: &str = "customers hardly differ in how they leave";
 
@@ -44,9 +44,6 @@ pub enum Contract {
     /// One that may end at any time.
     Tenures(WeibullGamma),
 }
-
-/// So many payments are added up one by one.
-const SUMMED: u32 = 4_096;
 
 impl Contract {
     /// `ln S(t)`.
@@ -86,24 +83,8 @@ impl Contract {
         if fall == 0.0 && self.decay() <= 1.0 {
             return None;
         }
-        let now = self.ln_survival(age);
-        let ln_term = |k: f64| self.ln_survival(age + k) - now - fall * k;
-        let mut sum = 0.0;
-        for k in 1..=SUMMED {
-            let term = ln_term(f64::from(k)).exp();
-            sum += term;
-            if term < 1e-18 * sum {
-                return Some(sum);
-            }
-        }
-        // What is left is smooth: its integral less half the last term (Euler and Maclaurin; their next correction is
-        // a twelfth of the slope there).
-        let last = f64::from(SUMMED);
-        let ln_f = |v: f64| ln_term(v.exp()) + v;
-        let rate = if fall > 0.0 { f64::INFINITY } else { self.decay() - 1.0 };
-        let right = Tail { at: 650.0, rate };
-        let rest = ln_integral(ln_f, last.ln(), Tail { at: last.ln(), rate: f64::INFINITY }, right).exp();
-        Some(sum + rest - ln_term(last).exp() / 2.0)
+        let decay = if fall > 0.0 { f64::INFINITY } else { self.decay() };
+        Some(sum_for_ever(&|k| self.ln_lasts(age, k) - fall * k, decay))
     }
 
     /// Draws how much longer a contract lasts that has lasted for `age`.

@@ -70,8 +70,7 @@ impl BetaDiscreteWeibull {
     ///
     /// [`Error::Setting`] naming the first that is not finite and positive.
     pub fn new(alpha: f64, beta: f64, c: f64) -> Result<Self, Error> {
-        let [alpha, beta, c] = check_values(&PARAMETERS, &[alpha, beta, c])?;
-        Ok(Self { alpha, beta, c })
+        Self::from_values(&[alpha, beta, c])
     }
 
     /// Each customer leaves at every renewal with a probability of their own, `θ ~ Beta(α, β)`.

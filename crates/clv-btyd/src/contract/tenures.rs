@@ -105,8 +105,7 @@ impl WeibullGamma {
     ///
     /// [`Error::Setting`] naming the first that is not finite and positive.
     pub fn new(r: f64, alpha: f64, c: f64) -> Result<Self, Error> {
-        let [r, alpha, c] = check_values(&PARAMETERS, &[r, alpha, c])?;
-        Ok(Self { r, alpha, c })
+        Self::from_values(&[r, alpha, c])
     }
 
     /// Each customer leaves at a rate of their own, `λ ~ Gamma(r, α)`.

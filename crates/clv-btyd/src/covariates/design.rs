@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use clv_core::Cells;
 use clv_core::model::{Estimate, FitReport};
+use clv_core::{Cells, Warning};
 use clv_math::minimise::Derivatives;
 
 use crate::search::Coordinate;
@@ -280,6 +280,13 @@ impl Design {
             bases.push((c, rest));
         }
         idle
+    }
+
+    /// Tells the columns that say nothing beside the others, if there are any.
+    pub(crate) fn collinear(&self, idle: &[bool]) -> Option<Warning> {
+        let columns: Vec<String> =
+            self.effects.iter().zip(idle).filter(|(_, idle)| **idle).map(|(e, _)| e.label.clone()).collect();
+        (!columns.is_empty()).then_some(Warning::Collinear { columns })
     }
 
     /// A column that does not change has no scale, and no coefficient that would need one.

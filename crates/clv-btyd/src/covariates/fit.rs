@@ -1,20 +1,16 @@
 //! Maximum likelihood with covariates.
 
 use std::cell::RefCell;
-use std::cmp::Ordering;
 
 use clv_core::setting::at_least_zero;
 use clv_core::{Cells, Context, Error, Feature, Fit, Fitted, Summary, TimeUnit, Training, Warning};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
-
 use clv_math::minimise::Derivatives;
 
 use super::design::{Design, Effect, Groups};
 use super::moved::Moved;
 use super::{Asked, CovariateModel, Covariates, Movable, Term, Words};
 use crate::estimate::MaximumLikelihood;
+use crate::left_out::{LeftOut, best};
 use crate::model::PurchaseModel;
 use crate::process::{Process, times_of};
 use crate::search::{Coordinate, Found, Level, Search};
@@ -99,11 +95,7 @@ impl<P: Process> WithCovariates<P> {
         folds: usize,
         cx: &Context<'_>,
     ) -> Result<(Self, Vec<PenaltyScore>), Error> {
-        if folds < 2 {
-            return Err(Error::Setting { name: "folds", given: folds as f64, allowed: "at least 2" });
-        }
-        let mut order: Vec<usize> = (0..data.summary().len()).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(cx.seed_value()));
+        let left_out = LeftOut::new(data.summary().len(), folds, cx.seed_value())?;
         let mut scores = Vec::new();
         for &lambda in lambdas {
             at_least_zero("penalty", lambda)?;
@@ -112,28 +104,18 @@ impl<P: Process> WithCovariates<P> {
                 ..self.clone()
             };
             let prepared = with.prepare(data)?;
-            let mut score = Some(0.0);
-            for fold in 0..folds {
-                let is_out = |place: usize| place % folds == fold;
-                let part = |out: bool| {
-                    order.iter().enumerate().filter(move |(i, _)| is_out(*i) == out).map(|(_, &row)| row)
-                };
-                let fitted = with.fit_some(&prepared, part(false), cx);
+            let score = left_out.mean(|learned, judged| {
+                let fitted = with.fit_some(&prepared, learned.iter().copied(), cx);
                 cx.check()?;
-                let held_out = prepared.groups::<P>(part(true))?;
-                let one = fitted.ok().and_then(|fit| with.derivatives(&fit.design, &held_out, &fit.values));
-                score = score.zip(one).map(|(sum, one)| sum + one.value);
-            }
-            let score = score.map(|sum| sum / order.len() as f64);
+                let held_out = prepared.groups::<P>(judged.iter().copied())?;
+                let of = |fit: Fits| with.derivatives(&fit.design, &held_out, &fit.values);
+                Ok(fitted.ok().and_then(of).map(|found| found.value))
+            })?;
             scores.push(PenaltyScore { lambda, score });
         }
-        let by_score =
-            |a: &&PenaltyScore, b: &&PenaltyScore| a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal);
-        let best = scores.iter().filter(|s| s.score.is_some()).max_by(by_score);
         let why = "no penalty had an estimate in every fold";
-        let best = best.ok_or(Error::NoEstimate { model: P::KIND.name, why })?;
-        let penalties = (best.lambda, best.lambda);
-        let covariates = Covariates { penalties, ..self.covariates };
+        let lambda = best(P::KIND.name, scores.iter().map(|s| (s.lambda, s.score)), why)?;
+        let covariates = Covariates { penalties: (lambda, lambda), ..self.covariates };
         Ok((Self { covariates, ..self }, scores))
     }
 
@@ -261,11 +243,7 @@ pub(crate) fn coefficients(
     let search = Search::over(name, coordinates, None);
     let Found { values, mut report } = search.run(&starts, &levels, cx)?;
     report.rows = groups.cells.len();
-    let columns: Vec<String> =
-        design.effects.iter().zip(idle).filter(|(_, idle)| *idle).map(|(e, _)| e.label.clone()).collect();
-    if !columns.is_empty() {
-        report.warnings.push(Warning::Collinear { columns });
-    }
+    report.warnings.extend(design.collinear(&idle));
     Ok(Fits { design, values, report })
 }
 
@@ -291,23 +269,30 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Words spread, and no term twice.
-    pub(crate) fn of<'t>(asked: impl Iterator<Item = &'t Term>, data: &Training<'_>) -> Result<Self, Error> {
-        let known = data.columns_beyond()?;
-        let mut terms: Vec<Term> = Vec::new();
-        let mut words: Vec<Words> = Vec::new();
+    /// Terms with their words spread, and the attributes of words among them, none twice.
+    pub(crate) fn terms_of<'t>(
+        asked: impl Iterator<Item = &'t Term>,
+        known: &[String],
+    ) -> Result<(Vec<Term>, Vec<Words>), Error> {
+        let (mut terms, mut words): (Vec<Term>, Vec<Words>) = (Vec::new(), Vec::new());
         for asked in asked {
-            for of_one in asked.words(&known)? {
+            for of_one in asked.words(known)? {
                 if !words.contains(&of_one) {
                     words.push(of_one);
                 }
             }
-            for term in asked.spread(&known) {
+            for term in asked.spread(known) {
                 if !terms.contains(&term) {
                     terms.push(term);
                 }
             }
         }
+        Ok((terms, words))
+    }
+
+    /// Of the customers of a training.
+    pub(crate) fn of<'t>(asked: impl Iterator<Item = &'t Term>, data: &Training<'_>) -> Result<Self, Error> {
+        let (terms, words) = Self::terms_of(asked, &data.columns_beyond()?)?;
         let needs = Term::needs(&terms, &words);
         let customers = data.summary().len();
         let features = data.features(&needs)?;

@@ -3,8 +3,8 @@
 use clv_math::quadrature::{Tail, ln_integral};
 use clv_math::special::{beta_inc, ln_beta, ln_gamma, ln_rising};
 
+use super::Future;
 use super::ageing::Ageing;
-use super::{BY_PERIOD, Future};
 
 impl Future {
     /// Probability of exactly `count` purchases in `(0, t]`.
@@ -26,9 +26,6 @@ impl Future {
     /// the integral that the closed form of Fader & Hardie (2006) is the value of; that form loses
     /// all sixteen digits by `n = 18`.
     pub fn probability_of(&self, t: f64, count: u32) -> f64 {
-        if let Some(periods) = self.in_periods() {
-            return periods.probability_of(t, count).clamp(0.0, 1.0);
-        }
         let n = f64::from(count);
         let p = match *self {
             Self::Stays { k, rate } => ln_negative_binomial(k, rate, t, n).exp(),
@@ -52,7 +49,7 @@ impl Future {
                 let stays = ln_negative_binomial(k, rate, t, n) + ageing.ln_survival(t);
                 stays.exp() + ageing.left_with(k, rate, t, n)
             }
-            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => self.periods().probability_of(t, count),
         };
         p.clamp(0.0, 1.0)
     }

@@ -2,15 +2,12 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::{BY_PERIOD, Future};
+use super::Future;
 use crate::simulate::{beta, exponential, gamma, poisson_times, uniform};
 
 impl Future {
     /// Draws a customer who is alive now, and appends the times of their purchases within `length`.
     pub fn purchase_times(&self, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
-        if let Some(periods) = self.in_periods() {
-            return periods.purchase_times(length, rng, times);
-        }
         match *self {
             Self::Stays { k, rate } => poisson_times(gamma(k, rate, rng), length, rng, times),
             Self::LeavesAnytime { k, rate, s, life } => {
@@ -33,7 +30,7 @@ impl Future {
                 let (lambda, p) = (gamma(shape, rate, rng), beta(a, b, rng));
                 at_each(lambda, p, (k - clicks, k), length, rng, times);
             }
-            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => self.periods().purchase_times(length, rng, times),
         }
     }
 }

@@ -34,8 +34,6 @@ use regular::Regular;
 use crate::bg_bb::BgBb;
 use crate::contract::Contract;
 
-const BY_PERIOD: &str = "answered period by period";
-
 /// A customer's future, given that they are alive now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Future {
@@ -117,16 +115,13 @@ impl Future {
     /// 1,    E[(1 + p t/A)^{−k}] = ₂F₁(k, a; a + b; −t/A),    (B / (B + t))^s,    (L / (L + e^{bt} − 1))^s
     /// ```
     pub fn survival(&self, t: f64) -> f64 {
-        if let Some(periods) = self.in_periods() {
-            return periods.survival(t);
-        }
         match *self {
             Self::Stays { .. } => 1.0,
             Self::LeavesAfterPurchase { k, rate, a, b } => beta_power_mean(a, b, k, t / rate).exp(),
             Self::LeavesAnytime { s, life, .. } => (-s * (t / life).ln_1p()).exp(),
             Self::LeavesAfterRegular { .. } => self.regular().survival(t),
             Self::LeavesAgeing { s, life, b, .. } => Ageing { s, life, b }.ln_survival(t).exp(),
-            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => self.periods().survival(t),
         }
     }
 
@@ -138,9 +133,6 @@ impl Future {
     /// ∫ of the purchase rate at u:    k/A,    k/A · E[(1 + p u/A)^{−k−1}],    k/A · (B / (B + u))^s
     /// ```
     pub fn expected(&self, from: f64, to: f64) -> f64 {
-        if let Some(periods) = self.in_periods() {
-            return periods.expected(from, to, 0.0).0;
-        }
         match *self {
             Self::LeavesAfterRegular { .. } => {
                 let regular = self.regular();
@@ -155,15 +147,12 @@ impl Future {
                 let integral = ((1.0 - s) * y1).exp() * width * decay_mean((s - 1.0) * width);
                 k / rate * life * integral
             }
-            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => self.periods().expected(from, to, 0.0).0,
         }
     }
 
     /// Expected purchases in `(0, horizon]`, plain and discounted at the continuous rate `delta`.
     pub fn expected_and_discounted(&self, horizon: f64, delta: f64) -> (f64, f64) {
-        if let Some(periods) = self.in_periods() {
-            return periods.expected(0.0, horizon, delta);
-        }
         if delta == 0.0 {
             let plain = self.expected(0.0, horizon);
             return (plain, plain);
@@ -183,7 +172,7 @@ impl Future {
             Self::LeavesAnytime { .. } => {
                 (self.expected(0.0, horizon), self.integrate(0.0, horizon, delta).1)
             }
-            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => self.periods().expected(0.0, horizon, delta),
         }
     }
 
@@ -198,9 +187,6 @@ impl Future {
     ///
     /// For BG/NBD there is no closed form, and the integral is cut where `e^{−δu}` is `e^{−46}`.
     pub fn discounted_for_ever(&self, delta: f64) -> Option<f64> {
-        if let Some(periods) = self.in_periods() {
-            return periods.discounted_for_ever(delta);
-        }
         match *self {
             Self::LeavesAnytime { k, rate, s, life } => {
                 if delta == 0.0 {
@@ -216,7 +202,7 @@ impl Future {
             Self::Stays { k, rate } => Some(k / (rate * delta)),
             Self::LeavesAfterPurchase { .. } => Some(self.integrate(0.0, 46.0 / delta, delta).1),
             Self::LeavesAfterRegular { .. } => Some(self.regular().discounted(46.0 / delta, delta)),
-            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("{BY_PERIOD}"),
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => self.periods().discounted_for_ever(delta),
         }
     }
 

@@ -8,8 +8,8 @@ impl Future {
     /// The time by which a purchase has come with probability `probability`, or `None` if none is
     /// ever that likely.
     pub(crate) fn time_of_first(&self, probability: f64) -> Option<f64> {
-        if let Some(periods) = self.in_periods() {
-            return periods.time_of_first(probability);
+        if let Self::BuysOnceAPeriod(_) | Self::Pays { .. } = self {
+            return self.periods().time_of_first(probability);
         }
         let come = |t: f64| 1.0 - self.probability_of(t, 0);
         let (mut low, mut high) = (0.0, self.time_scale());
@@ -38,8 +38,8 @@ impl Future {
     /// Mean time to the next purchase given that one comes within `horizon`:
     /// `∫₀ᴴ (F(H) − F(t)) dt / F(H)` with `F` the chance of a purchase by `t`.
     pub(crate) fn mean_time_within(&self, horizon: f64) -> f64 {
-        if let Some(periods) = self.in_periods() {
-            return periods.mean_time_within(horizon);
+        if let Self::BuysOnceAPeriod(_) | Self::Pays { .. } = self {
+            return self.periods().mean_time_within(horizon);
         }
         let none_at_end = self.probability_of(horizon, 0);
         let come = 1.0 - none_at_end;
@@ -71,7 +71,7 @@ impl Future {
             | Self::LeavesAnytime { k, rate, .. }
             | Self::LeavesAgeing { k, rate, .. } => rate / (1.0 + k),
             Self::LeavesAfterRegular { shape, rate, k, .. } => f64::from(k) * rate / (1.0 + shape),
-            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => 1.0,
+            Self::BuysOnceAPeriod(_) | Self::Pays { .. } => unreachable!("answered period by period"),
         }
     }
 }

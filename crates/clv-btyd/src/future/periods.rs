@@ -1,6 +1,5 @@
 //! Futures of whole periods: at the end of each, who is still a customer may buy, or pays.
 
-use clv_math::quadrature::{Tail, ln_integral};
 use rand_chacha::ChaCha8Rng;
 
 use super::Future;
@@ -8,6 +7,7 @@ use crate::bg_bb::BgBb;
 use crate::contract::Contract;
 use crate::process::NEAR;
 use crate::simulate::{beta, uniform};
+use crate::sums::sum_until;
 
 /// Chances of a first purchase are looked for within so many periods.
 const FAR: u32 = 1 << 16;
@@ -20,44 +20,18 @@ pub(super) enum Periods {
     Pays(Contract, f64),
 }
 
-/// So many periods are added up one by one; those that follow are smooth.
-const SUMMED: u32 = 4_096;
-
-/// `Σ e^{f(k)}` over the periods after `from` up to `to`, of a function that falls.
-fn sum(ln_f: &dyn Fn(f64) -> f64, from: u32, to: u32) -> f64 {
-    let near = to.min(from.saturating_add(SUMMED));
-    let mut sum = 0.0;
-    for k in from + 1..=near {
-        let term = ln_f(f64::from(k)).exp();
-        sum += term;
-        if term < 1e-18 * sum || term == 0.0 {
-            return sum;
-        }
-    }
-    if near == to {
-        return sum;
-    }
-    // Euler and Maclaurin: the integral, half the ends, and a twelfth of the slopes there.
-    let (first, last) = (f64::from(near), f64::from(to));
-    let end = |k: f64| Tail { at: k.ln(), rate: f64::INFINITY };
-    let rest = ln_integral(|v: f64| ln_f(v.exp()) + v, first.ln(), end(first), end(last)).exp();
-    let value = |k: f64| ln_f(k).exp();
-    let slope = |k: f64| value(k) * (ln_f(k + 0.5) - ln_f(k - 0.5));
-    sum + rest + 0.5 * (value(last) - value(first)) + (slope(last) - slope(first)) / 12.0
-}
-
 /// Period ends in `(0, t]`.
 fn whole(t: f64) -> u32 {
     (t + NEAR).floor().min(f64::from(u32::MAX)) as u32
 }
 
 impl Future {
-    /// Itself, if it is one of these.
-    pub(super) fn in_periods(&self) -> Option<Periods> {
+    /// The process of whole periods; of any other one nothing that is asked.
+    pub(super) fn periods(&self) -> Periods {
         match *self {
-            Self::BuysOnceAPeriod(of) => Some(Periods::Tries(of)),
-            Self::Pays { contract, age } => Some(Periods::Pays(contract, age)),
-            _ => None,
+            Self::BuysOnceAPeriod(of) => Periods::Tries(of),
+            Self::Pays { contract, age } => Periods::Pays(contract, age),
+            _ => unreachable!("asked of a customer by the period only"),
         }
     }
 }
@@ -78,8 +52,9 @@ impl Periods {
             Self::Tries(of) => of.ln_survival(k) + of.takes().ln(),
             Self::Pays(contract, age) => contract.ln_lasts(*age, k),
         };
-        let plain = sum(&ln_bought, from, to);
-        let discounted = if delta == 0.0 { plain } else { sum(&|k| ln_bought(k) - delta * k, from, to) };
+        let plain = sum_until(&ln_bought, from, to);
+        let discounted =
+            if delta == 0.0 { plain } else { sum_until(&|k| ln_bought(k) - delta * k, from, to) };
         (plain, discounted)
     }
 

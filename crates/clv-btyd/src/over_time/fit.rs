@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use clv_core::{Context, Error, Fitted, Names, Timelines, Training, Warning};
+use clv_core::{Context, Error, Fitted, Names, Timelines, Training};
 use clv_math::minimise::Derivatives;
 
 use super::beta_geometric::Geometric;
@@ -11,7 +11,7 @@ use super::model::OverTimeModel;
 use super::pareto::{Pareto, Scratch};
 use super::path::{Coefficient, Path};
 use crate::beta_geometric::Chance;
-use crate::covariates::{Asked, Covariates, Design, Effect, Groups, Movable, Term, Words, effects};
+use crate::covariates::{Columns, Covariates, Design, Effect, Fits, Groups, Movable, Term, Words, effects};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::process::Process;
@@ -214,23 +214,10 @@ impl<P: OverTime> OverTimeFit<P> {
         start.resize(n, 0.0);
         let search = Search::over(P::KIND.name, coordinates, None);
         let level = Level { customers, derivatives: &derivatives };
-        let Found { mut values, mut report } = search.run(&[start], &[level], cx)?;
+        let Found { values, mut report } = search.run(&[start], &[level], cx)?;
         report.unit = summary.unit;
-        let columns: Vec<String> = design
-            .effects
-            .iter()
-            .zip(&idle)
-            .filter(|(_, idle)| **idle)
-            .map(|(e, _)| e.label.clone())
-            .collect();
-        if !columns.is_empty() {
-            report.warnings.push(Warning::Collinear { columns });
-        }
-        if !self.covariates.is_standardized() {
-            design.unscale(&mut values, &mut report);
-            design.scaling.fill((0.0, 1.0));
-        }
-        design.keep_finite_scales();
+        report.warnings.extend(design.collinear(&idle));
+        let Fits { design, values, report } = Fits { design, values, report }.in_units(&self.covariates);
         let model = OverTimeModel {
             process: P::from_values(&values[..P::PARAMETERS.len()])?,
             unit: summary.unit,
@@ -251,19 +238,8 @@ impl<P: OverTime> OverTimeFit<P> {
         names: &Names,
     ) -> Result<Paths, Error> {
         let beyond = training.columns_beyond()?;
-        let (mut terms, mut words): (Vec<Term>, Vec<Words>) = (Vec::new(), Vec::new());
-        for Asked { term, .. } in &self.covariates.asked {
-            for of_one in term.words(&beyond)? {
-                if !words.contains(&of_one) {
-                    words.push(of_one);
-                }
-            }
-            for term in term.spread(&beyond) {
-                if !terms.contains(&term) {
-                    terms.push(term);
-                }
-            }
-        }
+        let asked = self.covariates.asked.iter().map(|asked| &asked.term);
+        let (terms, words) = Columns::terms_of(asked, &beyond)?;
         let unscaled = vec![(0.0, 1.0); terms.len()];
         let known = known(training, timelines, (&terms, &words, &unscaled))?;
         let rows = 0..training.summary().len();

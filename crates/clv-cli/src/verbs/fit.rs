@@ -254,11 +254,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
     let beyond = if args.by.is_empty() { None } else { known.of(&observed.log, true)? };
-    let training = observed.training()?;
-    let training = match &beyond {
-        Some(source) => training.knowing(source),
-        None => training,
-    };
+    let training = crate::beyond::knowing(observed.training()?, beyond.as_ref());
     let timelines = args.over_time.read(&args.transactions)?;
     let changing: Vec<String> = timelines.iter().flat_map(|t| t.columns().to_vec()).collect();
     let settings = match by_the_calendar(args, &timelines, observed.log.customers())? {
@@ -347,6 +343,13 @@ impl<P: clv::btyd::OverTime> Fit for ByTheCalendar<P> {
     }
 }
 
+/// With the penalty and the fixed values of the command line.
+fn as_asked<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<MaximumLikelihood<P>, Failure> {
+    let fix = |fit: MaximumLikelihood<P>, (name, value): &(String, f64)| fit.fix(name, *value);
+    let penalised = fit.penalty(args.penalty).map_err(Failure::usage)?;
+    args.fix.iter().try_fold(penalised, fix).map_err(Failure::usage)
+}
+
 /// None without a table of what changes.
 fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Result<Option<BoxedFit>, Failure> {
     fn of<P: clv::btyd::OverTime>(
@@ -362,11 +365,7 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
         if args.by.penalty_of_columns.len() > 1 {
             return Err(Failure::usage("with --over-time --penalty-of-columns takes one value"));
         }
-        let mut each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
-        for (name, value) in &args.fix {
-            each = each.fix(name, *value).map_err(Failure::usage)?;
-        }
-        let fit = OverTimeFit::new(covariates).each(each);
+        let fit = OverTimeFit::new(covariates).each(as_asked(args, MaximumLikelihood::<P>::new())?);
         Ok(Some(Box::new(Erased(ByTheCalendar { fit, timelines: timelines.to_vec(), names: names.clone() }))))
     }
     if args.over_time.over_time.is_empty() {
@@ -387,10 +386,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         with(args, MaximumLikelihood::<P>::new())
     }
     fn with<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<BoxedFit, Failure> {
-        let mut fit = fit.penalty(args.penalty).map_err(Failure::usage)?;
-        for (name, value) in &args.fix {
-            fit = fit.fix(name, *value).map_err(Failure::usage)?;
-        }
+        let fit = as_asked(args, fit)?;
         Ok(match args.by.covariates()? {
             None => Box::new(Erased(fit)),
             Some(covariates) => {

@@ -85,11 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     known.tell_unknown_words(model.needs());
     let is_needed = by_the_calendar || Known::is_needed(model.needs());
     let beyond = if is_needed { known.of(&observed.log, true)? } else { None };
-    let training = observed.training()?;
-    let training = match &beyond {
-        Some(source) => training.knowing(source),
-        None => training,
-    };
+    let training = crate::beyond::knowing(observed.training()?, beyond.as_ref());
     let timelines = args.over_time.read(&args.transactions)?;
     let foreseen = match model.foresee() {
         None => None,

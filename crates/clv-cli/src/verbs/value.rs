@@ -96,11 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
     known.tell_unknown_words(model.needs());
     let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
-    let training = observed.training()?;
-    let training = match &beyond {
-        Some(source) => training.knowing(source),
-        None => training,
-    };
+    let training = crate::beyond::knowing(observed.training()?, beyond.as_ref());
     let summary = training.summary();
     let spent =
         summary.spend.as_ref().ok_or_else(|| Failure::data("the log has no amounts: there is no value"))?;
