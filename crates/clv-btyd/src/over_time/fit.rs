@@ -112,14 +112,27 @@ geometric!(MbgNbd, Chance::AfterAll);
 /// Columns are looked for in the timelines first; what is not there is taken to be known all along, from what the training knows
 /// beyond the purchases.
 ///
-/// ```no_run
+/// ```
 /// use clv_btyd::{Covariates, OverTimeFit, ParetoNbd};
-/// # use clv_core::Timelines;
-/// # let (season, training, log): (Timelines, clv_core::Training<'_>, clv_core::TransactionLog) = unimplemented!();
+/// # use clv_btyd::{PurchaseModel, Simulation};
+/// use clv_core::{Context, Cut, Grain, Moment, TimeUnit, Timelines, Training};
 ///
-/// let covariates = Covariates::new().on_purchases(["high_season", "own_gender"])?;
+/// # let model = PurchaseModel::new(ParetoNbd::new(0.9, 8.0, 0.6, 15.0)?, TimeUnit::Week);
+/// # let day = Moment::parse_date;
+/// # let log = Simulation::new(200, day("2023-01-01")?, day("2023-12-31")?, 1)?.run(&model, TimeUnit::Week, None)?;
+/// let mut season = Timelines::new(["high_season"])?;
+/// season.state(None, day("2022-11-15")?, &[1.0])?;
+/// season.state(None, day("2023-01-01")?, &[0.0])?;
+/// season.state(None, day("2023-11-15")?, &[1.0])?;
+///
+/// let cut = Cut::end_of(day("2023-12-31")?, Grain::Day);
+/// let purchases = Training::merge(&log, cut)?;
+/// let training = Training::new(&purchases, cut, TimeUnit::Week)?;
+/// let covariates = Covariates::new().on_purchases(["high_season"])?;
 /// let settings = OverTimeFit::<ParetoNbd>::new(covariates);
-/// let fitted = settings.fit(&training, &[&season], log.customers(), &clv_core::Context::default())?;
+/// let fitted = settings.fit(&training, &[&season], log.customers(), &Context::default())?;
+/// let named: Vec<&str> = fitted.model.coefficients().map(|(name, _)| name).collect();
+/// assert_eq!(named, ["purchase.high_season"]);
 /// # Ok::<(), clv_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
