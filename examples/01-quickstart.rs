@@ -80,7 +80,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         println!("warning: {warning}");
     }
     let model: Box<dyn Predict> = if log.amount().is_some() {
-        let spend = shelf::SpendOrMean.fit(&training, &Context::default())?;
+        let spend = shelf::SpendOrMean::default().fit(&training, &Context::default())?;
         for warning in &spend.report.warnings {
             println!("warning: {warning}");
         }

@@ -43,13 +43,13 @@ impl Paid {
     /// Customers without an amount, and those of whom some were left out.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
         let without = self.customers.iter().filter(|paid| paid.is_empty()).count();
-        [
-            (without, "they have no repeat purchase with an amount above 0; they get the population mean"),
-            (self.odd, "some of their amounts are not above 0 and have no logarithm: these amounts, not the customers"),
-        ]
-        .into_iter()
-        .filter(|(customers, _)| *customers > 0)
-        .map(|(customers, why)| Warning::LeftOut { customers, why })
-        .collect()
+        let left_out = Warning::LeftOut {
+            customers: without,
+            why: "they have no repeat purchase with an amount above 0; they get the population mean",
+        };
+        let why = "they are not above 0 and have no logarithm";
+        let amounts = Warning::AmountsLeftOut { customers: self.odd, why };
+        let told = [(without, left_out), (self.odd, amounts)];
+        told.into_iter().filter(|(customers, _)| *customers > 0).map(|(_, warning)| warning).collect()
     }
 }

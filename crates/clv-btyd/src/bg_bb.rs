@@ -15,7 +15,7 @@
 //!
 //! Fader, Hardie & Shang (2010), Marketing Science 29(6), 1086–1108. Equation numbers are theirs.
 
-use clv_core::model::Kind;
+use clv_core::model::{Kind, Reads};
 use clv_core::{Cells, Error, Warning};
 use clv_math::logspace::ln_sum_exp;
 use clv_math::minimise::Derivatives;
@@ -329,7 +329,7 @@ impl Process for BgBb {
     const PARAMETERS: &'static [Parameter] = &PARAMETERS;
     const PURCHASES: &'static [(&'static str, f64)] = &[("alpha", 1.0)];
     const DROPOUT: &'static [(&'static str, f64)] = &[("gamma", 1.0)];
-    const PERIODS: bool = true;
+    const READS: Reads = Reads::Periods;
 
     fn from_values(values: &[f64]) -> Result<Self, Error> {
         let [alpha, beta, gamma, delta] = check_values(&PARAMETERS, values)?;

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training};
 
 use crate::model::PurchaseModel;
-use crate::process::{Parameter, Process, Scale, cells_of};
+use crate::process::{Parameter, Process, Scale, cells_of, expect_histories};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
 /// How to fit a purchase model: by maximum likelihood, with a penalty or fixed parameters if wanted.
@@ -153,7 +153,9 @@ impl<P: Process> MaximumLikelihood<P> {
         report.unit = unit;
         report.rows = cells.len();
         report.warnings.extend(warnings);
-        Ok(Fitted { model: PurchaseModel::new(P::from_values(&values)?, unit), report })
+        let process = P::from_values(&values)?;
+        process.expect_no_limit()?;
+        Ok(Fitted { model: PurchaseModel::new(process, unit), report })
     }
 }
 
@@ -161,7 +163,7 @@ impl<P: Process> Fit for MaximumLikelihood<P> {
     type Model = PurchaseModel<P>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
-        P::expect(data)?;
+        expect_histories::<P>(data)?;
         self.fit_cells(&data.cells(), data.summary().unit, cx)
     }
 }

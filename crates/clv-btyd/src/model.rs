@@ -1,6 +1,6 @@
 //! A fitted purchase model.
 
-use clv_core::model::{Activity, Answers, Horizons, Kind, NextPurchase, PurchaseForecast, Sample};
+use clv_core::model::{Activity, Answers, Horizons, Kind, NextPurchase, PurchaseForecast, Reads, Sample};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::value::discounted_total;
 use clv_core::{Ask, Customers, Discount, Error, ForecastMut, History, Predict, Scratch, Span, TimeUnit};
@@ -132,6 +132,10 @@ impl<P: Process> Predict for PurchaseModel<P> {
         Answers { p_alive: true, purchases: true, spend: false, value: false, horizons: Horizons::Any }
     }
 
+    fn reads(&self) -> Reads {
+        P::READS
+    }
+
     fn predict_into(
         &self,
         who: &Customers<'_>,
@@ -140,6 +144,7 @@ impl<P: Process> Predict for PurchaseModel<P> {
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
         who.expect_unit(self.unit)?;
+        who.expect_histories(P::KIND.name, P::READS)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
         let want = Want::of(out);
         let row = |r: usize| self.row(who, r, ask, want);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clv_core::cohorts::Period;
-use clv_core::model::{Answers, Estimate, Kind};
+use clv_core::model::{Answers, Estimate, Kind, Reads};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::{
     Ask, Cells, Context, Customers, Error, Feature, Fit, FitReport, Fitted, ForecastMut, Predict, Scratch,
@@ -14,7 +14,7 @@ use crate::covariates::Groups;
 use crate::estimate::MaximumLikelihood;
 use crate::left_out::{LeftOut, best};
 use crate::model::PurchaseModel;
-use crate::process::{Process, times_of};
+use crate::process::{Process, expect_histories, times_of};
 use crate::search::{Found, Level, Search};
 
 /// How to fit acquisition cohorts: a population each, whose parameters are drawn from one about a common middle,
@@ -130,7 +130,7 @@ impl<P: Process> CohortFit<P> {
         folds: usize,
         cx: &Context<'_>,
     ) -> Result<(Self, Vec<DeviationScore>), Error> {
-        P::expect(data)?;
+        expect_histories::<P>(data)?;
         let summary = data.summary();
         let left_out = LeftOut::new(summary.len(), folds, cx.seed_value())?;
         let mut scores = Vec::new();
@@ -226,7 +226,7 @@ impl<P: Process> Fit for CohortFit<P> {
     type Model = CohortModel<P>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<CohortModel<P>>, Error> {
-        P::expect(data)?;
+        expect_histories::<P>(data)?;
         let summary = data.summary();
         let Populations { middle, cohorts } =
             self.populations(&self.histories(summary, 0..summary.len())?, summary.unit, cx)?;
@@ -303,6 +303,10 @@ impl<P: Process> Predict for CohortModel<P> {
         &self.needs
     }
 
+    fn reads(&self) -> Reads {
+        P::READS
+    }
+
     fn predict_into(
         &self,
         who: &Customers<'_>,
@@ -311,6 +315,7 @@ impl<P: Process> Predict for CohortModel<P> {
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
         who.expect_unit(self.unit())?;
+        who.expect_histories(P::KIND.name, P::READS)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
         if who.is_empty() {
             return Ok(());

@@ -189,6 +189,7 @@ impl<P: Process> Predictive<P> {
         cx: &Context<'_>,
     ) -> Result<DrawnFutures, Error> {
         who.expect_unit(self.unit)?;
+        who.expect_histories(P::KIND.name, P::READS)?;
         if !self.spend.is_empty() && (who.spend().is_none() || who.basis() != self.basis) {
             let (model, column) = ("a predictive distribution", format!("monetary_value ({:?})", self.basis));
             return Err(Error::MissingColumn { model, column });

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use clv_core::model::Kind;
+use clv_core::model::{Kind, Reads};
 use clv_core::saved::{SaveWriter, SavedModel};
 use clv_core::{Cells, Error, Summary, Training, Warning};
 use clv_math::minimise::Derivatives;
@@ -71,8 +71,8 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     const KIND: Kind;
     /// The parameters in order.
     const PARAMETERS: &'static [Parameter];
-    /// Whether it counts in whole periods, at the end of each of which there is one opportunity to buy.
-    const PERIODS: bool = false;
+    /// Which histories it reads. Of periods and renewals time is counted in whole periods, at the end of each of which there is one opportunity.
+    const READS: Reads = Reads::Purchases;
     /// Whether the likelihood may have several maxima, so that coefficients are searched for from several places.
     const SEVERAL_MAXIMA: bool = false;
     /// The parameters that a covariate of purchases moves, each to a power: `e^γ` is the ratio of the purchase rate; none if purchases are
@@ -118,27 +118,6 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     /// Where to start the search, given the mean age and mean repeat rate of the customers.
     fn starts(mean_age: f64, repeats_per_age: f64) -> Vec<Vec<f64>>;
 
-    /// Refuses customers that the model is not one of, by their row.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::History`] for times that are not whole where the model counts in periods; [`Error::NoEstimate`] for data of another kind, or for purchases
-    /// that are merged by another period.
-    fn expect(data: &Training<'_>) -> Result<(), Error> {
-        if !Self::PERIODS {
-            return Ok(());
-        }
-        let Summary { frequency, recency, age, cut, unit, .. } = data.summary();
-        let is_of_one_length = cut.grain().to_string() == unit.to_string();
-        if data.purchases().is_some() && !is_of_one_length {
-            let why = "opportunities come once a period: merge purchases by the period that time is counted in (grain and unit both \
-                       week, month or year)";
-            return Err(Error::NoEstimate { model: Self::KIND.name, why });
-        }
-        (0..data.summary().len())
-            .try_for_each(|row| times_of::<Self>(row, frequency[row], recency[row], age[row]).map(|_| ()))
-    }
-
     /// Refuses histories that have no estimate, and warns where they say little.
     ///
     /// # Errors
@@ -157,6 +136,27 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
         let few = (customers < 10.0).then_some(Warning::FewRepeatBuyers { customers: customers as usize });
         Ok(few.into_iter().collect())
     }
+
+    /// Refuses values at which a search ended that stand for the limit of another model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEstimate`] saying what it is in the data that the model does not fit.
+    fn expect_no_limit(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Refuses histories that a model does not read.
+///
+/// # Errors
+///
+/// [`Error::Histories`]; [`Error::History`] naming the row of one whose times are not whole where the model counts in periods.
+pub(crate) fn expect_histories<P: Process>(data: &Training<'_>) -> Result<(), Error> {
+    let Summary { frequency, recency, age, .. } = data.summary();
+    data.summary().customers().expect_histories(P::KIND.name, P::READS)?;
+    (0..data.summary().len())
+        .try_for_each(|row| times_of::<P>(row, frequency[row], recency[row], age[row]).map(|_| ()))
 }
 
 /// Calendar months and years are of unlike lengths: as near to a whole number is one.
@@ -164,7 +164,7 @@ pub(crate) const NEAR: f64 = 0.1;
 
 /// The times of a history as a model takes them: whole, for one that counts in periods.
 pub(crate) fn times_of<P: Process>(row: usize, x: u32, t_x: f64, age: f64) -> Result<(f64, f64), Error> {
-    if !P::PERIODS {
+    if !P::READS.periods() {
         return Ok((t_x, age));
     }
     let whole = |field, given: f64| {
@@ -185,7 +185,7 @@ pub(crate) fn times_of<P: Process>(row: usize, x: u32, t_x: f64, age: f64) -> Re
 
 /// The same of cells, those counted together that have become alike.
 pub(crate) fn cells_of<P: Process>(cells: &Cells) -> Result<Cow<'_, Cells>, Error> {
-    if !P::PERIODS {
+    if !P::READS.periods() {
         return Ok(Cow::Borrowed(cells));
     }
     let mut rows: Vec<(u32, u64, u64, f64)> = Vec::with_capacity(cells.len());

@@ -87,7 +87,8 @@ fn log<P: Process>(truth: &P, facts: &Facts, buys: f64, leaves: f64, seed: u64) 
         moves(P::DROPOUT, leaves);
         let first = 70.0 * rng.random::<f64>();
         // Of whole weeks, each purchase a little before the end of its week.
-        let (first, early) = if P::PERIODS { (7.0 * (first / 7.0).floor(), 0.01) } else { (first, 0.0) };
+        let (first, early) =
+            if P::READS.periods() { (7.0 * (first / 7.0).floor(), 0.01) } else { (first, 0.0) };
         times.clear();
         times.push(0.0);
         P::from_values(&values).unwrap().purchase_times(WEEKS - first / 7.0, &mut rng, &mut times);
@@ -120,7 +121,7 @@ fn recovers<P: Process>(truth: &P, fixed: Option<(&str, f64)>) {
     let (buys, leaves) = (1.8, 2.2);
     let log = log(truth, &facts, buys, leaves, 11);
     let day = Moment::from_days((7.0 * WEEKS) as i32 - 1);
-    let cut = if P::PERIODS { Cut::end_of(day, Grain::Week) } else { cut() };
+    let cut = if P::READS.periods() { Cut::end_of(day, Grain::Week) } else { cut() };
     as_of(cut, &log, &facts, |training| {
         let mut each = MaximumLikelihood::new();
         if let Some((name, value)) = fixed {

@@ -57,7 +57,7 @@ fn check<P: Process>(salt: u64) {
     let discount = Discount::yearly(0.1).unwrap();
     // A beat takes many terms, and so do periods one by one.
     let is_regular = P::PARAMETERS.iter().any(|p| p.scale == Scale::Count);
-    let fewer = if is_regular || P::PERIODS { 20 } else { 1 };
+    let fewer = if is_regular || P::READS.periods() { 20 } else { 1 };
     for case in 0..cases() / 4 / fewer {
         let value = |p: &Parameter, rng: &mut ChaCha8Rng| match p.scale {
             Scale::Count => between(1.0, 20.0, rng).floor(),
@@ -65,7 +65,7 @@ fn check<P: Process>(salt: u64) {
         };
         let values: Vec<f64> = P::PARAMETERS.iter().map(|p| value(p, &mut rng)).collect();
         let mut h = history(case, &mut rng);
-        if P::PERIODS {
+        if P::READS.periods() {
             let (recency, age) = (h.recency.round(), h.age.round());
             h = History::new(h.frequency.min(recency as u32), recency, age).unwrap();
         }
@@ -87,7 +87,10 @@ fn check<P: Process>(salt: u64) {
         amount(far, "E[X(t, 2t)]", &evidence);
         // Who buys at a beat does so later on, and of periods there may be one more later on.
         assert!(
-            is_regular || P::PERIODS || P::KIND == WeibullGamma::KIND || far <= near * (1.0 + 1e-9) + 1e-290,
+            is_regular
+                || P::READS.periods()
+                || P::KIND == WeibullGamma::KIND
+                || far <= near * (1.0 + 1e-9) + 1e-290,
             "the rate rises: {near} {far} at {evidence:?}"
         );
         let discounted = model.discounted(&h, discount, Some(t)).unwrap();

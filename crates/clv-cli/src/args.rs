@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use clv::cleaning::{OutlierAction, OutlierRule, Outliers, Policy, Returns};
 use clv::io::values::{Decimal, Zone};
 use clv::io::{CustomerKey, ReadOptions};
+use clv::model::Reads;
 use clv::{Ask, Cleaning, Discount, Grain, Moment, Predict, Span, TimeUnit, WithSpend};
 
 use crate::failure::Failure;
@@ -38,7 +39,7 @@ impl Transactions {
 #[command(next_help_heading = "Over time")]
 pub(crate) struct OverTime {
     /// A table of columns that change with time: a date from which a row holds, a customer unless it is of everybody, and numbers (for
-    /// pareto-nbd, bg-nbd, mbg-nbd). A forecast needs it until the end of the horizon. May be repeated.
+    /// pareto-nbd, bg-nbd, mbg-nbd). A forecast needs it until the end of the horizon. May be repeated: files of the same columns are one table.
     #[arg(long = "over-time", value_name = "FILE")]
     pub over_time: Vec<PathBuf>,
 }
@@ -54,25 +55,27 @@ impl OverTime {
                 found = timelines;
                 Ok(columns)
             })?;
-            Ok(found)
+            Ok::<_, Failure>(found)
         };
-        self.over_time.iter().map(one).collect()
+        let mut tables: Vec<(&PathBuf, clv::Timelines)> = Vec::new();
+        for path in &self.over_time {
+            let found = one(path)?;
+            let shares = |table: &clv::Timelines| found.columns().iter().any(|c| table.position(c).is_some());
+            match tables.iter_mut().find(|(_, table)| shares(table)) {
+                None => tables.push((path, found)),
+                // Of the same columns one tells what has been, say, and another what is to come.
+                Some((before, table)) => table.absorb(&found).map_err(|error| {
+                    Failure::data(format_args!("{} beside {}: {error}", path.display(), before.display()))
+                })?,
+            }
+        }
+        Ok(tables.into_iter().map(|(_, table)| table).collect())
     }
 
     /// The files that are read.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = &std::path::Path> {
         self.over_time.iter().map(PathBuf::as_path)
     }
-}
-
-/// What models of contracts are saved as.
-pub(crate) const CONTRACTS: [&str; 2] = ["beta-discrete-weibull", TENURES];
-/// Those of them that a log of purchases tells nothing, as silence is not an end.
-pub(crate) const TENURES: &str = "weibull-gamma";
-
-/// What a model is built around.
-pub(crate) fn innermost(kind: clv::model::Kind) -> &'static str {
-    kind.around.map_or(kind.name, |inner| innermost(*inner))
 }
 
 /// Contracts instead of transactions.
@@ -89,6 +92,33 @@ pub(crate) struct Contracts {
     /// Column with the end, empty for a contract that goes on [default: recognised].
     #[arg(long, value_name = "COLUMN", requires = "contracts")]
     pub end: Option<String>,
+}
+
+/// Refuses files that are of something else than what a model reads.
+pub(crate) fn expect_histories(
+    contracts: bool,
+    what: impl std::fmt::Display,
+    reads: Reads,
+    grain: Grain,
+    unit: TimeUnit,
+) -> Result<(), Failure> {
+    if contracts && !reads.contracts() {
+        return Err(Failure::usage(format_args!(
+            "--contracts is for sbg, bdw, exponential-gamma, weibull-gamma, and not for {what}"
+        )));
+    }
+    if reads == Reads::Tenures && !contracts {
+        return Err(Failure::usage(format_args!(
+            "{what} is of contracts: give a table of them (customer, start, end) and --contracts"
+        )));
+    }
+    if reads.periods() && !contracts && !grain.is_one(unit) {
+        let more = if reads.contracts() { "; or give a table of contracts and --contracts" } else { "" };
+        return Err(Failure::usage(format_args!(
+            "{what} tells period by period whether there was a purchase, and the period is a {unit}: give --grain {unit} (it is {grain}){more}"
+        )));
+    }
+    Ok(())
 }
 
 /// How files are read.
@@ -318,7 +348,7 @@ pub(crate) fn outlier_rule(text: &str) -> Result<(OutlierRule, bool), String> {
 /// When observation ends, and in what time is counted.
 #[derive(Debug, Args)]
 pub(crate) struct Observation {
-    /// End of observation, inclusive [default: the last purchase; of months and years the last that is whole]. Needed with --contracts.
+    /// End of observation, inclusive [default: the last purchase; of weeks, months and years the last that is whole]. Needed with --contracts.
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub until: Option<Moment>,
     /// Time unit: day, week, month, year [default: the model's, or week, or month of contracts].
@@ -347,8 +377,13 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// The model, joined with the spend model if there is one.
-    pub(crate) fn model(&self) -> Result<Box<dyn Predict>, Failure> {
+    /// What the file of the model holds.
+    pub(crate) fn holds(&self, model: &dyn Predict) -> String {
+        format!("{} ({})", model.kind().full_name(), self.model.display())
+    }
+
+    /// The model of purchases as these transactions tell them, joined with the spend model if there is one.
+    pub(crate) fn model(&self, transactions: &Transactions) -> Result<Box<dyn Predict>, Failure> {
         let model = self.purchases()?;
         if model.foresee().is_some() {
             return Err(Failure::usage(format_args!(
@@ -356,12 +391,7 @@ impl Asking {
                 self.model.display()
             )));
         }
-        if innermost(model.kind()) == TENURES {
-            return Err(Failure::usage(format_args!(
-                "{} holds {TENURES}, a model of contracts: clv predict takes it, with --contracts",
-                self.model.display()
-            )));
-        }
+        expect_histories(false, self.holds(&model), model.reads(), transactions.grain, model.unit())?;
         self.with_spend(model)
     }
 

@@ -166,6 +166,9 @@ fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64) {
     }
 }
 
+/// The column that amounts make.
+pub(crate) const AMOUNTS: &str = "monetary_value";
+
 /// With the customer instead of a row.
 pub(crate) fn of_customer(error: clv::Error, training: &clv::Training<'_>, log: &TransactionLog) -> Failure {
     let name = |row: usize| training.summary().customer.get(row).map_or("", |&c| log.customers().name(c));
@@ -177,6 +180,9 @@ pub(crate) fn of_customer(error: clv::Error, training: &clv::Training<'_>, log: 
         clv::Error::History { row, field, given, allowed } => {
             Failure::data(format_args!("customer {:?}: {field} is {given}; allowed: {allowed}", name(row)))
         }
+        clv::Error::MissingColumn { model, column } if column == AMOUNTS => Failure::data(format_args!(
+            "{model} needs amounts, and the log has none (--amount names their column)"
+        )),
         other => Failure::from(other),
     }
 }

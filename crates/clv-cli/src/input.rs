@@ -137,9 +137,9 @@ pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Momen
     }
     let cut = Cut::end_of(last, args.grain);
     let unit = match args.grain {
+        Grain::Week => TimeUnit::Week,
         Grain::Month => TimeUnit::Month,
         Grain::Year => TimeUnit::Year,
-        Grain::Week if last.date() != cut.last_day() => return end_of_period(last, Grain::Week),
         _ => return Ok(cut),
     };
     if last.date() == cut.last_day() {
@@ -166,26 +166,19 @@ pub(crate) enum Histories {
     Renewals,
 }
 
-/// The end of a day that the user names: of purchases by the calendar month or year the last of one, as what is broken off is none to be counted.
+/// The end of a day that the user names: of purchases by the week from Monday, the calendar month or year the last of one, as what is broken off is none to be counted.
 pub(crate) fn end_of_period(day: Moment, grain: Grain) -> Result<Cut, Failure> {
     let cut = Cut::end_of(day, grain);
     if day.date() == cut.last_day() {
         return Ok(cut);
     }
     match grain {
-        Grain::Month | Grain::Year => Err(Failure::usage(format_args!(
-            "{} does not end a {grain}: with --grain {grain} name {} or the end of the {grain} before",
+        Grain::Week | Grain::Month | Grain::Year => Err(Failure::usage(format_args!(
+            "{} does not end a {grain}: with --grain {grain} name {} or the end of the {grain} before{}",
             day.date(),
-            cut.last_day()
+            cut.last_day(),
+            if grain == Grain::Week { " (a week ends on Sunday)" } else { "" }
         ))),
-        Grain::Week => {
-            let last = cut.last_day();
-            note(format_args!(
-                "warning: {} does not end a week: what counts is the week until {last}",
-                day.date()
-            ));
-            Ok(cut)
-        }
         Grain::Exact | Grain::Hour | Grain::Day => Ok(cut),
     }
 }

@@ -5,6 +5,8 @@
 
 mod args;
 mod beyond;
+mod by;
+mod entries;
 mod failure;
 mod input;
 mod interrupt;

@@ -604,6 +604,20 @@ fn covariates_move_a_model_and_its_forecast() {
         "pareto-nbd-abe",
     );
 
+    let line = "evaluate tx.csv --train-until 2023-01-31 --model pareto-nbd --model boosted-trees --people people.csv --purchases-by own_club";
+    let judged = json(folder, line);
+    let names: Vec<&str> =
+        judged["models"].as_array().unwrap().iter().map(|m| m["model"].as_str().unwrap()).collect();
+    assert_eq!(names, ["pareto-nbd", "pareto-nbd with columns", "boosted-trees"]);
+    let of = |place: usize| judged["models"][place]["log_likelihood"].as_f64().unwrap();
+    assert!(of(1) > of(0) + 5.0, "{judged}");
+    refused(
+        folder,
+        "evaluate tx.csv --train-until 2023-01-31 --model pareto-nbd --people people.csv",
+        2,
+        "--purchases-by",
+    );
+
     let abe = json(
         folder,
         "fit pareto-nbd-abe tx.csv --people people.csv --rates-by own_club --threads 2 --output abe.json",
@@ -637,7 +651,8 @@ fn models_are_judged_at_several_origins() {
     let one = json(folder, line);
     assert_eq!(one["models"][1]["purchases"], found["models"][1]["purchases"]);
     assert!(one["models"][1].get("origins").is_none());
-    refused(folder, &format!("{line} --origins 40"), 1, "");
+    refused(folder, &format!("{line} --origins 40"), 1, "leaves room for 5 origins");
+    refused(folder, "evaluate tx.csv --train-until 2024-06-30 --model mean", 1, "leaves no holdout");
     refused(
         folder,
         "evaluate tx.csv --train-until 2023-06-30 --model mean --origins 2",
@@ -727,14 +742,14 @@ fn contracts_are_fitted_compared_and_forecast() {
         folder,
         "predict --model weibull-gamma.json tx.csv --horizon 1 --output x.csv",
         2,
-        "take a table of contracts",
+        "give a table of them",
     );
     done(folder, "fit gamma-gamma tx.csv --output s.json");
     refused(
         folder,
         "value --model weibull-gamma.json --spend s.json tx.csv --horizon 1 --output x.csv",
         2,
-        "a model of contracts",
+        "is of contracts",
     );
     // A row that cannot be is an entry of the ledger.
     let odd = "customer_id,start,end\nada,2022-01-05,2021-01-05\nada,2022-01-05,\nada,2022-03-05,\nbob,2022-01-05,2022-04-01\n";
@@ -750,8 +765,8 @@ fn purchases_by_the_period_are_fitted_compared_and_forecast() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     done(folder, SIMULATE);
-    refused(folder, "fit bg-bb tx.csv --output m.json", 1, "once a period");
-    refused(folder, "fit bg-bb tx.csv --grain week --unit day --output m.json", 1, "once a period");
+    refused(folder, "fit bg-bb tx.csv --output m.json", 2, "give --grain week");
+    refused(folder, "fit bg-bb tx.csv --grain week --unit day --output m.json", 2, "give --grain day");
     let broken = "fit bg-bb tx.csv --grain month --unit month --until 2023-06-10 --output m.json";
     refused(folder, broken, 2, "does not end a month");
     // The log ends in December, on a day of it: the last whole month is November, unless it ends with the year.
@@ -761,6 +776,13 @@ fn purchases_by_the_period_are_fitted_compared_and_forecast() {
     let by = "--grain month --unit month";
     let fit = json(folder, &format!("fit bg-bb tx.csv --until 2023-06-30 {by} --output m.json"));
     assert_eq!(keys(&fit["parameters"]), ["alpha", "beta", "delta", "gamma"]);
+    // Other periods than it was fitted to would be other opportunities.
+    for grain in ["", "--grain week"] {
+        let line =
+            format!("predict --model m.json tx.csv --until 2023-06-25 {grain} --horizon 6 --output out.csv");
+        refused(folder, &line, 2, "give --grain month");
+    }
+    refused(folder, "fit sbg tx.csv --grain week --until 2023-06-28 --output w.json", 2, "ends on Sunday");
     let said = json(
         folder,
         &format!("predict --model m.json tx.csv --until 2023-06-30 {by} --horizon 6 --output out.csv"),
@@ -769,11 +791,10 @@ fn purchases_by_the_period_are_fitted_compared_and_forecast() {
     let line = format!(
         "evaluate tx.csv --train-until 2023-06-30 --holdout-until 2023-12-31 {by} --model mean --model bg-bb --model sbg --model bdw"
     );
-    let output = clv(folder, &line);
-    let (said, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let said = done(folder, &line);
     // Of the two contracts one is taken by its likelihood, and not above BG/BB.
-    assert!(said.contains("By BIC sbg") || said.contains("By BIC bdw"), "{said}");
-    assert!(told.contains("are of different data"), "{told}");
+    assert!(said.contains("By BIC, of the models of contracts, "), "{said}");
+    assert!(said.contains("are of different data"), "{said}");
     assert!(json(folder, &line)["models"][1]["purchases"]["rmse"].as_f64().unwrap() > 0.0);
 }
 
@@ -822,6 +843,25 @@ fn spend_has_three_models_and_columns_of_its_own() {
         (likelihood("gamma-gamma orders.csv --individually"), likelihood("lognormal-spend orders.csv"));
     assert!((gamma / normal - 1.0).abs() < 0.05, "{gamma} {normal}");
     done(folder, &format!("predict {ask} orders.csv --output out.csv"));
+    // They are judged by the money that comes; purchases are the same.
+    let judge = |more: &str| {
+        let line = format!("evaluate orders.csv --train-until 2023-06-30 --model pareto-nbd {more}");
+        let models = json(folder, &line)["models"].clone();
+        let last = models.as_array().unwrap().last().unwrap().clone();
+        (last["purchases"]["rmse"].as_f64().unwrap(), last["value"]["rmse"].as_f64().unwrap())
+    };
+    let all = [
+        "",
+        "--spend-model lognormal-spend",
+        "--spend-model gamma-gamma-individually",
+        "--people people.csv --spend-by own_kind",
+    ]
+    .map(judge);
+    assert!(all.iter().all(|one| one.0 == all[0].0), "{all:?}");
+    assert!(all[1..].iter().all(|one| one.1 != all[0].1), "{all:?}");
+    std::fs::write(folder.join("bare.csv"), "customer,date\na,2023-01-01\na,2023-02-01\nb,2023-01-05\n")
+        .unwrap();
+    refused(folder, "fit gamma-gamma bare.csv --output x.json", 1, "needs amounts");
     refused(folder, "fit pareto-nbd orders.csv --individually --output x.json", 2, "gamma-gamma");
     refused(
         folder,
@@ -850,7 +890,7 @@ fn what_changes_with_time_moves_a_model_and_its_forecast() {
     for year in [2021, 2022, 2023, 2024] {
         season += &format!("{year}-01-01,0\n{year}-10-01,1\n");
     }
-    std::fs::write(folder.join("season.csv"), season).unwrap();
+    std::fs::write(folder.join("season.csv"), &season).unwrap();
     let by = "--over-time season.csv --until 2023-09-30";
     let report =
         json(folder, &format!("fit pareto-nbd orders.csv {by} --purchases-by season --output m.json"));
@@ -863,6 +903,38 @@ fn what_changes_with_time_moves_a_model_and_its_forecast() {
     let plain =
         expected("predict --model plain.json orders.csv --until 2023-09-30 --horizon 13 --output out.csv");
     assert!(known > 1.3 * plain, "{known} {plain}");
+    // What has been and what is to come may be two files.
+    let (past, future) = season.split_at(season.find("2023-01-01").unwrap());
+    std::fs::write(folder.join("past.csv"), past).unwrap();
+    std::fs::write(folder.join("future.csv"), format!("from,season\n{future}")).unwrap();
+    let two = "--over-time past.csv --over-time future.csv --until 2023-09-30";
+    let of_two = expected(&format!("predict --model m.json orders.csv {two} --horizon 13 --output out.csv"));
+    assert_eq!(of_two, known);
+    std::fs::write(folder.join("other.csv"), "from,season,price\n2021-01-01,0,1\n").unwrap();
+    let other = "--over-time past.csv --over-time other.csv --until 2023-09-30";
+    refused(
+        folder,
+        &format!("predict --model m.json orders.csv {other} --horizon 13 --output out.csv"),
+        1,
+        "other.csv beside past.csv",
+    );
+    // The holdout lies in the season, which only one of the two knows.
+    let line = "evaluate orders.csv --train-until 2023-09-30 --holdout-until 2023-12-31 --model pareto-nbd --model mean --over-time season.csv --purchases-by season";
+    let judged = json(folder, line);
+    let bias = |place: usize| judged["models"][place]["purchases"]["bias"].as_f64().unwrap().abs();
+    assert_eq!(judged["models"][1]["model"], "pareto-nbd over time");
+    assert!(bias(1) < bias(0), "{judged}");
+    let verdict = done(folder, line);
+    assert!(
+        verdict.contains("pareto-nbd over time tells more of the training period than its case pareto-nbd"),
+        "{verdict}"
+    );
+    refused(
+        folder,
+        "evaluate orders.csv --train-until 2023-09-30 --model nbd --over-time season.csv --purchases-by season",
+        2,
+        "none of these models",
+    );
     done(folder, "fit gamma-gamma orders.csv --until 2023-09-30 --output s.json");
     let said = json(
         folder,

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::features::{NothingMore, Source};
 use crate::log::TransactionLog;
 use crate::metrics::{Pairs, errors, ranking};
-use crate::model::{Ask, Context, Fit, FitReport, Fitted, Predict, Progress, Training};
+use crate::model::{Ask, Context, Fit, FitReport, Fitted, Predict, Progress, Reads, Training};
 use crate::summary::Purchases;
 use crate::units::{Span, TimeUnit};
 
@@ -89,6 +89,8 @@ pub struct Outcome {
     pub name: String,
     /// The story of its fit.
     pub report: FitReport,
+    /// Which histories it reads: likelihoods of unlike ones are of different data.
+    pub reads: Reads,
     /// Purchases in the holdout.
     pub purchases: Scores,
     /// Money in the holdout, undiscounted, margin 1; absent without amounts or without a value model.
@@ -105,6 +107,8 @@ pub struct Outcome {
 pub struct Forecasted {
     /// The story of the fit.
     pub report: FitReport,
+    /// Which histories the model reads.
+    pub reads: Reads,
     /// Purchases.
     pub purchases: Vec<f64>,
     /// Money, undiscounted, margin 1; nothing for a customer whose value the model leaves undefined, and
@@ -219,7 +223,7 @@ impl<'a> Backtest<'a> {
         settings: &dyn Fit<Model = Box<dyn Predict>>,
         cx: &Context<'_>,
     ) -> Result<Outcome> {
-        let Forecasted { report, purchases, value: said, p_alive } = self.forecast(settings, cx)?;
+        let Forecasted { report, reads, purchases, value: said, p_alive } = self.forecast(settings, cx)?;
         let mut value_undefined = 0;
         let value = match (said, &self.actual_value) {
             (Some(value), Some(actual)) => {
@@ -233,6 +237,7 @@ impl<'a> Backtest<'a> {
         Ok(Outcome {
             name: name.to_owned(),
             report,
+            reads,
             purchases: Scores::of(&self.actual_purchases, &purchases)?,
             value,
             value_undefined,
@@ -258,7 +263,8 @@ impl<'a> Backtest<'a> {
             quantity: "purchases",
             hint: "",
         })?;
-        Ok(Forecasted { report, purchases, value: forecast.value, p_alive: forecast.p_alive })
+        let (reads, value, p_alive) = (model.reads(), forecast.value, forecast.p_alive);
+        Ok(Forecasted { report, reads, purchases, value, p_alive })
     }
 
     /// Runs a shelf of settings in order.

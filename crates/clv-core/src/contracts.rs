@@ -4,6 +4,7 @@ use jiff::Span as Calendar;
 
 use crate::cut::Cut;
 use crate::error::{Error, Result};
+use crate::model::Histories;
 use crate::names::Names;
 use crate::summary::{SpendBasis, Summary};
 use crate::units::{Moment, TimeUnit};
@@ -93,7 +94,7 @@ impl Contracts {
     ///
     /// [`Error::TooLittleData`] if none has begun by the cut.
     pub fn tenures(&self, cut: Cut, unit: TimeUnit) -> Result<Summary> {
-        self.summary(cut, unit, |term, now| {
+        self.summary(cut, unit, Histories::Tenures, |term, now| {
             let lasted = |until: Moment| until.days_since(term.begun) / unit.days();
             (lasted(term.ended.unwrap_or(now)), lasted(now))
         })
@@ -120,7 +121,7 @@ impl Contracts {
     }
 
     fn by_renewals(&self, cut: Cut, unit: TimeUnit, age: impl Fn(f64, f64) -> f64) -> Result<Summary> {
-        self.summary(cut, unit, |term, now| {
+        self.summary(cut, unit, Histories::Renewals, |term, now| {
             // What is due on the day of the end was not renewed.
             let due = |until: Moment| due_before(term.begun, until, unit);
             match term.ended {
@@ -130,9 +131,16 @@ impl Contracts {
         })
     }
 
-    fn summary(&self, cut: Cut, unit: TimeUnit, of: impl Fn(&Term, Moment) -> (f64, f64)) -> Result<Summary> {
+    fn summary(
+        &self,
+        cut: Cut,
+        unit: TimeUnit,
+        histories: Histories,
+        of: impl Fn(&Term, Moment) -> (f64, f64),
+    ) -> Result<Summary> {
         let now = cut.end();
-        let mut summary = Summary::empty(cut, unit, SpendBasis::default(), false);
+        let empty = Summary::empty(cut, unit, SpendBasis::default(), false);
+        let mut summary = Summary { histories, ..empty };
         for (customer, term) in self.terms.iter().enumerate() {
             if term.begun >= now {
                 summary.first_seen_later += 1;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::ledger::RejectedRow;
+use crate::model::{Histories, Reads};
 use crate::units::{Span, TimeUnit};
 
 /// The result of this crate.
@@ -134,6 +135,18 @@ pub enum Error {
         model: TimeUnit,
         /// The histories' unit.
         given: TimeUnit,
+    },
+    /// The histories are of something else than the model reads.
+    #[error("{model} reads {reads}; these histories are of {given}, with time in {unit}s")]
+    Histories {
+        /// The model.
+        model: &'static str,
+        /// What it reads.
+        reads: Reads,
+        /// What the histories are of.
+        given: Histories,
+        /// The histories' unit.
+        unit: TimeUnit,
     },
     /// A model was asked for something that it cannot say.
     #[error("{model} does not say {quantity}{}", .hint)]

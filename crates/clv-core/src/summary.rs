@@ -3,7 +3,7 @@
 use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::log::TransactionLog;
-use crate::model::{Customers, History};
+use crate::model::{Customers, Histories, History};
 use crate::units::{Grain, Moment, TimeUnit};
 
 /// Which purchases the mean spend is taken over.
@@ -186,6 +186,8 @@ pub struct Summary {
     pub cut: Cut,
     /// In what `recency` and `age` are counted.
     pub unit: TimeUnit,
+    /// What the histories are of.
+    pub histories: Histories,
     /// Which purchases the mean spend counts.
     pub basis: SpendBasis,
     /// Numbers into the log's customers.
@@ -220,6 +222,7 @@ impl Summary {
         Self {
             cut,
             unit,
+            histories: Histories::Purchases(cut.grain()),
             basis,
             customer: Vec::new(),
             first: Vec::new(),
@@ -330,6 +333,7 @@ impl Summary {
             &self.age,
             self.spend.as_ref().map(|s| s.mean.as_slice()),
         )
+        .of(self.histories)
     }
 }
 

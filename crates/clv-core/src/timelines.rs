@@ -99,6 +99,32 @@ impl Timelines {
         Ok(())
     }
 
+    /// Adds all that another states, of the same columns in any order: what is to come, beside what has been.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingColumn`] for a column that only one of the two has; as [`Timelines::state`] for a moment that has been stated otherwise.
+    pub fn absorb(&mut self, other: &Self) -> Result<()> {
+        let missing =
+            |column: &String| Error::MissingColumn { model: "a table over time", column: column.clone() };
+        let place = |column: &String| other.position(column).ok_or_else(|| missing(column));
+        let places: Vec<usize> = self.columns.iter().map(place).collect::<Result<_>>()?;
+        if let Some(more) = other.columns.iter().find(|column| self.position(column).is_none()) {
+            return Err(missing(more));
+        }
+        let everybody = std::iter::once((None, &other.everybody));
+        let customers = other.customers.iter().map(|(name, line)| (Some(name.as_str()), line));
+        let mut values = Vec::with_capacity(places.len());
+        for (customer, line) in everybody.chain(customers) {
+            for (row, from) in line.from.iter().enumerate() {
+                values.clear();
+                values.extend(places.iter().map(|place| line.values[row * places.len() + place]));
+                self.state(customer, *from, &values)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A customer's own rows, or everybody's.
     pub fn line(&self, customer: &str) -> &Line {
         self.customers.get(customer).unwrap_or(&self.everybody)
@@ -130,7 +156,10 @@ impl Timelines {
         }
         match line.ends() {
             Some(end) if to > end => {
-                Err(unknown(format!("nothing from {} on, needed until {}", end.date(), to.date())))
+                let (end, to) = (end.date(), to.date());
+                Err(unknown(format!(
+                    "nothing from {end} on, needed until {to} (the last row holds as long as the one before it)"
+                )))
             }
             _ => Ok(()),
         }
@@ -159,5 +188,34 @@ impl Line {
     pub fn at(&self, moment: Moment, width: usize) -> &[f64] {
         let place = self.from.partition_point(|m| *m <= moment).saturating_sub(1);
         &self.values[place * width..(place + 1) * width]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_and_future_are_one_table() {
+        let day = |text| Moment::parse_date(text).unwrap();
+        let mut past = Timelines::new(["price", "season"]).unwrap();
+        past.state(None, day("2024-01-01"), &[2.0, 0.0]).unwrap();
+        past.state(Some("ada"), day("2024-01-01"), &[3.0, 0.0]).unwrap();
+        let mut future = Timelines::new(["season", "price"]).unwrap();
+        future.state(None, day("2024-06-01"), &[1.0, 2.5]).unwrap();
+        future.state(Some("bob"), day("2024-06-01"), &[1.0, 9.0]).unwrap();
+        future.state(None, day("2024-01-01"), &[0.0, 2.0]).unwrap();
+        past.absorb(&future).unwrap();
+        assert_eq!(past.line("nobody").at(day("2024-07-01"), 2), [2.5, 1.0]);
+        assert_eq!(past.line("bob").at(day("2024-07-01"), 2), [9.0, 1.0]);
+        assert_eq!(past.line("ada").at(day("2024-07-01"), 2), [3.0, 0.0]);
+        let mut otherwise = Timelines::new(["season", "price"]).unwrap();
+        otherwise.state(None, day("2024-06-01"), &[0.0, 2.5]).unwrap();
+        let error = past.absorb(&otherwise).unwrap_err().to_string();
+        assert!(error.contains("season") && error.contains("2024-06-01"), "{error}");
+        for columns in [&["season"][..], &["season", "price", "mailed"]] {
+            let other = Timelines::new(columns.iter().copied()).unwrap();
+            assert!(matches!(past.absorb(&other), Err(Error::MissingColumn { .. })), "{columns:?}");
+        }
     }
 }

@@ -184,6 +184,17 @@ pub enum Grain {
 }
 
 impl Grain {
+    /// Whether one grain is one unit of time.
+    pub fn is_one(self, unit: TimeUnit) -> bool {
+        matches!(
+            (self, unit),
+            (Self::Day, TimeUnit::Day)
+                | (Self::Week, TimeUnit::Week)
+                | (Self::Month, TimeUnit::Month)
+                | (Self::Year, TimeUnit::Year)
+        )
+    }
+
     /// The start of the grain in which a moment lies.
     pub fn floor(self, when: Moment) -> Moment {
         self.start(self.index(when))

@@ -17,8 +17,9 @@
 //! ```
 
 use clv_btyd::LikelihoodRatio;
-use clv_core::backtest::{Backtest, Outcome, Scores};
-use clv_core::{Context, Error, FitReport, Split, TimeUnit, TransactionLog, Warning};
+use clv_core::backtest::{Backtest, BoxedFit, Outcome, Scores};
+use clv_core::model::Reads;
+use clv_core::{Context, Error, Split, TimeUnit, TransactionLog, Warning};
 
 /// What models made of a log at each of several origins.
 #[derive(Debug)]
@@ -29,24 +30,13 @@ pub struct Comparison {
     outcomes: Vec<Vec<Result<Outcome, Error>>>,
 }
 
-/// What a likelihood is of: only within one of these is a higher one better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LikelihoodOf {
-    /// The times of purchases.
-    Times,
-    /// Whether there was a purchase, by the period.
-    Opportunities,
-    /// How long contracts lasted.
-    Contracts,
-}
-
 /// A model's fit to the first of the training periods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Criteria {
     /// Its name.
     pub name: String,
-    /// What its likelihood is of.
-    pub of: LikelihoodOf,
+    /// What its likelihood is of: only within one of these is a higher one better.
+    pub of: Reads,
     /// Parameters that were estimated.
     pub parameters: usize,
     /// Log-likelihood.
@@ -98,6 +88,11 @@ const NESTED: [(&str, &str, bool); 7] = [
     ("mbg-nbd", "mbg-cnbd-k", false),
 ];
 
+/// What the name of a model ends with that has columns of customers beside it.
+pub const WITH_COLUMNS: &str = " with columns";
+/// And one with columns that change with time.
+pub const OVER_TIME: &str = " over time";
+
 /// What anybody could forecast without a model.
 const NAIVE: [&str; 4] = ["zero", "mean", "last-period", "rfm-cell-mean"];
 
@@ -128,12 +123,34 @@ impl Comparison {
         names: &[S],
         cx: &Context<'_>,
     ) -> Result<Self, Error> {
+        let of_one =
+            |backtest| names.iter().map(|name| crate::shelf::settings_for(backtest, name.as_ref())).collect();
+        let settings: Vec<Vec<BoxedFit>> = backtests.iter().map(of_one).collect::<Result<_, _>>()?;
+        Self::of_settings(backtests, names, &settings, cx)
+    }
+
+    /// The same of settings of the caller's, backtest by backtest, each in the order of the names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] if there are not as many; [`Error::Stopped`].
+    pub fn of_settings<S: AsRef<str>>(
+        backtests: &[Backtest<'_>],
+        names: &[S],
+        settings: &[Vec<BoxedFit>],
+        cx: &Context<'_>,
+    ) -> Result<Self, Error> {
+        let lengths = settings.iter().map(|one| (one.len(), names.len()));
+        for (given, expected) in lengths.chain([(settings.len(), backtests.len())]) {
+            if given != expected {
+                return Err(Error::Length { column: "settings", given, expected });
+            }
+        }
         let mut outcomes = Vec::with_capacity(backtests.len());
-        for backtest in backtests {
+        for (backtest, settings) in backtests.iter().zip(settings) {
             let mut found = Vec::with_capacity(names.len());
-            for name in names {
-                let settings = crate::shelf::settings_for(backtest, name.as_ref())?;
-                found.push(backtest.run(name.as_ref(), &settings, cx));
+            for (name, settings) in names.iter().zip(settings) {
+                found.push(backtest.run(name.as_ref(), settings, cx));
                 cx.check()?;
             }
             outcomes.push(found);
@@ -155,49 +172,64 @@ impl Comparison {
         self.names.iter().map(String::as_str).zip(&self.outcomes[origin])
     }
 
-    /// Reports of the models that could be judged at the first origin.
-    fn reports(&self) -> impl Iterator<Item = (&str, &FitReport)> {
+    /// The models that could be judged at the first origin.
+    fn judged(&self) -> impl Iterator<Item = (&str, &Outcome)> {
         let judged = self.outcomes.first().into_iter().flatten();
-        self.names.iter().zip(judged).filter_map(|(name, o)| Some((name.as_str(), &o.as_ref().ok()?.report)))
+        self.names.iter().zip(judged).filter_map(|(name, o)| Some((name.as_str(), o.as_ref().ok()?)))
     }
 
     /// The models with a likelihood, those whose likelihoods are of the same beside each other, and among these the best by BIC first.
     pub fn likelihoods(&self) -> Vec<Criteria> {
-        let one = |(name, report): (&str, &FitReport)| {
+        let one = |(name, outcome): (&str, &Outcome)| {
+            let report = &outcome.report;
             Some(Criteria {
                 name: name.to_owned(),
-                of: told(report),
+                of: outcome.reads,
                 parameters: report.free_parameters(),
                 log_likelihood: report.log_likelihood?,
                 aic: report.aic()?,
                 bic: report.bic()?,
             })
         };
-        let mut all: Vec<Criteria> = self.reports().filter_map(one).collect();
+        let mut all: Vec<Criteria> = self.judged().filter_map(one).collect();
         all.sort_by(|a, b| a.of.cmp(&b.of).then(a.bic.total_cmp(&b.bic)));
         all
     }
 
     /// Likelihood-ratio tests of those that are cases of each other.
     pub fn nested(&self) -> Vec<Nested> {
-        let report =
-            |wanted: &str| self.reports().find(|(name, _)| *name == wanted).map(|(_, report)| report);
-        let one = |(smaller, larger, at_edge): &(&str, &str, bool)| {
+        let report = |wanted: &str| {
+            self.judged().find(|(name, _)| *name == wanted).map(|(_, outcome)| &outcome.report)
+        };
+        let one = |(smaller, larger, at_edge): (&str, &str, bool)| {
             let mut test = LikelihoodRatio::between(report(smaller)?, report(larger)?).ok()?;
-            if *at_edge {
+            if at_edge {
                 test.p_value /= 2.0;
             }
-            Some(Nested { smaller: (*smaller).to_owned(), larger: (*larger).to_owned(), test })
+            Some(Nested { smaller: smaller.to_owned(), larger: larger.to_owned(), test })
         };
-        NESTED.iter().filter_map(one).collect()
+        // The same model with columns has those without at coefficients of 0.
+        let moved = [WITH_COLUMNS, OVER_TIME].into_iter().flat_map(|more| {
+            self.judged().filter_map(move |(name, _)| Some((name.strip_suffix(more)?, name, false)))
+        });
+        NESTED.into_iter().chain(moved).filter_map(one).collect()
     }
 
     /// What does not tell its parameters: the name, and what its fit warns of.
     pub fn not_identified(&self) -> Vec<(&str, &Warning)> {
-        let is_loose = |w: &&Warning| matches!(w, Warning::FlatDirection { .. } | Warning::AtBoundary { .. });
-        self.reports()
-            .flat_map(|(name, report)| report.warnings.iter().filter(is_loose).map(move |w| (name, w)))
-            .collect()
+        let is_loose = |w: &Warning| matches!(w, Warning::FlatDirection { .. } | Warning::AtBoundary { .. });
+        let mut found: Vec<(&str, &Warning)> = Vec::new();
+        for (name, outcome) in self.judged() {
+            let own = outcome.report.warnings.iter().map(|warning| (name, warning));
+            // Spend is fitted beside each of them, and is the same every time.
+            let beside = outcome.report.beside.iter().flat_map(|r| r.warnings.iter().map(|w| (r.model, w)));
+            for one in own.chain(beside).filter(|(_, warning)| is_loose(warning)) {
+                if !found.contains(&one) {
+                    found.push(one);
+                }
+            }
+        }
+        found
     }
 
     /// Mean scores of purchases over the origins, of the models that could be judged at each.
@@ -249,9 +281,13 @@ impl Comparison {
     pub fn verdict(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let criteria = self.likelihoods();
+        let is_of_one = criteria.iter().all(|c| c.of == criteria[0].of);
         for alike in criteria.chunk_by(|a, b| a.of == b.of) {
             let [first, second, ..] = alike else { continue };
-            lines.push(by_bic(first, second));
+            lines.push(by_bic(first, second, !is_of_one));
+        }
+        if !is_of_one {
+            lines.push(OF_DIFFERENT_DATA.to_owned());
         }
         for Nested { smaller, larger, test } in self.nested() {
             let says = if test.p_value < 0.05 {
@@ -281,15 +317,21 @@ impl Comparison {
         let n = self.splits.len();
         let origins = if n == 1 { "at the one origin".to_owned() } else { format!("over {n} origins") };
         let mut line = format!(
-            "Of {what} {} has the least squared error {origins}, {:.1}% of RMSE ahead of {}",
+            "Of {what} {} has the least squared error {origins}, its RMSE {:.1}% below that of {}",
             best.name,
-            100.0 * (next.rmse / best.rmse - 1.0),
+            100.0 * (1.0 - best.rmse / next.rmse),
             next.name
         );
         if n > 1 {
             line += &format!(", and was first in {} of {n}", best.first_in);
         }
-        if NAIVE.contains(&best.name.as_str()) {
+        let is_naive = |name: &str| NAIVE.contains(&name);
+        if scores.iter().all(|s| is_naive(&s.name)) {
+            return Some(format!(
+                "{line}; no model was judged beside what anybody could forecast without one."
+            ));
+        }
+        if is_naive(&best.name) {
             return Some(format!("{line}: no model is worth more than it; take {}.", best.name));
         }
         let parameters = |name: &str| criteria.iter().find(|c| c.name == name).map(|c| c.parameters);
@@ -309,24 +351,25 @@ impl Comparison {
 /// An error greater by less than half a percent is as good.
 const AS_GOOD: f64 = 1.005;
 
-fn told(report: &FitReport) -> LikelihoodOf {
-    match report.model {
-        "bg-bb" => LikelihoodOf::Opportunities,
-        "beta-discrete-weibull" | "weibull-gamma" => LikelihoodOf::Contracts,
-        _ => LikelihoodOf::Times,
-    }
-}
+const OF_DIFFERENT_DATA: &str = "Likelihoods of the times of purchases, of bought or not by the period, and of contracts are of different data: across \
+                                 these neither ln L nor AIC nor BIC tells the better model; the forecasts below do.";
 
 /// The better of two by BIC, in the words of Kass and Raftery (1995) on twice the logarithm of a Bayes factor.
-fn by_bic(first: &Criteria, second: &Criteria) -> String {
+fn by_bic(first: &Criteria, second: &Criteria, says_of_what: bool) -> String {
     let by = second.bic - first.bic;
     let how = match by {
         by if by > 10.0 => "and that is beyond doubt",
         by if by > 2.0 => "and that is a sign, no more",
         _ => "and that is next to nothing",
     };
+    let of = match first.of {
+        _ if !says_of_what => "",
+        Reads::Purchases => ", of the models of the times of purchases,",
+        Reads::Periods => ", of the models of bought or not by the period,",
+        Reads::Renewals | Reads::Tenures => ", of the models of contracts,",
+    };
     format!(
-        "By BIC {} tells most of the training period, ahead of {} by {by:.1}, {how}.",
+        "By BIC{of} {} tells most of the training period, ahead of {} by {by:.1}, {how}.",
         first.name, second.name
     )
 }

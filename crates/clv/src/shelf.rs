@@ -1,6 +1,8 @@
 //! Settings by name: what a command line or a configuration file asks for.
 
 #[cfg(feature = "btyd")]
+use clv_btyd::Process;
+#[cfg(feature = "btyd")]
 use clv_core::backtest::Backtest;
 use clv_core::backtest::BoxedFit;
 #[cfg(feature = "btyd")]
@@ -8,6 +10,7 @@ use clv_core::baselines::OwnMeanSpend;
 use clv_core::baselines::{LastPeriod, MeanOfAll, RfmCellMean, Zero};
 #[cfg(any(feature = "linear", feature = "trees"))]
 use clv_core::learn::Regress;
+use clv_core::model::Reads;
 #[cfg(all(feature = "btyd", feature = "linear", feature = "trees"))]
 use clv_core::model::Stack;
 #[cfg(feature = "linear")]
@@ -61,6 +64,26 @@ pub const VALUE_MODELS: &[&str] = &[
 /// Tweedie's power for counts and money with many zeros: the middle of what is customary, 1.3 to 1.7.
 #[cfg(any(feature = "linear", feature = "trees"))]
 const POWER: f64 = 1.5;
+
+/// Which histories the model of a name reads: purchases, for all that are not of periods or contracts.
+///
+/// ```
+/// use clv::model::Reads;
+///
+/// assert_eq!(clv::shelf::reads("bdw"), Reads::Renewals);
+/// assert_eq!(clv::shelf::reads("pareto-nbd"), Reads::Purchases);
+/// ```
+pub fn reads(name: &str) -> Reads {
+    match name {
+        #[cfg(feature = "btyd")]
+        "bg-bb" => clv_btyd::BgBb::READS,
+        #[cfg(feature = "btyd")]
+        "sbg" | "bdw" => clv_btyd::BetaDiscreteWeibull::READS,
+        #[cfg(feature = "btyd")]
+        "exponential-gamma" | "weibull-gamma" => clv_btyd::WeibullGamma::READS,
+        _ => Reads::default(),
+    }
+}
 
 /// Default settings by name; the horizon matters to baselines and learners only.
 ///
@@ -162,28 +185,62 @@ fn informed_trees(
     clv_core::learn::Informed::new(trees, move |horizon| shelf("pareto-nbd", horizon), horizon)
 }
 
-/// Gamma-Gamma, or where it has nothing to learn from (one price for everything, nobody back) each
+/// What purchase models are joined with: a spend model, or where it has nothing to learn from (one price for everything, nobody back) each
 /// customer's own mean, with a warning that says so.
 #[cfg(feature = "btyd")]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SpendOrMean;
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpendOrMean {
+    /// Gamma-Gamma on mean amounts.
+    #[default]
+    GammaGamma,
+    /// Gamma-Gamma on amounts one by one.
+    GammaGammaIndividually,
+    /// Lognormal spend.
+    Lognormal,
+}
 
 #[cfg(feature = "btyd")]
 impl Fit for SpendOrMean {
     type Model = Box<dyn Predict>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
-        match clv_btyd::GammaGammaFit::new().fit(data, cx) {
-            Ok(fitted) => Ok(Fitted { model: Box::new(fitted.model), report: fitted.report }),
+        let gamma = clv_btyd::GammaGammaFit::new();
+        let fitted = match self {
+            Self::GammaGamma => Erased(gamma).fit(data, cx),
+            Self::GammaGammaIndividually => Erased(gamma.individually()).fit(data, cx),
+            Self::Lognormal => Erased(clv_btyd::LognormalSpendFit::new()).fit(data, cx),
+        };
+        match fitted {
             Err(why @ (Error::NoEstimate { .. } | Error::TooLittleData { .. })) => {
-                let mut fitted = OwnMeanSpend.fit(data, cx)?;
+                let mut fitted = Erased(OwnMeanSpend).fit(data, cx)?;
                 let plainer = "each customer's own mean spend";
                 fitted.report.warnings.push(Warning::StandsIn { plainer, why: why.to_string() });
-                Ok(Fitted { model: Box::new(fitted.model), report: fitted.report })
+                Ok(fitted)
             }
-            Err(other) => Err(other),
+            other => other,
         }
     }
+}
+
+/// Whether the model of a name says purchases alone, and value once it is joined with a spend model.
+#[cfg(feature = "btyd")]
+pub fn wants_spend(name: &str) -> bool {
+    matches!(
+        name,
+        "nbd"
+            | "bg-nbd"
+            | "mbg-nbd"
+            | "pareto-nbd"
+            | "ggom-nbd"
+            | "bg-cnbd-k"
+            | "mbg-cnbd-k"
+            | "pareto-nbd-hb"
+            | "pareto-nbd-abe"
+            | "pareto-ggg"
+            | "bg-bb"
+            | "sbg"
+            | "bdw"
+    )
 }
 
 /// As [`settings`]; a purchase model is joined with [`SpendOrMean`], so that it says value too.
@@ -195,9 +252,8 @@ impl Fit for SpendOrMean {
 pub fn with_spend(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
     let purchases = settings(name, horizon)?;
     Ok(match name {
-        "nbd" | "bg-nbd" | "mbg-nbd" | "pareto-nbd" | "ggom-nbd" | "bg-cnbd-k" | "mbg-cnbd-k"
-        | "pareto-nbd-hb" | "pareto-nbd-abe" | "pareto-ggg" | "bg-bb" | "sbg" | "bdw" => {
-            Box::new(Erased(clv_core::WithSpend::of(purchases, SpendOrMean)))
+        name if wants_spend(name) => {
+            Box::new(Erased(clv_core::WithSpend::of(purchases, SpendOrMean::default())))
         }
         #[cfg(feature = "trees")]
         "informed-trees" => Box::new(Erased(informed_trees(with_spend, horizon))),

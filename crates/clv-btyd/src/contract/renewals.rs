@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clv_core::model::Kind;
+use clv_core::model::{Kind, Reads};
 use clv_core::setting::at_least_zero;
 use clv_core::{Cells, Error, Warning};
 use clv_math::minimise::Derivatives;
@@ -311,7 +311,7 @@ impl Process for BetaDiscreteWeibull {
     const PARAMETERS: &'static [Parameter] = &PARAMETERS;
     const PURCHASES: &'static [(&'static str, f64)] = &[];
     const DROPOUT: &'static [(&'static str, f64)] = &[("alpha", 1.0)];
-    const PERIODS: bool = true;
+    const READS: Reads = Reads::Renewals;
     // Renewals of nearly everybody who stayed for long may be told by c alone.
     const SEVERAL_MAXIMA: bool = true;
 

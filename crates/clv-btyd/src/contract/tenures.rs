@@ -1,8 +1,8 @@
 //! Contracts that may end at any time.
 
-use clv_core::model::Kind;
+use clv_core::model::{Kind, Reads};
 use clv_core::setting::{above_zero, at_least_zero};
-use clv_core::{Cells, Error, Training, Warning};
+use clv_core::{Cells, Error, Warning};
 use clv_math::minimise::Derivatives;
 use clv_math::quadrature::{Tail, ln_integral};
 use rand_chacha::ChaCha8Rng;
@@ -250,6 +250,7 @@ impl MaximumLikelihood<WeibullGamma> {
 impl Process for WeibullGamma {
     const KIND: Kind = Kind::new("weibull-gamma", 2);
     const PARAMETERS: &'static [Parameter] = &PARAMETERS;
+    const READS: Reads = Reads::Tenures;
     const SEVERAL_MAXIMA: bool = true;
     const PURCHASES: &'static [(&'static str, f64)] = &[];
     const DROPOUT: &'static [(&'static str, f64)] = &[("alpha", -1.0)];
@@ -336,15 +337,6 @@ impl Process for WeibullGamma {
             .collect()
     }
 
-    fn expect(data: &Training<'_>) -> Result<(), Error> {
-        if data.purchases().is_none() {
-            return Ok(());
-        }
-        let why = "purchases do not say when a contract ended: give contracts with start and end, or take one payment a \
-                   period (grain and unit both month, say) and beta-discrete-weibull";
-        Err(Error::NoEstimate { model: Self::KIND.name, why })
-    }
-
     fn look(cells: &Cells) -> Result<Vec<Warning>, Error> {
         let no_estimate = |why| Err(Error::NoEstimate { model: Self::KIND.name, why });
         let ended = |i: usize| cells.recency[i] < cells.age[i];
@@ -357,5 +349,15 @@ impl Process for WeibullGamma {
             );
         }
         Ok(Vec::new())
+    }
+
+    /// With `r → 0` and `c → ∞`, `rc = κ`, the survival becomes Pareto's `min(1, (α/t)^κ)`, with all of the likelihood in a step at the first end.
+    fn expect_no_limit(&self) -> Result<(), Error> {
+        if self.r > 1e-4 || self.c < 1e3 {
+            return Ok(());
+        }
+        let why = "r runs to 0 and c to infinity, which tells that nobody could have left before the first end: contracts end at whole \
+                   periods, which sbg and bdw count by, or no end is early";
+        Err(Error::NoEstimate { model: Self::KIND.name, why })
     }
 }

@@ -197,3 +197,24 @@ fn tenures_do_not_depend_on_the_unit() {
     let [a, b] = [months, days].map(|fitted| fitted.report.log_likelihood.unwrap());
     assert!((a - b - ended * 30.4375_f64.ln()).abs() < 1e-5, "{a} {b}");
 }
+
+/// Shares that leave at whole months only: no law of times in between is told by them.
+#[test]
+fn ends_at_whole_periods_are_no_times() {
+    let [survivors, later] = [&HIGH[..12], &HIGH[1..]];
+    let ended = survivors.iter().zip(later).enumerate().flat_map(|(month, (now, then))| {
+        std::iter::repeat_n(Tenure::ended(month as f64 + 1.0).unwrap(), (now - then) as usize)
+    });
+    let running = std::iter::repeat_n(Tenure::running(12.0).unwrap(), HIGH[12] as usize);
+    let tenures: Vec<Tenure> = ended.chain(running).collect();
+    let fit = MaximumLikelihood::<WeibullGamma>::new();
+    let error = fit.fit_cells(&Tenure::cells(&tenures), TimeUnit::Month, &Context::default()).unwrap_err();
+    assert!(error.to_string().contains("sbg and bdw"), "{error}");
+    // Spread over the month before, they are.
+    let spread = tenures.iter().enumerate().map(|(i, one)| match one.has_ended() {
+        true => Tenure::ended(one.lasted() - (i % 10) as f64 / 10.0).unwrap(),
+        false => *one,
+    });
+    let cells = Tenure::cells(&spread.collect::<Vec<_>>());
+    assert!(fit.fit_cells(&cells, TimeUnit::Month, &Context::default()).is_ok());
+}

@@ -12,7 +12,7 @@ use super::{Asked, CovariateModel, Covariates, Movable, Term, Words};
 use crate::estimate::MaximumLikelihood;
 use crate::left_out::{LeftOut, best};
 use crate::model::PurchaseModel;
-use crate::process::{Process, times_of};
+use crate::process::{Process, expect_histories, times_of};
 use crate::search::{Coordinate, Found, Level, Search};
 
 /// Cells beyond which a search starts on some of them, and how many these are.
@@ -324,12 +324,13 @@ impl<P: Process> Fit for WithCovariates<P> {
     type Model = CovariateModel<P>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
-        P::expect(data)?;
+        expect_histories::<P>(data)?;
         let prepared = self.prepare(data)?;
         let fits = self.fit_some(&prepared, 0..prepared.summary.len(), cx)?;
         let Fits { design, values, mut report } = fits.in_units(&self.covariates);
         let unit: TimeUnit = prepared.summary.unit;
         let process = P::from_values(&values[..design.parameters])?;
+        process.expect_no_limit()?;
         let base = PurchaseModel::new(process, unit);
         if let Some(constant) = crate::cnbd::ln_constant(&process, data)? {
             report.log_likelihood = report.log_likelihood.map(|value| value + constant);

@@ -1,6 +1,6 @@
 //! A fitted purchase model with covariates.
 
-use clv_core::model::{Answers, Kind};
+use clv_core::model::{Answers, Kind, Reads};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::{Ask, Customers, Error, Feature, ForecastMut, Predict, Scratch, TimeUnit};
 
@@ -116,6 +116,10 @@ impl<P: Process> Predict for CovariateModel<P> {
         &self.moved.needs
     }
 
+    fn reads(&self) -> Reads {
+        P::READS
+    }
+
     fn predict_into(
         &self,
         who: &Customers<'_>,
@@ -124,6 +128,7 @@ impl<P: Process> Predict for CovariateModel<P> {
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
         who.expect_unit(self.unit())?;
+        who.expect_histories(P::KIND.name, P::READS)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
         let Scratch { places, row, columns: [terms, ..], .. } = scratch;
         if who.is_empty() {

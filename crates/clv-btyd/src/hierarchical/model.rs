@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use clv_core::model::{Answers, Horizons, Kind};
+use clv_core::model::{Answers, Horizons, Kind, Reads};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::{Ask, Customers, Error, Feature, ForecastMut, History, Predict, Scratch, TimeUnit};
 use rand::SeedableRng;
@@ -188,6 +188,7 @@ impl<H: Hierarchy> Predict for HierarchicalModel<H> {
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
         who.expect_unit(self.unit)?;
+        who.expect_histories(H::KIND.name, Reads::Purchases)?;
         out.expect(H::KIND.name, &self.answers(), who.len())?;
         if who.is_empty() {
             return Ok(());

@@ -22,7 +22,7 @@ pub(crate) fn histories<P: Process>(
     let one = |i: usize| {
         times.clear();
         let age = age(i, &mut rng);
-        let age = if P::PERIODS { age.round() } else { age };
+        let age = if P::READS.periods() { age.round() } else { age };
         truth.purchase_times(age, &mut rng, &mut times);
         (times.len() as u32, times.last().copied().unwrap_or(0.0), age)
     };

@@ -1,13 +1,16 @@
 //! `clv evaluate`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use clv::backtest::{Backtest, Outcome, Scores};
+use clv::backtest::{Backtest, BoxedFit, Outcome, Scores};
 use clv::comparison::{Comparison, MeanScores};
 use clv::{Context, Cut, Moment, Split, TimeUnit};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Output, Transactions, date};
+use crate::args::{Format, Output, Transactions, date, expect_histories};
+use crate::beyond::Tables;
+use crate::entries;
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -33,6 +36,10 @@ pub(crate) struct Args {
     /// Time unit: day, week, month, year.
     #[arg(long, default_value = "week")]
     unit: TimeUnit,
+    #[command(flatten)]
+    beside: entries::Beside,
+    #[command(flatten)]
+    beyond: Tables,
     /// Seed of models that draw random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -52,10 +59,21 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         clv::shelf::settings(name, horizon).map_err(Failure::usage)?;
         if matches!(*name, "gamma-gamma" | "lognormal-spend") {
             return Err(Failure::usage(format_args!(
-                "{name} says spend alone; purchase models are joined with gamma-gamma by themselves"
+                "{name} says spend alone: --spend-model names what purchase models are joined with"
             )));
         }
     }
+    for name in &names {
+        expect_histories(false, name, clv::shelf::reads(name), args.transactions.grain, args.unit)?;
+    }
+    if args.beside.by.is_empty()
+        && args.beyond.inputs().next().or(args.beside.over_time.inputs().next()).is_some()
+    {
+        return Err(Failure::usage(
+            "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by or --spend-by name their columns (clv auto chooses by itself)",
+        ));
+    }
+    let entries = entries::entries(&args.beside, &names, args.unit)?;
     let train = input::end_of_period(args.train_until, args.transactions.grain)?;
     if args.origins.get() > 1 && args.holdout_until.is_none() {
         return Err(Failure::usage(
@@ -71,22 +89,69 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
         _ => args.train_until,
     };
-    let log = input::log(&args.transactions, Some(known))?;
+    let mut gathered = input::gather(&args.transactions, Some(known))?;
+    let log = std::mem::take(&mut gathered.log);
     let holdout = input::cut(&log, &args.transactions, args.holdout_until)?;
+    if train.last() >= holdout.last() {
+        return Err(Failure::data(format_args!(
+            "--train-until {} leaves no holdout before its end on {}{}",
+            train.last_day(),
+            holdout.last_day(),
+            if args.holdout_until.is_none() { ", the end of the log" } else { "" },
+        )));
+    }
     let split = Split::new(train, holdout)?;
+    if let Some((first, _)) = log.span() {
+        let has_past = |windows: &usize| back(split, *windows).train.last() >= first;
+        let room = (0..args.origins.get()).take_while(has_past).count();
+        if room < args.origins.get() {
+            return Err(Failure::data(format_args!(
+                "the log begins on {}, which leaves room for {room} origins with a holdout of {:.0} days; given: {}",
+                first.date(),
+                split.horizon().in_days(),
+                args.origins
+            )));
+        }
+    }
+    let known = args.beyond.read(&args.transactions, &mut gathered, &log)?;
+    let beyond = if args.beside.by.is_empty() { None } else { known.of(&log, true)? };
+    let timelines = args.beside.over_time.read(&args.transactions)?;
     let splits: Vec<Split> = (0..args.origins.get()).map(|windows| back(split, windows)).collect();
-    let backtests = Backtest::all(&log, &splits, args.unit)?;
+    let mut backtests = Backtest::all(&log, &splits, args.unit)?;
+    if let Some(source) = &beyond {
+        backtests = backtests.into_iter().map(|backtest| backtest.knowing(source)).collect();
+    }
+    let settings: Vec<Vec<BoxedFit>> = backtests
+        .iter()
+        .map(|one| {
+            entries
+                .iter()
+                .map(|entry| entry.settings(&args.beside, one, (&timelines, log.customers())))
+                .collect()
+        })
+        .collect::<Result<_, _>>()?;
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let line = Line::new("evaluate");
     let cx = Context::default().seed(args.seed).observer(&line);
-    let found = Comparison::of_backtests(&backtests, &names, &cx)?;
+    let found = Comparison::of_settings(&backtests, &names, &settings, &cx)?;
     drop(line);
     let backtest = &backtests[0];
+    let mut told_of_spend = BTreeSet::new();
     for (name, outcome) in found.outcomes(0) {
         match outcome {
             Err(error) => note(format_args!("{name}: {error}")),
             Ok(outcome) => {
                 for warning in &outcome.report.warnings {
                     note(format_args!("{name}: warning: {warning}"));
+                }
+                // Spend is fitted beside each of them, and mostly is the same.
+                if let Some(spend) = &outcome.report.beside {
+                    for warning in &spend.warnings {
+                        let told = format!("{}: warning: {warning}", spend.model);
+                        if told_of_spend.insert(told.clone()) {
+                            note(told);
+                        }
+                    }
                 }
             }
         }
@@ -225,11 +290,6 @@ fn people(backtest: &Backtest<'_>, found: &Comparison, unit: TimeUnit) -> Result
             ]
         });
         table(&["the training period", "parameters", "ln L", "AIC", "BIC"], rows)?;
-        if likelihoods.first().map(|c| c.of) != likelihoods.last().map(|c| c.of) {
-            note(
-                "likelihoods of the times of purchases, of bought or not by the period, and of contracts are of different data: only within each of these is a higher one better",
-            );
-        }
     }
     let origins = found.splits().len();
     if origins > 1 {
@@ -248,7 +308,7 @@ fn model(outcome: &Outcome) -> Value {
         "aic": outcome.report.aic(),
         "bic": outcome.report.bic(),
         "converged": outcome.report.converged,
-        "warnings": outcome.report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "warnings": outcome.report.all_warnings().map(|(_, warning)| warning.to_string()).collect::<Vec<_>>(),
         "mean_p_alive": outcome.mean_p_alive,
         "purchases": {
             "mse": p.mse,

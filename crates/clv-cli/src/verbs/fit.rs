@@ -6,17 +6,19 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    Abe, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CovariateModel, Covariates, GammaGammaFit, GgomNbd,
-    HierarchicalFit, Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd,
-    Nbd, OverTimeFit, OverTimeModel, ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates,
-    log_interval, ratio,
+    Abe, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, GammaGammaFit, GgomNbd, HierarchicalFit, Hierarchy,
+    Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTimeFit, ParetoGgg,
+    ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
 };
-use clv::model::Estimate;
-use clv::{Context, Erased, Fit, FitReport, Fitted, Names, Span, Timelines, Training, TransactionLog};
+use clv::model::{Estimate, Reads};
+use clv::{Context, Erased, Fit, FitReport, Names, Span, Timelines, Training, TransactionLog};
 use serde_json::{Map, Value, json};
 
-use crate::args::{Contracts, Format, Observation, Output, OverTime, Transactions, assignment};
+use crate::args::{
+    Contracts, Format, Observation, Output, OverTime, Transactions, assignment, expect_histories,
+};
 use crate::beyond::Tables;
+use crate::by::{BestOf, By, ByTheCalendar};
 use crate::failure::Failure;
 use crate::input::{Histories, Observed};
 use crate::progress::Line;
@@ -66,94 +68,6 @@ pub(crate) struct Args {
     print: Output,
 }
 
-/// Columns that move a model's parameters.
-#[derive(Debug, clap::Args)]
-#[command(
-    next_help_heading = "Covariates, for pareto-nbd-abe and nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, bg-bb and models of contracts"
-)]
-struct By {
-    /// Columns that move how often customers buy, such as own_region,log(own_income) for columns region and income of --people.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    purchases_by: Vec<String>,
-    /// Columns that move how soon customers leave.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    dropout_by: Vec<String>,
-    /// Columns that move both, by the same factor.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    both_by: Vec<String>,
-    /// Columns that move the logarithms of both rates, each its own way; for pareto-nbd-abe alone.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    rates_by: Vec<String>,
-    /// Columns that move how much customers spend at a time; for gamma-gamma alone.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    spend_by: Vec<String>,
-    /// Bring columns to mean 0 and deviation 1 first.
-    #[arg(long)]
-    standardize: bool,
-    /// L2 penalty on the coefficients, against the mean log-likelihood of a customer: .0001 is little, .1 much. Of several the best by
-    /// cross-validation is taken; name 0 among them.
-    #[arg(long, value_name = "LAMBDAS", value_delimiter = ',')]
-    penalty_of_columns: Vec<f64>,
-}
-
-impl By {
-    fn is_empty(&self) -> bool {
-        self.acting_is_empty() && self.rates_by.is_empty() && self.spend_by.is_empty()
-    }
-
-    /// Of the amounts; none if no column was named.
-    fn of_spend(&self) -> Result<Option<Covariates>, Failure> {
-        if !self.acting_is_empty() || !self.rates_by.is_empty() {
-            return Err(Failure::usage(
-                "gamma-gamma takes --spend-by, and no columns that move purchases or dropout",
-            ));
-        }
-        if self.spend_by.is_empty() {
-            // With its complaint about settings of columns that nobody named.
-            return self.covariates();
-        }
-        let covariates = Covariates::new().on_spend(&self.spend_by).map_err(Failure::usage)?;
-        let covariates = if self.standardize { covariates.standardized() } else { covariates };
-        match self.penalty_of_columns[..] {
-            [] => Ok(Some(covariates)),
-            [lambda] => covariates.penalty(lambda, lambda).map(Some).map_err(Failure::usage),
-            _ => Err(Failure::usage("of gamma-gamma --penalty-of-columns takes one value")),
-        }
-    }
-
-    fn acting_is_empty(&self) -> bool {
-        self.purchases_by.is_empty() && self.dropout_by.is_empty() && self.both_by.is_empty()
-    }
-
-    /// None if no column was named.
-    fn covariates(&self) -> Result<Option<Covariates>, Failure> {
-        if !self.rates_by.is_empty() {
-            return Err(Failure::usage(
-                "--rates-by is for pareto-nbd-abe; others have --purchases-by, --dropout-by and --both-by",
-            ));
-        }
-        if self.acting_is_empty() {
-            if self.standardize || !self.penalty_of_columns.is_empty() {
-                return Err(Failure::usage(
-                    "--standardize and --penalty-of-columns are for columns named by --purchases-by, --dropout-by or --both-by",
-                ));
-            }
-            return Ok(None);
-        }
-        let covariates = Covariates::new()
-            .on_purchases(&self.purchases_by)
-            .and_then(|all| all.on_dropout(&self.dropout_by))
-            .and_then(|all| all.on_both(&self.both_by))
-            .map_err(Failure::usage)?;
-        let covariates = if self.standardize { covariates.standardized() } else { covariates };
-        let covariates = match self.penalty_of_columns[..] {
-            [lambda] => covariates.penalty(lambda, lambda).map_err(Failure::usage)?,
-            _ => covariates,
-        };
-        Ok(Some(covariates))
-    }
-}
-
 /// What went wrong with columns, in the user's words: the customer, and which columns there are.
 fn explained(
     error: clv::Error,
@@ -162,7 +76,7 @@ fn explained(
     (columns, changing): (&[String], &[String]),
 ) -> Failure {
     match error {
-        clv::Error::MissingColumn { column, .. } => {
+        clv::Error::MissingColumn { column, .. } if column != crate::beyond::AMOUNTS => {
             // Of words the attribute, once.
             let attribute = |c: &'_ String| c.split_once('=').map_or(c.as_str(), |(name, _)| name).to_owned();
             let own: BTreeSet<String> =
@@ -180,33 +94,6 @@ fn explained(
             Failure::usage(format_args!("no column {column:?}; {}", there_are.join("; ")))
         }
         error => crate::beyond::of_customer(error, training, log),
-    }
-}
-
-/// Folds that choose a penalty.
-const FOLDS: usize = 5;
-
-/// With the best of several penalties, if there are several.
-#[derive(Debug)]
-struct BestOf<P> {
-    with: WithCovariates<P>,
-    lambdas: Vec<f64>,
-}
-
-impl<P: Process> Fit for BestOf<P> {
-    type Model = CovariateModel<P>;
-
-    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
-        if self.lambdas.len() < 2 {
-            return self.with.fit(data, cx);
-        }
-        let (best, scores) = self.with.clone().choose_penalty(data, &self.lambdas, FOLDS, cx)?;
-        for score in scores {
-            let of = short_or_dash(score.score);
-            note(format_args!("penalty {}: mean ln L of customers left out {of}", score.lambda));
-        }
-        note(format_args!("taken: penalty {}", best.penalties().0));
-        best.fit(data, cx)
     }
 }
 
@@ -231,23 +118,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by, --rates-by or --spend-by name their columns (clv auto chooses by itself)",
         ));
     }
-    let by_renewals = matches!(args.model.as_str(), "sbg" | "bdw");
-    let by_tenure = matches!(args.model.as_str(), "exponential-gamma" | "weibull-gamma");
-    if args.contracts.contracts != (by_renewals || by_tenure) && (args.contracts.contracts || by_tenure) {
-        return Err(Failure::usage(if by_tenure {
-            format!(
-                "{} is of contracts: give a table of them (customer, start, end) and --contracts",
-                args.model
-            )
-        } else {
-            format!(
-                "--contracts is for sbg, bdw, exponential-gamma, weibull-gamma, and not for {}",
-                args.model
-            )
-        }));
-    }
+    let reads = clv::shelf::reads(&args.model);
+    expect_histories(args.contracts.contracts, &args.model, reads, args.transactions.grain, unit)?;
     let (observed, mut gathered) = if args.contracts.contracts {
-        let histories = if by_renewals { Histories::RenewalsDue } else { Histories::Tenures };
+        let histories = if reads == Reads::Tenures { Histories::Tenures } else { Histories::RenewalsDue };
         Observed::contracts(&args.transactions, &args.observation, &args.contracts, histories)?
     } else {
         Observed::gathered(&args.transactions, &args.observation)?
@@ -326,23 +200,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     )
 }
 
-/// Settings of a model whose columns change with time, and all that they need beside the purchases.
-#[derive(Debug)]
-struct ByTheCalendar<P> {
-    fit: OverTimeFit<P>,
-    timelines: Vec<Timelines>,
-    names: Names,
-}
-
-impl<P: clv::btyd::OverTime> Fit for ByTheCalendar<P> {
-    type Model = OverTimeModel<P>;
-
-    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
-        let timelines: Vec<&Timelines> = self.timelines.iter().collect();
-        self.fit.fit(data, &timelines, &self.names, cx)
-    }
-}
-
 /// With the penalty and the fixed values of the command line.
 fn as_asked<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<MaximumLikelihood<P>, Failure> {
     let fix = |fit: MaximumLikelihood<P>, (name, value): &(String, f64)| fit.fix(name, *value);
@@ -362,9 +219,7 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
                 "--over-time tells a model nothing unless --purchases-by, --dropout-by or --both-by name its columns",
             ));
         };
-        if args.by.penalty_of_columns.len() > 1 {
-            return Err(Failure::usage("with --over-time --penalty-of-columns takes one value"));
-        }
+        args.by.expect_one_penalty()?;
         let fit = OverTimeFit::new(covariates).each(as_asked(args, MaximumLikelihood::<P>::new())?);
         Ok(Some(Box::new(Erased(ByTheCalendar { fit, timelines: timelines.to_vec(), names: names.clone() }))))
     }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use clv::model::Reads;
 use clv::{Predict, StageRules};
 use serde_json::json;
 
 use crate::args::{
-    Asking, CONTRACTS, Contracts, Format, Observation, Output, OverTime, TENURES, Transactions, innermost,
-    share,
+    Asking, Contracts, Format, Observation, Output, OverTime, Transactions, expect_histories, share,
 };
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
@@ -62,21 +62,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .chain(args.over_time.inputs())
         .collect();
     crate::input::expect_output(&args.output, &inputs)?;
-    let of = innermost(model.kind());
-    let is_of_contracts = CONTRACTS.contains(&of);
-    if args.contracts.contracts && (!is_of_contracts || args.stages)
-        || of == TENURES && !args.contracts.contracts
-    {
-        return Err(Failure::usage(format_args!(
-            "{} holds {of}: models of contracts ({}) take a table of contracts and --contracts, and have no --stages; others take transactions",
-            args.asking.model.display(),
-            CONTRACTS.join(", "),
-        )));
+    let reads = model.reads();
+    let (contracts, grain) = (args.contracts.contracts, args.transactions.grain);
+    expect_histories(contracts, args.asking.holds(&model), reads, grain, model.unit())?;
+    if args.contracts.contracts && args.stages {
+        return Err(Failure::usage("contracts have no --stages: those are of purchases"));
     }
     let observation =
         Observation { unit: Some(args.observation.unit.unwrap_or_else(|| model.unit())), ..args.observation };
     let (observed, mut gathered) = if args.contracts.contracts {
-        let histories = if of == TENURES { Histories::Tenures } else { Histories::Renewals };
+        let histories = if reads == Reads::Tenures { Histories::Tenures } else { Histories::Renewals };
         Observed::contracts(&args.transactions, &observation, &args.contracts, histories)?
     } else {
         Observed::gathered(&args.transactions, &observation)?

@@ -58,7 +58,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let model = args.asking.model()?;
+    let model = args.asking.model(&args.transactions)?;
     let ask = args.asking.ask(&model)?;
     let (horizon, discount) = (ask.horizon(), ask.discounting());
     let shop = Economics::default()

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
+use crate::model::{Histories, Reads};
 use crate::summary::SpendBasis;
 use crate::units::TimeUnit;
 
@@ -60,6 +61,8 @@ pub enum Place {
 #[derive(Clone, Copy, Debug)]
 pub struct Customers<'a> {
     unit: TimeUnit,
+    /// Not known of columns that the caller made.
+    histories: Option<Histories>,
     basis: SpendBasis,
     frequency: &'a [u32],
     recency: &'a [f64],
@@ -128,7 +131,12 @@ impl<'a> Customers<'a> {
         age: &'a [f64],
         spend: Option<&'a [f64]>,
     ) -> Self {
-        Self { unit, basis, frequency, recency, age, spend, features: None }
+        Self { unit, histories: None, basis, frequency, recency, age, spend, features: None }
+    }
+
+    /// With what the histories are of, which a model then holds against what it reads ([`Predict::reads`](crate::Predict::reads)).
+    pub fn of(self, histories: Histories) -> Self {
+        Self { histories: Some(histories), ..self }
     }
 
     /// With a mean spend over another set of purchases.
@@ -254,6 +262,15 @@ impl<'a> Customers<'a> {
     /// [`Error::Unit`].
     pub fn expect_unit(&self, unit: TimeUnit) -> Result<()> {
         if self.unit == unit { Ok(()) } else { Err(Error::Unit { model: unit, given: self.unit }) }
+    }
+
+    /// Checks that the histories, if it is known what they are of, are what a model reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Histories`] in the name of `model`.
+    pub fn expect_histories(&self, model: &'static str, reads: Reads) -> Result<()> {
+        self.histories.map_or(Ok(()), |histories| reads.expect(model, histories, self.unit))
     }
 }
 

@@ -15,6 +15,7 @@ mod capabilities;
 mod context;
 mod customers;
 mod forecast;
+mod reads;
 mod report;
 mod reshaped;
 mod stack;
@@ -29,6 +30,7 @@ pub use capabilities::{Activity, Foresee, NextPurchase, PurchaseForecast, Sample
 pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History, Place};
 pub use forecast::{Forecast, ForecastMut, Scratch};
+pub use reads::{Histories, Reads};
 pub use report::{Estimate, FitReport, Warning};
 pub use reshaped::{Reshaped, ReshapedModel, Shape};
 pub use stack::{Stack, StackModel};
@@ -122,6 +124,11 @@ pub trait Predict: Debug + Send + Sync {
         &[]
     }
 
+    /// Which histories it reads: purchases, unless it says otherwise.
+    fn reads(&self) -> Reads {
+        Reads::default()
+    }
+
     /// Forecasts for customers, written into the caller's columns.
     ///
     /// Allocates nothing once `scratch` has grown to the batch.
@@ -201,6 +208,9 @@ macro_rules! forward_predict {
             }
             fn needs(&self) -> &[Feature] {
                 (**self).needs()
+            }
+            fn reads(&self) -> Reads {
+                (**self).reads()
             }
             fn predict_into(
                 &self,

@@ -74,6 +74,13 @@ impl FitReport {
         self.parameters.iter().chain(self.beside.iter().flat_map(|report| &report.parameters))
     }
 
+    /// What to beware of in either, each with the kind of model that it is of.
+    pub fn all_warnings(&self) -> impl Iterator<Item = (&'static str, &Warning)> {
+        let of = |report: &'_ Self| report.model;
+        let beside = self.beside.iter().flat_map(move |r| r.warnings.iter().map(move |w| (of(r), w)));
+        self.warnings.iter().map(|warning| (self.model, warning)).chain(beside)
+    }
+
     /// Number of free parameters.
     pub fn free_parameters(&self) -> usize {
         self.parameters.iter().filter(|p| !p.fixed).count()
@@ -122,6 +129,13 @@ pub enum Warning {
     /// Customers that the model cannot use.
     LeftOut {
         /// How many.
+        customers: usize,
+        /// Why.
+        why: &'static str,
+    },
+    /// Amounts that the model cannot use, of customers who have others.
+    AmountsLeftOut {
+        /// Of how many customers.
         customers: usize,
         /// Why.
         why: &'static str,
@@ -194,6 +208,9 @@ impl fmt::Display for Warning {
                 write!(f, "{parameter} ran to {value:.3e}, the edge of the search: {meaning}")
             }
             Self::LeftOut { customers, why } => write!(f, "{customers} customers were left out: {why}"),
+            Self::AmountsLeftOut { customers, why } => {
+                write!(f, "amounts of {customers} customers, not the customers, were left out: {why}")
+            }
             Self::FewRepeatBuyers { customers } => write!(
                 f,
                 "only {customers} customers came back: there is next to nothing to learn dropout from; observe longer"

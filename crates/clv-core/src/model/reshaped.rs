@@ -4,6 +4,7 @@ use super::ask::{Answers, Ask, Horizons};
 use super::context::Context;
 use super::customers::Customers;
 use super::forecast::{ForecastMut, Scratch};
+use super::reads::Reads;
 use super::training::Training;
 use super::{Fit, FitReport, Fitted, Kind, Predict};
 use crate::error::{Error, Result};
@@ -125,6 +126,10 @@ impl Predict for ReshapedModel {
 
     fn needs(&self) -> &[Feature] {
         self.inner.needs()
+    }
+
+    fn reads(&self) -> Reads {
+        self.inner.reads()
     }
 
     fn predict_into(

@@ -5,6 +5,7 @@ use super::capabilities::{Activity, NextPurchase, PurchaseForecast, Sample, Spen
 use super::context::Context;
 use super::customers::Customers;
 use super::forecast::{ForecastMut, Scratch};
+use super::reads::Reads;
 use super::training::Training;
 use super::{Fit, Fitted, Kind, Predict};
 use crate::error::{Error, Result};
@@ -36,7 +37,6 @@ impl<P: Fit, S: Fit> Fit for WithSpend<P, S> {
         let spend = self.spend.fit(data, cx)?;
         let mut report = purchases.report;
         report.converged &= spend.report.converged;
-        report.warnings.extend(spend.report.warnings.iter().cloned());
         report.beside = Some(Box::new(spend.report));
         Ok(Fitted { model: WithSpend::of(purchases.model, spend.model).with_needs(), report })
     }
@@ -112,6 +112,9 @@ impl<P: Predict, S: Predict> Predict for WithSpend<P, S> {
         done
     }
 
+    fn reads(&self) -> Reads {
+        self.purchases.reads()
+    }
     fn activity(&self) -> Option<&dyn Activity> {
         self.purchases.activity()
     }

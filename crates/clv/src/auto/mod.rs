@@ -25,7 +25,7 @@ use clv_core::metrics::{Pairs, ranking};
 use clv_core::model::{Reshaped, Shape, Stack};
 use clv_core::tune::{Family, How, Objective, Search, Trial, best};
 use clv_core::{
-    Context, Cut, Erased, Error, Feature, Fit, Predict, Span, TimeUnit, Training, TransactionLog, Warning,
+    Context, Cut, Erased, Error, Feature, Fit, Predict, Span, TimeUnit, Training, TransactionLog,
 };
 
 use crate::shelf;
@@ -218,7 +218,7 @@ impl<'a> Auto<'a> {
             reference: Reference::of(&features),
             warnings: doubts
                 .into_iter()
-                .chain(fitted.report.warnings.iter().map(Warning::to_string))
+                .chain(fitted.report.all_warnings().map(|(_, warning)| warning.to_string()))
                 .collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };

@@ -1,0 +1,223 @@
+//! Columns that move a model's parameters.
+
+use clv::backtest::BoxedFit;
+use clv::btyd::{
+    BetaDiscreteWeibull, BgBb, BgNbd, CovariateModel, Covariates, GgomNbd, MaximumLikelihood, MbgNbd, Nbd,
+    OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process, WithCovariates,
+};
+use clv::model::Foresee;
+use clv::{Context, Erased, Fit, Fitted, Names, Predict, Span, Timelines, Training};
+
+use crate::failure::Failure;
+use crate::show::{note, short_or_dash};
+
+/// Columns that move a model's parameters.
+#[derive(Debug, clap::Args)]
+#[command(
+    next_help_heading = "Covariates, for pareto-nbd-abe and nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, bg-bb and models of contracts"
+)]
+pub(crate) struct By {
+    /// Columns that move how often customers buy, such as own_region,log(own_income) for columns region and income of --people.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub purchases_by: Vec<String>,
+    /// Columns that move how soon customers leave.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    dropout_by: Vec<String>,
+    /// Columns that move both, by the same factor.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    both_by: Vec<String>,
+    /// Columns that move the logarithms of both rates, each its own way; for pareto-nbd-abe alone.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub rates_by: Vec<String>,
+    /// Columns that move how much customers spend at a time; for gamma-gamma alone.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub spend_by: Vec<String>,
+    /// Bring columns to mean 0 and deviation 1 first.
+    #[arg(long)]
+    pub standardize: bool,
+    /// L2 penalty on the coefficients, against the mean log-likelihood of a customer: .0001 is little, .1 much. Of several the best by
+    /// cross-validation is taken; name 0 among them.
+    #[arg(long, value_name = "LAMBDAS", value_delimiter = ',')]
+    pub penalty_of_columns: Vec<f64>,
+}
+
+impl By {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.acting_is_empty() && self.rates_by.is_empty() && self.spend_by.is_empty()
+    }
+
+    /// Of the amounts; none if no column was named.
+    pub(crate) fn of_spend(&self) -> Result<Option<Covariates>, Failure> {
+        if !self.acting_is_empty() || !self.rates_by.is_empty() {
+            return Err(Failure::usage(
+                "gamma-gamma takes --spend-by, and no columns that move purchases or dropout",
+            ));
+        }
+        if self.spend_by.is_empty() {
+            // With its complaint about settings of columns that nobody named.
+            return self.covariates();
+        }
+        self.moving_spend()
+    }
+
+    /// Of the amounts, whatever else is moved.
+    pub(crate) fn moving_spend(&self) -> Result<Option<Covariates>, Failure> {
+        if self.spend_by.is_empty() {
+            return Ok(None);
+        }
+        let covariates = Covariates::new().on_spend(&self.spend_by).map_err(Failure::usage)?;
+        let covariates = if self.standardize { covariates.standardized() } else { covariates };
+        match self.penalty_of_columns[..] {
+            [] => Ok(Some(covariates)),
+            [lambda] => covariates.penalty(lambda, lambda).map(Some).map_err(Failure::usage),
+            _ => Err(Failure::usage("of gamma-gamma --penalty-of-columns takes one value")),
+        }
+    }
+
+    /// What changes with time has no cross-validation yet.
+    pub(crate) fn expect_one_penalty(&self) -> Result<(), Failure> {
+        match self.penalty_of_columns.len() {
+            0 | 1 => Ok(()),
+            _ => Err(Failure::usage("with --over-time --penalty-of-columns takes one value")),
+        }
+    }
+
+    pub(crate) fn acting_is_empty(&self) -> bool {
+        self.purchases_by.is_empty() && self.dropout_by.is_empty() && self.both_by.is_empty()
+    }
+
+    /// None if no column was named.
+    pub(crate) fn covariates(&self) -> Result<Option<Covariates>, Failure> {
+        if !self.rates_by.is_empty() {
+            return Err(Failure::usage(
+                "--rates-by is for pareto-nbd-abe; others have --purchases-by, --dropout-by and --both-by",
+            ));
+        }
+        if self.acting_is_empty() {
+            if self.standardize || !self.penalty_of_columns.is_empty() {
+                return Err(Failure::usage(
+                    "--standardize and --penalty-of-columns are for columns named by --purchases-by, --dropout-by or --both-by",
+                ));
+            }
+            return Ok(None);
+        }
+        let covariates = Covariates::new()
+            .on_purchases(&self.purchases_by)
+            .and_then(|all| all.on_dropout(&self.dropout_by))
+            .and_then(|all| all.on_both(&self.both_by))
+            .map_err(Failure::usage)?;
+        let covariates = if self.standardize { covariates.standardized() } else { covariates };
+        let covariates = match self.penalty_of_columns[..] {
+            [lambda] => covariates.penalty(lambda, lambda).map_err(Failure::usage)?,
+            _ => covariates,
+        };
+        Ok(Some(covariates))
+    }
+}
+
+/// Folds that choose a penalty.
+const FOLDS: usize = 5;
+
+/// With the best of several penalties, if there are several.
+#[derive(Debug)]
+pub(crate) struct BestOf<P> {
+    pub with: WithCovariates<P>,
+    pub lambdas: Vec<f64>,
+}
+
+impl<P: Process> Fit for BestOf<P> {
+    type Model = CovariateModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
+        if self.lambdas.len() < 2 {
+            return self.with.fit(data, cx);
+        }
+        let (best, scores) = self.with.clone().choose_penalty(data, &self.lambdas, FOLDS, cx)?;
+        for score in scores {
+            let of = short_or_dash(score.score);
+            note(format_args!("penalty {}: mean ln L of customers left out {of}", score.lambda));
+        }
+        note(format_args!("taken: penalty {}", best.penalties().0));
+        best.fit(data, cx)
+    }
+}
+
+/// Settings of a model whose columns change with time, and all that they need beside the purchases.
+#[derive(Debug)]
+pub(crate) struct ByTheCalendar<P> {
+    pub fit: OverTimeFit<P>,
+    pub timelines: Vec<Timelines>,
+    pub names: Names,
+}
+
+impl<P: OverTime> Fit for ByTheCalendar<P> {
+    type Model = OverTimeModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
+        let timelines: Vec<&Timelines> = self.timelines.iter().collect();
+        self.fit.fit(data, &timelines, &self.names, cx)
+    }
+}
+
+/// The same where the horizon is known: what comes out forecasts like any other model.
+#[derive(Debug)]
+struct Foreseeing<P> {
+    of: ByTheCalendar<P>,
+    horizon: Span,
+}
+
+impl<P: OverTime> Fit for Foreseeing<P> {
+    type Model = Box<dyn Predict>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
+        let Fitted { model, report } = self.of.fit(data, cx)?;
+        let timelines: Vec<&Timelines> = self.of.timelines.iter().collect();
+        let model = Foresee::foresee(&model, data, &timelines, &self.of.names, self.horizon)?;
+        Ok(Fitted { model, report })
+    }
+}
+
+/// The model of a name with the columns that were named; none if it takes none.
+pub(crate) fn with_columns(name: &str, by: &By) -> Result<Option<BoxedFit>, Failure> {
+    fn of<P: Process>(by: &By, each: MaximumLikelihood<P>) -> Result<Option<BoxedFit>, Failure> {
+        let Some(covariates) = by.covariates()? else { return Ok(None) };
+        let with = WithCovariates::new(covariates).each(each);
+        Ok(Some(Box::new(Erased(BestOf { with, lambdas: by.penalty_of_columns.clone() }))))
+    }
+    match name {
+        "nbd" => of(by, MaximumLikelihood::<Nbd>::new()),
+        "bg-nbd" => of(by, MaximumLikelihood::<BgNbd>::new()),
+        "mbg-nbd" => of(by, MaximumLikelihood::<MbgNbd>::new()),
+        "pareto-nbd" => of(by, MaximumLikelihood::<ParetoNbd>::new()),
+        "ggom-nbd" => of(by, MaximumLikelihood::<GgomNbd>::new()),
+        "bg-bb" => of(by, MaximumLikelihood::<BgBb>::new()),
+        "sbg" => of(by, MaximumLikelihood::shifted_beta_geometric()),
+        "bdw" => of(by, MaximumLikelihood::<BetaDiscreteWeibull>::new()),
+        _ => Ok(None),
+    }
+}
+
+/// The model of a name with columns that change with time, to forecast so far ahead; none if it takes none.
+pub(crate) fn over_time(
+    name: &str,
+    by: &By,
+    (timelines, names): (&[Timelines], &Names),
+    horizon: Span,
+) -> Result<Option<BoxedFit>, Failure> {
+    let of = |covariates| (covariates, timelines.to_vec(), names.clone());
+    fn boxed<P: OverTime>(
+        (covariates, timelines, names): (Covariates, Vec<Timelines>, Names),
+        horizon: Span,
+    ) -> BoxedFit {
+        let of = ByTheCalendar { fit: OverTimeFit::<P>::new(covariates), timelines, names };
+        Box::new(Foreseeing { of, horizon })
+    }
+    let Some(covariates) = by.covariates()? else { return Ok(None) };
+    by.expect_one_penalty()?;
+    Ok(match name {
+        "pareto-nbd" => Some(boxed::<ParetoNbd>(of(covariates), horizon)),
+        "bg-nbd" => Some(boxed::<BgNbd>(of(covariates), horizon)),
+        "mbg-nbd" => Some(boxed::<MbgNbd>(of(covariates), horizon)),
+        _ => None,
+    })
+}

@@ -1,0 +1,135 @@
+//! What `clv evaluate` scores: models by name, and the same with columns and with other models of spend.
+
+use clap::ValueEnum;
+use clv::backtest::{Backtest, BoxedFit};
+use clv::btyd::GammaGammaFit;
+use clv::comparison::{OVER_TIME, WITH_COLUMNS};
+use clv::shelf::SpendOrMean;
+use clv::{Erased, TimeUnit, Timelines, WithSpend};
+
+use crate::args::OverTime;
+use crate::by::By;
+use crate::failure::Failure;
+
+/// What is scored beside the models themselves.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Beside {
+    /// What purchase models are joined with.
+    #[arg(long, value_enum, value_name = "MODEL", default_value_t = SpendArg::GammaGamma)]
+    spend_model: SpendArg,
+    #[command(flatten)]
+    pub over_time: OverTime,
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// A model of spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SpendArg {
+    GammaGamma,
+    GammaGammaIndividually,
+    LognormalSpend,
+}
+
+impl SpendArg {
+    fn settings(self) -> SpendOrMean {
+        match self {
+            Self::GammaGamma => SpendOrMean::GammaGamma,
+            Self::GammaGammaIndividually => SpendOrMean::GammaGammaIndividually,
+            Self::LognormalSpend => SpendOrMean::Lognormal,
+        }
+    }
+}
+
+/// What is scored: a model, and by what it is moved.
+pub(crate) struct Entry<'a> {
+    pub name: String,
+    model: &'a str,
+    moved: Moved,
+}
+
+/// By what a model is moved.
+#[derive(Clone, Copy, PartialEq)]
+enum Moved {
+    ByNothing,
+    ByColumns,
+    OverTime,
+}
+
+/// Each model by itself, and beside it those that are moved by the columns that were named.
+pub(crate) fn entries<'a>(
+    args: &Beside,
+    names: &[&'a str],
+    unit: TimeUnit,
+) -> Result<Vec<Entry<'a>>, Failure> {
+    if !args.by.rates_by.is_empty() {
+        return Err(Failure::usage(
+            "--rates-by is for clv fit; others have --purchases-by, --dropout-by and --both-by",
+        ));
+    }
+    let is_over_time = !args.over_time.over_time.is_empty();
+    let mut all = Vec::new();
+    for model in names {
+        let plain = std::iter::once((Moved::ByNothing, ""));
+        let takes = |found: Option<BoxedFit>, moved, suffix| found.map(|_| (moved, suffix));
+        let more = if is_over_time {
+            let horizon = clv::Span::new(1.0, unit)?;
+            takes(
+                crate::by::over_time(model, &args.by, (&[], &clv::Names::default()), horizon)?,
+                Moved::OverTime,
+                OVER_TIME,
+            )
+        } else {
+            takes(crate::by::with_columns(model, &args.by)?, Moved::ByColumns, WITH_COLUMNS)
+        };
+        let of_spend = (more.is_none() && !args.by.spend_by.is_empty() && clv::shelf::wants_spend(model))
+            .then_some((Moved::ByColumns, WITH_COLUMNS));
+        for (moved, suffix) in plain.chain(more).chain(of_spend) {
+            all.push(Entry { name: format!("{model}{suffix}"), model, moved });
+        }
+    }
+    if !args.by.is_empty() && all.iter().all(|entry| entry.moved == Moved::ByNothing) {
+        let those = if is_over_time {
+            "pareto-nbd, bg-nbd, mbg-nbd"
+        } else {
+            "nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb, sbg, bdw"
+        };
+        return Err(Failure::usage(format_args!("none of these models takes columns: name one of {those}")));
+    }
+    Ok(all)
+}
+
+impl Entry<'_> {
+    /// Its settings for a backtest, with what changes with time for the customers of these names.
+    pub(crate) fn settings(
+        &self,
+        args: &Beside,
+        backtest: &Backtest<'_>,
+        calendar: (&[Timelines], &clv::Names),
+    ) -> Result<BoxedFit, Failure> {
+        let horizon = backtest.split().horizon();
+        let takes_spend = clv::shelf::wants_spend(self.model) && backtest.actual_value().is_some();
+        let purchases = match self.moved {
+            Moved::ByNothing if !takes_spend => return Ok(clv::shelf::settings_for(backtest, self.model)?),
+            Moved::ByNothing => None,
+            Moved::ByColumns => crate::by::with_columns(self.model, &args.by)?,
+            Moved::OverTime => crate::by::over_time(self.model, &args.by, calendar, horizon)?,
+        };
+        let purchases = purchases.map_or_else(|| clv::shelf::settings(self.model, horizon), Ok)?;
+        if !takes_spend {
+            return Ok(purchases);
+        }
+        let gamma = GammaGammaFit::new();
+        let gamma = match args.spend_model {
+            SpendArg::GammaGamma => Some(gamma),
+            SpendArg::GammaGammaIndividually => Some(gamma.individually()),
+            SpendArg::LognormalSpend => None,
+        };
+        Ok(match gamma.zip(args.by.moving_spend()?) {
+            Some((gamma, columns)) if self.moved != Moved::ByNothing => {
+                Box::new(Erased(WithSpend::of(purchases, gamma.with(columns))))
+            }
+            _ => Box::new(Erased(WithSpend::of(purchases, args.spend_model.settings()))),
+        })
+    }
+}
