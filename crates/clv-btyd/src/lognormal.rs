@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use clv_core::model::{Answers, Horizons, Kind};
+use clv_core::model::{AmountsOf, Answers, DrawAmounts, Horizons, Kind};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::summary::SpendBasis;
 use clv_core::{
@@ -334,6 +334,23 @@ impl LognormalSpendModel {
     pub fn parameters(&self) -> &LognormalSpend {
         &self.population
     }
+
+    fn expect_basis(&self, who: &Customers<'_>) -> Result<(), Error> {
+        if who.basis() == self.basis {
+            return Ok(());
+        }
+        Err(Error::CannotSay {
+            model: KIND.name,
+            quantity: "spend from another set of purchases than it was fitted on",
+            hint: "; summarise with the same spend basis",
+        })
+    }
+
+    fn expect_known(&self, columns: &[f64], row: usize) -> Result<(), Error> {
+        let Some(place) = columns.iter().position(|v| !v.is_finite()) else { return Ok(()) };
+        let (column, given) = (self.names[place].clone(), columns[place]);
+        Err(Error::Cell { row, column, given, allowed: "finite" })
+    }
 }
 
 impl Fit for LognormalSpendFit {
@@ -376,13 +393,7 @@ impl Predict for LognormalSpendModel {
     ) -> Result<(), Error> {
         out.expect(KIND.name, &self.answers(), who.len())?;
         let Some(column) = &mut out.spend else { return Ok(()) };
-        if who.basis() != self.basis {
-            return Err(Error::CannotSay {
-                model: KIND.name,
-                quantity: "spend from another set of purchases than it was fitted on",
-                hint: "; summarise with the same spend basis",
-            });
-        }
+        self.expect_basis(who)?;
         if who.is_empty() {
             return Ok(());
         }
@@ -392,20 +403,36 @@ impl Predict for LognormalSpendModel {
         row.resize(NEEDS.len(), 0.0);
         for (r, slot) in column.iter_mut().enumerate() {
             who.fill_row(places, r, row);
-            let wrong = |v: &f64| !v.is_finite();
-            if let Some(place) = row.iter().position(wrong) {
-                let (column, given) = (self.names[place].clone(), row[place]);
-                return Err(Error::Cell { row: r, column, given, allowed: "finite" });
-            }
+            self.expect_known(row, r)?;
             *slot = Some(self.population.expected(row[0], row[1]));
         }
         Ok(())
+    }
+
+    fn draw_amounts(&self) -> Option<&dyn DrawAmounts> {
+        Some(self)
     }
 
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
         to.field("basis", &self.basis)?;
         save_parameters(&PARAMETERS, &self.population.values(), to)
+    }
+}
+
+impl DrawAmounts for LognormalSpendModel {
+    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
+        self.expect_basis(who)?;
+        let (mut places, mut columns) = (Vec::new(), vec![0.0; NEEDS.len()]);
+        who.find(KIND.name, &self.names, &mut places)?;
+        who.fill_row(&places, row, &mut columns);
+        self.expect_known(&columns, row)?;
+        let (middle, variance) = self.population.middle(columns[0], columns[1]);
+        Ok(Box::new(move |(_, count), rng, amounts| {
+            let mut normal = || -> f64 { StandardNormal.sample(rng) };
+            let own = middle + variance.sqrt() * normal();
+            amounts.extend((0..count).map(|_| (own + self.population.sigma * normal()).exp()));
+        }))
     }
 }
 

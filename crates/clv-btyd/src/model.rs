@@ -1,12 +1,16 @@
 //! A fitted purchase model.
 
-use clv_core::model::{Activity, Answers, Horizons, Kind, NextPurchase, PurchaseForecast, Reads, Sample};
+use clv_core::model::{
+    Activity, Answers, DrawTimes, Horizons, Kind, NextPurchase, PurchaseForecast, Reads, Sample,
+};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::value::discounted_total;
 use clv_core::{Ask, Customers, Discount, Error, ForecastMut, History, Predict, Scratch, Span, TimeUnit};
 use rand_chacha::ChaCha8Rng;
 
+use crate::future::Future;
 use crate::process::{Process, save_parameters, saved_parameters, times_of};
+use crate::simulate::uniform;
 
 /// From how many customers on equal histories are looked for before computing.
 const BATCH: usize = 32;
@@ -190,10 +194,53 @@ impl<P: Process> Predict for PurchaseModel<P> {
         Some(self)
     }
 
+    fn draw_times(&self) -> Option<&dyn DrawTimes> {
+        Some(self)
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
         save_parameters(P::PARAMETERS, &self.process.values(), to)
     }
+}
+
+impl<P: Process> DrawTimes for PurchaseModel<P> {
+    fn visit_futures(
+        &self,
+        who: &Customers<'_>,
+        row: usize,
+        within: (f64, usize),
+        rng: &mut ChaCha8Rng,
+        see: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), Error> {
+        who.expect_unit(self.unit)?;
+        who.expect_histories(P::KIND.name, P::READS)?;
+        draw_times(std::slice::from_ref(&self.process), who, row, within, rng, see)
+    }
+}
+
+/// Futures of a customer, by turns under each of these populations.
+pub(crate) fn draw_times<P: Process>(
+    populations: &[P],
+    who: &Customers<'_>,
+    row: usize,
+    (length, draws): (f64, usize),
+    rng: &mut ChaCha8Rng,
+    see: &mut dyn FnMut(usize, &[f64]),
+) -> Result<(), Error> {
+    let x = who.frequency()[row];
+    let (t_x, age) = times_of::<P>(row, x, who.recency()[row], who.age()[row])?;
+    let of = |process: &P| (process.p_alive(x, t_x, age), process.given_alive(x, t_x, age));
+    let own: Vec<(f64, Future)> = populations.iter().take(draws).map(of).collect();
+    let mut times = Vec::new();
+    for (draw, (p_alive, future)) in (0..draws).zip(own.iter().cycle()) {
+        times.clear();
+        if uniform(rng) < *p_alive {
+            future.purchase_times(length, rng, &mut times);
+        }
+        see(draw, &times);
+    }
+    Ok(())
 }
 
 impl<P: Process> Activity for PurchaseModel<P> {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use clv_core::cohorts::Period;
-use clv_core::model::{Answers, Estimate, Kind, Reads};
+use clv_core::model::{Answers, DrawTimes, Estimate, Kind, Reads};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::{
     Ask, Cells, Context, Customers, Error, Feature, Fit, FitReport, Fitted, ForecastMut, Predict, Scratch,
     Summary, TimeUnit, Training,
 };
+use rand_chacha::ChaCha8Rng;
 
 use crate::covariates::Groups;
 use crate::estimate::MaximumLikelihood;
@@ -286,6 +287,32 @@ impl<P: Process> CohortModel<P> {
     }
 }
 
+impl<P: Process> CohortModel<P> {
+    fn of_number(&self, given: f64, row: usize) -> Result<&PurchaseModel<P>, Error> {
+        if given.fract() == 0.0 {
+            return Ok(self.of_cohort(given as i64));
+        }
+        let (column, allowed) = (self.names[0].clone(), "a whole number: that of a period");
+        Err(Error::Cell { row, column, given, allowed })
+    }
+}
+
+impl<P: Process> DrawTimes for CohortModel<P> {
+    fn visit_futures(
+        &self,
+        who: &Customers<'_>,
+        row: usize,
+        within: (f64, usize),
+        rng: &mut ChaCha8Rng,
+        see: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), Error> {
+        let (mut places, mut number) = (Vec::new(), [0.0]);
+        who.find(P::KIND.name, &self.names, &mut places)?;
+        who.fill_row(&places, row, &mut number);
+        self.of_number(number[0], row)?.visit_futures(who, row, within, rng, see)
+    }
+}
+
 impl<P: Process> Predict for CohortModel<P> {
     fn kind(&self) -> Kind {
         Self::KIND
@@ -326,13 +353,13 @@ impl<P: Process> Predict for CohortModel<P> {
         row.resize(1, 0.0);
         for r in 0..who.len() {
             who.fill_row(places, r, row);
-            if row[0].fract() != 0.0 {
-                let (column, allowed) = (self.names[0].clone(), "a whole number: that of a period");
-                return Err(Error::Cell { row: r, column, given: row[0], allowed });
-            }
-            self.of_cohort(row[0] as i64).predict_row(who, r, ask, out)?;
+            self.of_number(row[0], r)?.predict_row(who, r, ask, out)?;
         }
         Ok(())
+    }
+
+    fn draw_times(&self) -> Option<&dyn DrawTimes> {
+        Some(self)
     }
 
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {

@@ -15,7 +15,8 @@
 
 use std::borrow::Cow;
 
-use clv_core::{Cells, Context, Error, FitReport, TimeUnit};
+use clv_core::model::{Estimate, Sampling};
+use clv_core::{Cells, Context, Error, FitReport, TimeUnit, Warning};
 use clv_math::chains::{effective_sample_size, r_hat};
 use clv_math::linalg::{cholesky, cholesky_solve, inverse, symmetric_eigen};
 use clv_math::logspace::ln_sum_exp;
@@ -25,7 +26,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
+use crate::covariates::{BayesWithCovariates, Covariates};
 use crate::estimate::MaximumLikelihood;
+use crate::over_time::{BayesOverTime, OverTime};
 use crate::process::{Parameter, Process, cells_of};
 use crate::search::{Coordinate, Found, Level, Search};
 use crate::simulate::uniform;
@@ -66,8 +69,8 @@ const WARMUP: usize = 30;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bayes<P> {
-    each: MaximumLikelihood<P>,
-    sampler: Sampler,
+    pub(crate) each: MaximumLikelihood<P>,
+    pub(crate) sampler: Sampler,
 }
 
 /// Priors and chains.
@@ -75,6 +78,8 @@ pub struct Bayes<P> {
 pub(crate) struct Sampler {
     deviation: f64,
     priors: Vec<(&'static str, f64, f64)>,
+    /// Of a coefficient, for one standard deviation of its column.
+    pub of_coefficients: f64,
     chains: usize,
     draws: usize,
 }
@@ -90,6 +95,8 @@ pub(crate) struct Target<'a> {
 
 /// Chains of values of all parameters.
 pub(crate) struct Sampled {
+    /// What was searched, with its priors.
+    pub coordinates: Vec<Coordinate>,
     pub chains: Vec<Vec<Vec<f64>>>,
     pub summaries: Vec<PosteriorSummary>,
     pub accepted: f64,
@@ -99,7 +106,7 @@ pub(crate) struct Sampled {
 
 impl Default for Sampler {
     fn default() -> Self {
-        Self { deviation: 1.5, priors: Vec::new(), chains: 4, draws: 1_000 }
+        Self { deviation: 1.5, priors: Vec::new(), of_coefficients: 1.0, chains: 4, draws: 1_000 }
     }
 }
 
@@ -145,29 +152,32 @@ impl Sampler {
         }
         for coordinate in &mut coordinates {
             let prior = self.priors.iter().find(|prior| prior.0 == coordinate.name);
-            let (centre, deviation) =
-                prior.map_or((coordinate.centre, self.deviation), |&(_, median, by)| (median.ln(), by));
+            let (centre, deviation) = match prior {
+                _ if !coordinate.is_positive => (0.0, self.of_coefficients),
+                Some(&(_, median, by)) => (median.ln(), by),
+                None => (coordinate.centre, self.deviation),
+            };
             coordinate.centre = centre;
             // The search holds its penalty against the mean over customers.
             coordinate.penalty = 0.5 / (deviation * deviation * customers);
         }
         let starts: Vec<Vec<f64>> =
-            vec![coordinates.iter().map(|c| c.held.unwrap_or_else(|| c.centre.exp())).collect()];
+            vec![coordinates.iter().map(|c| c.held.unwrap_or_else(|| c.natural(c.centre))).collect()];
         let search = Search::over(name, coordinates.clone(), None);
         let level = Level { customers, derivatives };
         let Found { values, report: mode_report } = search.run(&starts, &[level], cx)?;
         let free: Vec<usize> = (0..values.len()).filter(|&i| coordinates[i].held.is_none()).collect();
-        let mode: Vec<f64> = free.iter().map(|&i| values[i].ln()).collect();
+        let mode: Vec<f64> = free.iter().map(|&i| coordinates[i].point(values[i])).collect();
         let mut evaluations = 0;
         let mut at = vec![0.0; values.len()];
         let mut ln_density = |point: &[f64]| {
             evaluations += 1;
             at.copy_from_slice(&values);
             let mut prior = 0.0;
-            for (&i, &ln) in free.iter().zip(point) {
-                at[i] = ln.exp();
+            for (&i, &to) in free.iter().zip(point) {
+                at[i] = coordinates[i].natural(to);
                 let Coordinate { centre, penalty, .. } = coordinates[i];
-                prior += customers * penalty * (ln - centre) * (ln - centre);
+                prior += customers * penalty * (to - centre) * (to - centre);
             }
             let ln = ln_likelihood(&at).map_or(f64::NEG_INFINITY, |ln| ln - prior);
             if ln.is_nan() { f64::NEG_INFINITY } else { ln }
@@ -190,14 +200,14 @@ impl Sampler {
         }
         let whole = |point: &Vec<f64>| {
             let mut at = values.clone();
-            free.iter().zip(point).for_each(|(&i, ln)| at[i] = ln.exp());
+            free.iter().zip(point).for_each(|(&i, &to)| at[i] = coordinates[i].natural(to));
             at
         };
         let chains: Vec<Vec<Vec<f64>>> =
             chains.iter().map(|chain| chain.iter().map(whole).collect()).collect();
         let summaries = summaries(&chains, &coordinates);
         let accepted = accepted as f64 / (self.chains * self.draws) as f64;
-        Ok(Sampled { chains, summaries, accepted, evaluations, mode: mode_report })
+        Ok(Sampled { coordinates, chains, summaries, accepted, evaluations, mode: mode_report })
     }
 }
 
@@ -268,6 +278,21 @@ impl<P: Process> Bayes<P> {
         Self { each: MaximumLikelihood::new(), sampler: Sampler::default() }
     }
 
+    /// Of the parameters that these settings leave free.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for settings with a penalty, which the priors take the place of.
+    pub fn of(each: MaximumLikelihood<P>) -> Result<Self, Error> {
+        match each.penalty_value() {
+            0.0 => Ok(Self { each, ..Self::new() }),
+            given => {
+                let allowed = "0: in a posterior priors take its place";
+                Err(Error::Setting { name: "penalty", given, allowed })
+            }
+        }
+    }
+
     /// Parameters that are held at a value.
     ///
     /// # Errors
@@ -293,6 +318,19 @@ impl<P: Process> Bayes<P> {
     /// [`Error::Unreadable`] for a name that the model does not have; [`Error::Setting`] unless both are finite and above 0.
     pub fn prior(self, name: &str, median: f64, deviation: f64) -> Result<Self, Error> {
         Ok(Self { sampler: self.sampler.prior(P::PARAMETERS, name, median, deviation)?, ..self })
+    }
+
+    /// With covariates that move the parameters.
+    pub fn with(self, covariates: Covariates) -> BayesWithCovariates<P> {
+        BayesWithCovariates::new(self, covariates)
+    }
+
+    /// With covariates that change with time.
+    pub fn over_time(self, covariates: Covariates) -> BayesOverTime<P>
+    where
+        P: OverTime,
+    {
+        BayesOverTime::new(self, covariates)
     }
 
     /// Draws from the posterior, given weighted cells; [`Training::cells`](clv_core::Training::cells) makes them from a log.
@@ -324,7 +362,8 @@ impl<P: Process> Bayes<P> {
             derivatives: &derivatives,
             ln_likelihood: &ln_likelihood,
         };
-        let Sampled { chains, summaries, accepted, evaluations, mut mode } = self.sampler.draw(target, cx)?;
+        let Sampled { chains, summaries, accepted, evaluations, mut mode, .. } =
+            self.sampler.draw(target, cx)?;
         mode.unit = unit;
         mode.rows = cells.len();
         let chains: Vec<Vec<P>> = chains
@@ -335,7 +374,40 @@ impl<P: Process> Bayes<P> {
     }
 }
 
-fn summaries(chains: &[Vec<Vec<f64>>], coordinates: &[Coordinate]) -> Vec<PosteriorSummary> {
+/// Chains whose R̂ is above this tell different things.
+pub(crate) const AGREE: f64 = 1.05;
+
+/// The story of a posterior: means, deviations and quantiles, and whether the chains agree. Its likelihood is not that of one set of values.
+pub(crate) fn report(
+    model: &'static str,
+    (unit, customers, draws): (TimeUnit, usize, usize),
+    summaries: &[PosteriorSummary],
+    is_coefficient: impl Fn(&str) -> bool,
+) -> FitReport {
+    let mut report = FitReport::new(model, unit, customers);
+    report.parameters = summaries
+        .iter()
+        .map(|s| Estimate {
+            name: s.name.clone(),
+            value: s.mean,
+            standard_error: Some(s.deviation),
+            fixed: false,
+            is_coefficient: is_coefficient(&s.name),
+            quantiles: Some((s.quantiles[0], s.quantiles[2])),
+        })
+        .collect();
+    report.converged = summaries.iter().all(|s| s.r_hat < AGREE);
+    let r_hat = summaries.iter().map(|s| s.r_hat).fold(1.0, |most, r| if r <= most { most } else { r });
+    if !report.converged {
+        report.warnings.push(Warning::ChainsApart { r_hat });
+    }
+    let effective = summaries.iter().map(|s| s.effective).fold(f64::INFINITY, f64::min);
+    report.sampling = Some(Sampling { draws, r_hat, effective });
+    report
+}
+
+/// What chains of values say of each of what was searched.
+pub(crate) fn summaries(chains: &[Vec<Vec<f64>>], coordinates: &[Coordinate]) -> Vec<PosteriorSummary> {
     let of = |(i, coordinate): (usize, &Coordinate)| {
         if let Some(value) = coordinate.held {
             return PosteriorSummary {
@@ -349,7 +421,7 @@ fn summaries(chains: &[Vec<Vec<f64>>], coordinates: &[Coordinate]) -> Vec<Poster
         }
         let columns: Vec<Vec<f64>> =
             chains.iter().map(|chain| chain.iter().map(|values| values[i]).collect()).collect();
-        PosteriorSummary::of(coordinate.name.clone(), &columns, true)
+        PosteriorSummary::of(coordinate.name.clone(), &columns, coordinate.is_positive)
     };
     coordinates.iter().enumerate().map(of).collect()
 }

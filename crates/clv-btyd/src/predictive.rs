@@ -1,5 +1,6 @@
 //! What may come, not only what is expected: distributions that include a customer's own randomness.
 
+use clv_core::model::Drawn;
 use clv_core::summary::SpendBasis;
 use clv_core::{Context, Customers, Discount, Error, History, TimeUnit};
 use rand::SeedableRng;
@@ -45,74 +46,6 @@ pub struct DrawnFutures {
     pub purchases: Drawn,
     /// Money spent within it, discounted if that was asked; without a spend model the discounted purchases.
     pub value: Drawn,
-}
-
-/// Draws of a number, in ascending order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Drawn {
-    sorted: Vec<f64>,
-}
-
-impl Drawn {
-    fn of(mut draws: Vec<f64>) -> Self {
-        draws.sort_by(f64::total_cmp);
-        Self { sorted: draws }
-    }
-
-    /// The draws in ascending order.
-    pub fn sorted(&self) -> &[f64] {
-        &self.sorted
-    }
-
-    /// Their mean.
-    pub fn mean(&self) -> f64 {
-        self.sorted.iter().sum::<f64>() / self.sorted.len() as f64
-    }
-
-    /// What a share of them does not exceed.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] unless the share is from 0 to 1.
-    pub fn quantile(&self, share: f64) -> Result<f64, Error> {
-        if !(0.0..=1.0).contains(&share) {
-            return Err(Error::Setting { name: "share", given: share, allowed: "from 0 to 1" });
-        }
-        let place = (share * self.sorted.len() as f64).ceil() as usize;
-        Ok(self.sorted[place.clamp(1, self.sorted.len()) - 1])
-    }
-
-    /// The interval that leaves out as many on either side.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] unless the level is from 0 to 1.
-    pub fn interval(&self, level: f64) -> Result<(f64, f64), Error> {
-        if !(0.0..=1.0).contains(&level) {
-            return Err(Error::Setting { name: "level", given: level, allowed: "from 0 to 1" });
-        }
-        Ok((self.quantile(0.5 - 0.5 * level)?, self.quantile(0.5 + 0.5 * level)?))
-    }
-
-    /// The share above an amount.
-    pub fn probability_above(&self, amount: f64) -> f64 {
-        let below = self.sorted.partition_point(|v| *v <= amount);
-        (self.sorted.len() - below) as f64 / self.sorted.len() as f64
-    }
-
-    /// Value at risk and its conditional twin: what all but a share of the draws exceed, and the mean of those in this lowest share.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] unless the share is above 0 and at most 1.
-    pub fn at_risk(&self, share: f64) -> Result<(f64, f64), Error> {
-        if !(share > 0.0 && share <= 1.0) {
-            return Err(Error::Setting { name: "share", given: share, allowed: "above 0, at most 1" });
-        }
-        let count = ((share * self.sorted.len() as f64).ceil() as usize).clamp(1, self.sorted.len());
-        let lowest = &self.sorted[..count];
-        Ok((lowest[count - 1], lowest.iter().sum::<f64>() / count as f64))
-    }
 }
 
 impl<P: Process> Predictive<P> {
@@ -237,6 +170,6 @@ impl<P: Process> Predictive<P> {
             purchases.push(count);
             value.push(sum);
         }
-        Ok(DrawnFutures { purchases: Drawn::of(purchases), value: Drawn::of(value) })
+        Ok(DrawnFutures { purchases: Drawn::of(purchases)?, value: Drawn::of(value)? })
     }
 }

@@ -88,11 +88,11 @@ impl Coordinate {
         }
     }
 
-    fn natural(&self, point: f64) -> f64 {
+    pub(crate) fn natural(&self, point: f64) -> f64 {
         if self.is_positive { point.exp() } else { point }
     }
 
-    fn point(&self, value: f64) -> f64 {
+    pub(crate) fn point(&self, value: f64) -> f64 {
         if self.is_positive { value.ln() } else { value }
     }
 

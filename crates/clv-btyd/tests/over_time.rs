@@ -8,6 +8,7 @@ use clv_btyd::{
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
+use clv_core::model::Possible;
 use clv_core::saved::{Registry, to_string};
 use clv_core::summary::Purchases;
 use clv_core::{
@@ -104,6 +105,18 @@ fn check<P: OverTime>(truth: P) {
     let joined = WithSpend::join(foreseen, spend).unwrap();
     let value = joined.predict(&who, &ask).unwrap().value.unwrap();
     assert!(value.iter().all(|v| v.is_some_and(|v| v >= 0.0)));
+    let drawn = Possible::new().draws(2_000).unwrap().of(&joined, &who, &ask, |row| row as u64, &cx).unwrap();
+    for (total, expected) in [
+        (drawn.total_purchases, other.purchases.iter().flatten().sum::<f64>()),
+        (drawn.total_value.unwrap(), value.iter().flatten().sum()),
+    ] {
+        let variance = total.sorted().iter().map(|v| (v - total.mean()).powi(2)).sum::<f64>() / 2_000.0;
+        assert!(
+            (total.mean() - expected).abs() < 4.0 * (variance / 2_000.0).sqrt(),
+            "{} {expected}",
+            total.mean()
+        );
+    }
     assert!(joined.predict(&who, &Ask::over(Span::weeks(20.0).unwrap())).is_err());
     assert!(to_string(&joined).is_err());
     // By period ends as well, between nothing and the whole discount.

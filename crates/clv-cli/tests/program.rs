@@ -604,6 +604,32 @@ fn covariates_move_a_model_and_its_forecast() {
         "pareto-nbd-abe",
     );
 
+    // How sure the population is, and a forecast that holds it.
+    let drawn = json(
+        folder,
+        "fit bg-nbd tx.csv --people people.csv --purchases-by own_club --posterior --chains 2 --draws 100 --until 2023-06-30 --output many.json",
+    );
+    assert_eq!(drawn["sampling"]["draws"], 200);
+    assert!(drawn["sampling"]["r_hat"].as_f64().unwrap() < 1.1, "{drawn}");
+    let ends = drawn["intervals_95"]["purchase.own_club=members"].as_array().unwrap();
+    assert!(ends[0].as_f64().unwrap() < ends[1].as_f64().unwrap(), "{drawn}");
+    let said = json(
+        folder,
+        "predict tx.csv --people people.csv --model many.json --until 2023-06-30 --horizon 20 --interval .9 --draws 200 --output many.csv",
+    );
+    assert_eq!(said["model"], "posterior");
+    let ends = said["interval"]["purchases"].as_array().unwrap();
+    let mean = said["expected_purchases"].as_f64().unwrap();
+    assert!(ends[0].as_f64().unwrap() < mean && mean < ends[1].as_f64().unwrap(), "{said}");
+    for (line, says) in [
+        ("fit linear tx.csv --horizon 5 --posterior --output x.json", "not for linear"),
+        ("fit bg-cnbd-k tx.csv --posterior --output x.json", "--fix k"),
+        ("fit bg-nbd tx.csv --posterior --penalty .1 --output x.json", "priors"),
+        ("fit bg-nbd tx.csv --posterior --draws 2 --output x.json", "at least 4"),
+        ("fit bg-nbd tx.csv --chains 2 --output x.json", "--posterior"),
+    ] {
+        refused(folder, line, 2, says);
+    }
     let line = "evaluate tx.csv --train-until 2023-01-31 --model pareto-nbd --model boosted-trees --people people.csv --purchases-by own_club";
     let judged = json(folder, line);
     let names: Vec<&str> =
@@ -941,6 +967,33 @@ fn what_changes_with_time_moves_a_model_and_its_forecast() {
         &format!("predict --model m.json --spend s.json orders.csv {by} --horizon 13 --output out.csv"),
     );
     assert!(said["clv"].as_f64().unwrap() > 0.0 && said["model"] == "over-time");
+    // What may come, of each customer and of all.
+    let ask = format!(
+        "predict --model m.json --spend s.json orders.csv {by} --horizon 13 --interval .8 --draws 200"
+    );
+    let drawn = json(folder, &format!("{ask} --output drawn.csv"));
+    let of = |what: &str| {
+        drawn["interval"][what].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<f64>>()
+    };
+    for (what, mean) in [("purchases", "expected_purchases"), ("clv", "clv")] {
+        let (ends, mean) = (of(what), drawn[mean].as_f64().unwrap());
+        assert!(ends[0] < mean && mean < ends[1], "{what}: {ends:?} {mean}");
+    }
+    let rows = std::fs::read_to_string(folder.join("drawn.csv")).unwrap();
+    assert!(
+        rows.lines().next().unwrap().ends_with("clv,p_purchase,purchases_from,purchases_to,clv_from,clv_to"),
+        "{rows}"
+    );
+    let again = done(folder, &format!("{ask} --output again.csv"));
+    assert!(again.contains("80% of futures"), "{again}");
+    assert_eq!(rows, std::fs::read_to_string(folder.join("again.csv")).unwrap());
+    refused(folder, &format!("{ask} --interval 1.5 --output x.csv"), 2, "");
+    refused(
+        folder,
+        "predict --model m.json orders.csv --horizon 13 --draws 9 --output x.csv",
+        2,
+        "--interval",
+    );
     refused(
         folder,
         &format!("predict --model m.json orders.csv {by} --horizon 200 --output out.csv"),

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use clv_core::cohorts::Cohorts;
+use clv_core::model::Intervals;
 use clv_core::scale::Roster;
 use clv_core::stages::Course;
 use clv_core::value::LifetimeValue;
@@ -75,8 +76,17 @@ pub fn summary_at_scale(summary: &Summary, roster: &Roster, path: &Path) -> Resu
     })
 }
 
+/// What stands beside a forecast.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// Stages.
+    pub stages: Option<&'a [Stage]>,
+    /// What may come.
+    pub intervals: Option<&'a Intervals>,
+}
+
 /// Writes the summary's columns and
-/// `p_alive,expected_purchases,expected_spend,clv[,stage]`; what the model cannot say is empty.
+/// `p_alive,expected_purchases,expected_spend,clv[,p_purchase,purchases_from,purchases_to[,clv_from,clv_to]][,stage]`; what the model cannot say is empty.
 ///
 /// # Errors
 ///
@@ -85,11 +95,17 @@ pub fn forecast(
     summary: &Summary,
     customers: &dyn CustomerNames,
     forecast: &Forecast,
-    stages: Option<&[Stage]>,
+    Beside { stages, intervals }: Beside<'_>,
     path: &Path,
 ) -> Result<()> {
     let mut header = HISTORY.to_vec();
     header.extend(["p_alive", "expected_purchases", "expected_spend", "clv"].map(|n| (n, Kind::Number)));
+    if let Some(intervals) = intervals {
+        header.extend(["p_purchase", "purchases_from", "purchases_to"].map(|n| (n, Kind::Number)));
+        if intervals.value.is_some() {
+            header.extend(["clv_from", "clv_to"].map(|n| (n, Kind::Number)));
+        }
+    }
     if stages.is_some() {
         header.push(("stage", Kind::Text));
     }
@@ -101,6 +117,12 @@ pub fn forecast(
         fields.push(Field::Number(number(&forecast.purchases, row)));
         fields.push(Field::Number(estimate(&forecast.spend, row)));
         fields.push(Field::Number(estimate(&forecast.value, row)));
+        if let Some(intervals) = intervals {
+            fields.push(Field::Number(Some(intervals.any[row])));
+            let ends = std::iter::once(&intervals.purchases).chain(&intervals.value);
+            ends.flat_map(|ends| [ends[row].0, ends[row].1])
+                .for_each(|end| fields.push(Field::Number(Some(end))));
+        }
         if let Some(stages) = stages {
             fields.push(Field::Text(stages[row].to_string().into()));
         }

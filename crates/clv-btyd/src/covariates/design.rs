@@ -298,11 +298,26 @@ impl Design {
         }
     }
 
-    /// Values and report of the search in the terms' own units.
-    pub(crate) fn unscale(&self, values: &mut [f64], report: &mut FitReport) {
+    /// Log-likelihood of all groups, of that of a group.
+    pub(crate) fn value(
+        &self,
+        values: &[f64],
+        groups: &Groups,
+        mut of: impl FnMut(usize, &[f64]) -> Option<f64>,
+    ) -> Option<f64> {
+        let mut own = vec![0.0; self.parameters];
+        let mut total = 0.0;
+        for group in 0..groups.len() {
+            self.moved(values, groups.row(group), &mut own);
+            total += of(group, &own)?;
+        }
+        Some(total)
+    }
+
+    /// `ln θ = ln θ' − Σ e γ' m/s` and `γ = γ'/s`, which is linear in `(ln θ', γ')`.
+    fn map(&self) -> Vec<f64> {
         let p = self.parameters;
-        // ln θ = ln θ' − Σ e γ' m/s and γ = γ'/s: linear in (ln θ', γ').
-        let n = values.len();
+        let n = p + self.effects.len();
         let mut map = vec![0.0; n * n];
         for i in 0..n {
             map[i * n + i] = 1.0;
@@ -314,6 +329,12 @@ impl Design {
                 map[i * n + p + c] -= power * centre / scale;
             }
         }
+        map
+    }
+
+    /// Values of the search in the terms' own units.
+    pub(crate) fn unscale_values(&self, values: &mut [f64]) {
+        let (p, n, map) = (self.parameters, values.len(), self.map());
         let old: Vec<f64> = values.to_vec();
         let line = |k: usize, values: &[f64]| if k < p { values[k].ln() } else { values[k] };
         for i in 0..n {
@@ -324,6 +345,13 @@ impl Design {
                 values[i] = if i < p { to.exp() } else { to };
             }
         }
+    }
+
+    /// Values and report of the search in the terms' own units.
+    pub(crate) fn unscale(&self, values: &mut [f64], report: &mut FitReport) {
+        let (p, n, map) = (self.parameters, values.len(), self.map());
+        let old: Vec<f64> = values.to_vec();
+        self.unscale_values(values);
         let free: Vec<usize> = (0..n).filter(|&i| !report.parameters[i].fixed).collect();
         let f = free.len();
         let slope = |k: usize, values: &[f64]| if k < p { values[k] } else { 1.0 };

@@ -35,16 +35,16 @@ const SOME: usize = 5_000;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct WithCovariates<P> {
-    each: MaximumLikelihood<P>,
-    covariates: Covariates,
+    pub(super) each: MaximumLikelihood<P>,
+    pub(super) covariates: Covariates,
 }
 
 /// Customers, their terms, and the coefficients to find.
-struct Prepared<'a> {
-    summary: &'a Summary,
-    terms: Vec<Term>,
-    words: Vec<Words>,
-    effects: Vec<Effect>,
+pub(super) struct Prepared<'a> {
+    pub summary: &'a Summary,
+    pub terms: Vec<Term>,
+    pub words: Vec<Words>,
+    pub effects: Vec<Effect>,
     /// The terms, a row for each customer.
     rows: Vec<f64>,
 }
@@ -119,7 +119,7 @@ impl<P: Process> WithCovariates<P> {
         Ok((Self { covariates, ..self }, scores))
     }
 
-    fn prepare<'a>(&self, data: &'a Training<'_>) -> Result<Prepared<'a>, Error> {
+    pub(super) fn prepare<'a>(&self, data: &'a Training<'_>) -> Result<Prepared<'a>, Error> {
         let known = data.columns_beyond()?;
         let Columns { terms, words, rows, .. } =
             Columns::of(self.covariates.asked.iter().map(|asked| &asked.term), data)?;
@@ -127,7 +127,12 @@ impl<P: Process> WithCovariates<P> {
         Ok(Prepared { summary: data.summary(), effects, terms, words, rows })
     }
 
-    fn derivatives(&self, design: &Design, groups: &Groups, values: &[f64]) -> Option<Derivatives> {
+    pub(super) fn derivatives(
+        &self,
+        design: &Design,
+        groups: &Groups,
+        values: &[f64],
+    ) -> Option<Derivatives> {
         let scratch = RefCell::new(Cells::default());
         design.derivatives(values, groups, |group, own| {
             let mut cells = scratch.borrow_mut();
@@ -209,14 +214,12 @@ pub(crate) struct Within {
 /// A log-likelihood of groups with its derivatives.
 pub(crate) type Likelihood<'a> = dyn Fn(&Design, &Groups, &[f64]) -> Option<Derivatives> + 'a;
 
-/// Parameters and coefficients together.
-pub(crate) fn coefficients(
-    Within { name, mut coordinates, mut starts, is_sampled }: Within,
+/// What is searched: parameters, then coefficients on columns that are scaled within the search; and which of these say nothing.
+pub(crate) fn designed(
+    mut coordinates: Vec<Coordinate>,
     (covariates, effects): (&Covariates, &[Effect]),
     groups: &Groups,
-    derivatives: &Likelihood<'_>,
-    cx: &Context<'_>,
-) -> Result<Fits, Error> {
+) -> (Design, Vec<Coordinate>, Vec<bool>) {
     let mut design =
         Design { parameters: coordinates.len(), effects: effects.to_vec(), scaling: Design::scales(groups) };
     for effect in &design.effects {
@@ -228,6 +231,18 @@ pub(crate) fn coefficients(
     }
     let idle = design.idle(groups);
     coordinates.extend(design.coordinates(&idle, covariates.standardized));
+    (design, coordinates, idle)
+}
+
+/// Parameters and coefficients together.
+pub(crate) fn coefficients(
+    Within { name, coordinates, mut starts, is_sampled }: Within,
+    of: (&Covariates, &[Effect]),
+    groups: &Groups,
+    derivatives: &Likelihood<'_>,
+    cx: &Context<'_>,
+) -> Result<Fits, Error> {
+    let (design, coordinates, idle) = designed(coordinates, of, groups);
     let sample = (is_sampled && groups.cells.len() > MANY).then(|| groups.thinned(groups.cells.len() / SOME));
     let passes: Vec<_> = sample
         .iter()
@@ -307,7 +322,7 @@ impl Columns {
 }
 
 impl Prepared<'_> {
-    fn groups<P: Process>(&self, which: impl Iterator<Item = usize>) -> Result<Groups, Error> {
+    pub(super) fn groups<P: Process>(&self, which: impl Iterator<Item = usize>) -> Result<Groups, Error> {
         let Summary { frequency, recency, age, .. } = self.summary;
         let terms = self.terms.len();
         let row = |i: usize| self.rows[i * terms..(i + 1) * terms].to_vec();

@@ -27,6 +27,7 @@
 //! mean chance to leave as it is and moves only how unlike customers are: on CLVTools' apparel data its parameters run off
 //! without end (`a` = 4,603, `b` = 33,985). [`Covariates::on`] fits that as well.
 
+mod bayes;
 mod design;
 mod fit;
 mod model;
@@ -36,6 +37,8 @@ mod term;
 use clv_core::Error;
 use clv_core::setting::at_least_zero;
 
+pub use bayes::BayesWithCovariates;
+pub(crate) use bayes::{Unscaled, unscaled};
 pub(crate) use design::{Design, Effect, Groups};
 pub(crate) use fit::{Columns, Fits, Within, coefficients, effects};
 pub use fit::{PenaltyScore, WithCovariates};
@@ -260,6 +263,17 @@ impl Covariates {
 
     pub(crate) fn is_standardized(&self) -> bool {
         self.standardized
+    }
+
+    /// Priors take the place of penalties.
+    pub(crate) fn expect_no_penalty(&self) -> Result<(), Error> {
+        let (one, other) = self.penalties;
+        let asked = self.asked.len();
+        if one == 0.0 && other == 0.0 || asked == 0 {
+            return Ok(());
+        }
+        let allowed = "0: in a posterior the prior of the coefficients takes its place";
+        Err(Error::Setting { name: "penalty of coefficients", given: one.max(other), allowed })
     }
 
     /// Whether nothing was asked.

@@ -1,13 +1,15 @@
 //! A fitted purchase model with covariates.
 
-use clv_core::model::{Answers, Kind, Reads};
-use clv_core::saved::{Registry, SaveWriter};
+use clv_core::model::{Answers, DrawTimes, Kind, Reads};
+use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::{Ask, Customers, Error, Feature, ForecastMut, Predict, Scratch, TimeUnit};
 
 use super::moved::{MOST, Moved};
 use super::{Term, Words};
 use crate::model::PurchaseModel;
+use crate::posterior_model::sealed::Drawn;
 use crate::process::Process;
+use rand_chacha::ChaCha8Rng;
 
 /// A purchase model whose customers have parameters of their own, by what is known of them.
 ///
@@ -145,17 +147,59 @@ impl<P: Process> Predict for CovariateModel<P> {
         Ok(())
     }
 
+    fn draw_times(&self) -> Option<&dyn DrawTimes> {
+        Some(self)
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         self.base.save(to)?;
         self.moved.save(P::PARAMETERS, to)
     }
 }
 
-pub(crate) fn register<P: Process>(registry: &mut Registry) {
-    registry.register(CovariateModel::<P>::KIND, |saved, _| {
+impl<P: Process> Drawn for CovariateModel<P> {
+    type Process = P;
+    const KIND: Kind = Self::KIND;
+
+    fn values(&self) -> Vec<f64> {
+        self.moved.values().to_vec()
+    }
+
+    fn with_values(&self, values: &[f64]) -> Result<Self, Error> {
+        let moved = self.moved.with_values(values)?;
+        let base = self.with(values.get(..P::PARAMETERS.len()).unwrap_or_default())?;
+        Ok(Self { base, moved })
+    }
+
+    fn load(saved: &SavedModel) -> Result<Self, Error> {
         let base: PurchaseModel<P> = crate::model::load(saved)?;
         let values = base.parameters().values();
         let moved = Moved::load(P::KIND.name, P::PARAMETERS, values, saved)?;
-        Ok(Box::new(CovariateModel::of(base, moved)))
+        Ok(Self { base, moved })
+    }
+
+    fn of_customer(&self, who: &Customers<'_>, row: usize) -> Result<P, Error> {
+        P::from_values(&self.moved.of_customer(who, row)?)
+    }
+}
+
+impl<P: Process> DrawTimes for CovariateModel<P> {
+    fn visit_futures(
+        &self,
+        who: &Customers<'_>,
+        row: usize,
+        within: (f64, usize),
+        rng: &mut ChaCha8Rng,
+        see: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), Error> {
+        self.moved
+            .of_customer(who, row)
+            .and_then(|own| self.with(&own)?.visit_futures(who, row, within, rng, see))
+    }
+}
+
+pub(crate) fn register<P: Process>(registry: &mut Registry) {
+    registry.register(CovariateModel::<P>::KIND, |saved, _| {
+        Ok(Box::new(<CovariateModel<P> as Drawn>::load(saved)?))
     });
 }

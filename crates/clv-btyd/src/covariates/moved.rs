@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clv_core::saved::{SaveWriter, SavedModel};
-use clv_core::{Error, Feature};
+use clv_core::{Customers, Error, Feature};
 use serde::{Deserialize, Serialize};
 
 use super::design::{Design, Effect};
@@ -50,6 +50,20 @@ impl Moved {
         Ok(Self { model, terms, words, design, values: values.to_vec(), needs, columns })
     }
 
+    /// Parameters, then coefficients.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The same with other values.
+    pub(crate) fn with_values(&self, values: &[f64]) -> Result<Self, Error> {
+        let (given, expected) = (values.len(), self.values.len());
+        if given != expected {
+            return Err(Error::Length { column: "values of a draw", given, expected });
+        }
+        Self::of(self.model, (self.terms.clone(), self.words.clone()), self.design.clone(), values)
+    }
+
     /// The coefficients by name.
     pub(crate) fn coefficients(&self) -> impl Iterator<Item = (&str, f64)> {
         let values = &self.values[self.design.parameters..];
@@ -69,6 +83,14 @@ impl Moved {
         let own = &mut own[..self.design.parameters];
         self.design.moved(&self.values, terms, own);
         Ok(own)
+    }
+
+    /// The same of one of these customers.
+    pub(crate) fn of_customer(&self, who: &Customers<'_>, row: usize) -> Result<Vec<f64>, Error> {
+        let (mut places, mut columns) = (Vec::new(), vec![0.0; self.columns.len()]);
+        who.find(self.model, &self.columns, &mut places)?;
+        who.fill_row(&places, row, &mut columns);
+        Ok(self.own(&columns, row, &mut Vec::with_capacity(self.terms.len()), &mut [0.0; MOST])?.to_vec())
     }
 
     /// The same of one customer.

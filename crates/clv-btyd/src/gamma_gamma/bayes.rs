@@ -81,7 +81,8 @@ impl BayesSpend {
             derivatives: &derivatives,
             ln_likelihood: &|values| derivatives(values).map(|found| found.value),
         };
-        let Sampled { chains, summaries, accepted, evaluations, mut mode } = self.sampler.draw(target, cx)?;
+        let Sampled { chains, summaries, accepted, evaluations, mut mode, .. } =
+            self.sampler.draw(target, cx)?;
         mode.unit = spent.unit;
         let population = |values: &Vec<f64>| GammaGamma::from_values(values);
         let chains: Vec<Vec<GammaGamma>> = chains

@@ -1,6 +1,6 @@
 //! Amounts that what is known of customers moves.
 
-use clv_core::model::{Answers, Kind};
+use clv_core::model::{AmountsOf, Answers, DrawAmounts, Kind};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::{
     Ask, Context, Customers, Error, Feature, Fit, Fitted, ForecastMut, Predict, Scratch, TimeUnit, Training,
@@ -176,9 +176,24 @@ impl Predict for SpendCovariateModel {
         Ok(())
     }
 
+    fn draw_amounts(&self) -> Option<&dyn DrawAmounts> {
+        Some(self)
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         self.base.save(to)?;
         self.moved.save(&PARAMETERS, to)
+    }
+}
+
+impl DrawAmounts for SpendCovariateModel {
+    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
+        let population = GammaGamma::from_values(&self.moved.of_customer(who, row)?)?;
+        let (counted, mean) = self.base.counted(who.frequency()[row], Some(self.base.means(who)?[row]));
+        Ok(Box::new(move |(_, count), rng, amounts| {
+            let nu = population.draw_given(counted, mean, rng);
+            amounts.extend((0..count).map(|_| population.draw_amount(nu, rng)));
+        }))
     }
 }
 

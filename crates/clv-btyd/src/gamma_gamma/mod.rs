@@ -22,7 +22,7 @@ mod fit;
 mod independence;
 mod likelihood;
 
-use clv_core::model::{Answers, Horizons, Kind, Spend};
+use clv_core::model::{AmountsOf, Answers, DrawAmounts, Horizons, Kind, Spend};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::summary::SpendBasis;
 use clv_core::{Ask, Customers, Error, ForecastMut, History, Predict, Scratch, TimeUnit};
@@ -218,10 +218,25 @@ impl Predict for SpendModel {
         Some(self)
     }
 
+    fn draw_amounts(&self) -> Option<&dyn DrawAmounts> {
+        Some(self)
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
         to.field("basis", &self.basis)?;
         save_parameters(&PARAMETERS, &self.population.values(), to)
+    }
+}
+
+impl DrawAmounts for SpendModel {
+    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
+        let (counted, mean) = self.counted(who.frequency()[row], Some(self.means(who)?[row]));
+        let population = self.population;
+        Ok(Box::new(move |(_, count), rng, amounts| {
+            let nu = population.draw_given(counted, mean, rng);
+            amounts.extend((0..count).map(|_| population.draw_amount(nu, rng)));
+        }))
     }
 }
 

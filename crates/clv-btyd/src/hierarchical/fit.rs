@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
-use clv_core::model::{Estimate, Progress};
+use clv_core::model::Progress;
 use clv_core::setting::above_zero;
-use clv_core::{Context, Error, Feature, Fit, FitReport, Fitted, Training, Warning};
+use clv_core::{Context, Error, Feature, Fit, Fitted, Training};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -14,11 +14,8 @@ use super::population::Population;
 use super::sampler::State;
 use super::{HierarchicalModel, Hierarchy};
 use crate::covariates::{Columns, Term};
-use crate::posterior::PosteriorSummary;
+use crate::posterior::{PosteriorSummary, report};
 use crate::side_by_side::side_by_side;
-
-/// R̂ from which on chains are told not to agree.
-const AGREE: f64 = 1.05;
 
 /// How to draw from the posterior of a hierarchical model.
 ///
@@ -265,24 +262,9 @@ impl<H: Hierarchy> Fit for HierarchicalFit<H> {
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
         let HierarchicalPosterior { summaries, model, .. } = self.posterior(data, cx)?;
         let summary = data.summary();
-        let mut report = FitReport::new(H::KIND.name, summary.unit, summary.len());
-        report.parameters = summaries
-            .iter()
-            .map(|s| Estimate {
-                name: s.name.clone(),
-                value: s.mean,
-                standard_error: Some(s.deviation),
-                fixed: false,
-                is_coefficient: H::Population::is_coefficient(&s.name),
-                quantiles: Some((s.quantiles[0], s.quantiles[2])),
-            })
-            .collect();
+        let of = (summary.unit, summary.len(), self.chains * self.draws);
+        let mut report = report(H::KIND.name, of, &summaries, H::Population::is_coefficient);
         report.evaluations = self.chains * (self.warmup + self.draws * self.thin);
-        report.converged = summaries.iter().all(|s| s.r_hat < AGREE);
-        let apart = summaries.iter().map(|s| s.r_hat).fold(1.0, |most, r| if r <= most { most } else { r });
-        if !report.converged {
-            report.warnings.push(Warning::ChainsApart { r_hat: apart });
-        }
         Ok(Fitted { model, report })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use clv_core::model::{Answers, Horizons, Kind, Reads};
+use clv_core::model::{Answers, DrawTimes, Horizons, Kind, Reads};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::{Ask, Customers, Error, Feature, ForecastMut, History, Predict, Scratch, TimeUnit};
 use rand::SeedableRng;
@@ -13,6 +13,7 @@ use super::own::{Logs, MOST, Own, Seen};
 use super::population::Population;
 use super::sampler::move_own;
 use crate::covariates::{Term, Words, evaluate};
+use crate::simulate::uniform;
 
 /// Rounds before the first of a customer's draws, and for each.
 const WARMUP: usize = 20;
@@ -223,12 +224,50 @@ impl<H: Hierarchy> Predict for HierarchicalModel<H> {
         Ok(())
     }
 
+    fn draw_times(&self) -> Option<&dyn DrawTimes> {
+        Some(self)
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
         to.field("seed", &self.seed)?;
         to.field("terms", &self.terms)?;
         to.field("words", &self.words)?;
         to.field("populations", &self.values)
+    }
+}
+
+impl<H: Hierarchy> DrawTimes for HierarchicalModel<H> {
+    fn visit_futures(
+        &self,
+        who: &Customers<'_>,
+        row: usize,
+        (length, draws): (f64, usize),
+        rng: &mut ChaCha8Rng,
+        see: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), Error> {
+        who.expect_unit(self.unit)?;
+        who.expect_histories(H::KIND.name, Reads::Purchases)?;
+        let (mut places, mut columns, mut moved) = (Vec::new(), vec![0.0; self.names.len()], Vec::new());
+        if !self.names.is_empty() {
+            who.find(H::KIND.name, &self.names, &mut places)?;
+            who.fill_row(&places, row, &mut columns);
+        }
+        let history = (who.frequency()[row], who.recency()[row], who.age()[row]);
+        let seen = self.seen(history, &columns, row, &mut moved)?;
+        let (mut times, mut population) = (Vec::new(), 0);
+        self.draw(&seen, &moved, |own, _| {
+            // Futures of one number are of one population.
+            for draw in (population..draws).step_by(self.populations.len()) {
+                times.clear();
+                if uniform(rng) < H::Own::p_alive(own, &seen) {
+                    H::Own::purchase_times(own, seen.age - seen.t_x, length, rng, &mut times);
+                }
+                see(draw, &times);
+            }
+            population += 1;
+        });
+        Ok(())
     }
 }
 

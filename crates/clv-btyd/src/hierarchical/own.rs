@@ -38,9 +38,8 @@ pub trait Own: 'static {
     /// Expected purchases and their discounted sum, of a customer who is alive.
     fn expected(own: &Logs, seen: &Seen, ask: &Ask, unit: TimeUnit, rng: &mut ChaCha8Rng) -> (f64, f64);
 
-    /// Appends the times of the repeat purchases of a new customer.
-    #[cfg(test)]
-    fn purchase_times(own: &Logs, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>);
+    /// Appends the times of the purchases to come of a customer who is alive after a silence.
+    fn purchase_times(own: &Logs, silence: f64, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>);
 }
 
 /// Purchases at random.
@@ -73,8 +72,7 @@ impl Own for AtRandom {
         (of(mu, horizon), discounted)
     }
 
-    #[cfg(test)]
-    fn purchase_times(own: &Logs, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
+    fn purchase_times(own: &Logs, _silence: f64, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
         let life = exponential(own[1].exp(), rng);
         crate::simulate::poisson_times(own[0].exp(), length.min(life), rng, times);
     }
@@ -146,12 +144,11 @@ impl Own for AtABeat {
         (sum, discounted_total(ask.discounting(), ask.horizon(), unit, by, continuous))
     }
 
-    #[cfg(test)]
-    fn purchase_times(own: &Logs, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
+    fn purchase_times(own: &Logs, silence: f64, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
         let (k, theta, mu) = Self::natural(own);
         let life = exponential(mu, rng).min(length);
-        let mut time = gamma(k, theta, rng);
-        while time <= life {
+        let mut time = rest_of_gamma(k, theta, silence, rng);
+        while time <= life && times.len() < MOST_VISITS {
             times.push(time);
             time += gamma(k, theta, rng);
         }

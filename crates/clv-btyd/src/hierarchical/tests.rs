@@ -119,7 +119,7 @@ fn what_is_expected_is_what_comes() {
         for _ in 0..n {
             add(&mut expected, O::expected(&own, &seen, &ask, TimeUnit::Week, &mut rng));
             times.clear();
-            O::purchase_times(&own, 20.0, &mut rng, &mut times);
+            O::purchase_times(&own, 0.0, 20.0, &mut rng, &mut times);
             let discounted: f64 = times.iter().map(|t| (-delta * t).exp()).sum();
             add(&mut simulated, (times.len() as f64, discounted));
         }
@@ -178,7 +178,7 @@ fn is_calibrated<O: Own, P: Population>(
             columns.extend(row);
             times.clear();
             let age = 6.0 + 0.3 * i as f64;
-            O::purchase_times(&own, age, &mut rng, &mut times);
+            O::purchase_times(&own, 0.0, age, &mut rng, &mut times);
             times.truncate(5_000);
             let mut last = 0.0;
             let mut ln_gaps = 0.0;

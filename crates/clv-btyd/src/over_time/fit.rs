@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use clv_core::{Context, Error, Fitted, Names, Timelines, Training};
+use clv_core::{Context, Error, Fitted, Names, TimeUnit, Timelines, Training};
 use clv_math::minimise::Derivatives;
 
 use super::beta_geometric::Geometric;
@@ -15,7 +15,7 @@ use crate::covariates::{Columns, Covariates, Design, Effect, Fits, Groups, Movab
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::process::Process;
-use crate::search::{Found, Level, Search};
+use crate::search::{Coordinate, Found, Level, Search};
 use crate::{BgNbd, MbgNbd, ParetoNbd};
 
 /// Models whose covariates may change with time: [`ParetoNbd`], [`BgNbd`], [`MbgNbd`].
@@ -141,6 +141,65 @@ pub struct OverTimeFit<P> {
     covariates: Covariates,
 }
 
+/// Paths whose columns are scaled, and what is searched over them.
+pub(super) struct Prepared {
+    paths: Vec<Path>,
+    terms: Vec<Term>,
+    words: Vec<Words>,
+    pub design: Design,
+    pub idle: Vec<bool>,
+    coefficients: Vec<Coefficient>,
+    pub coordinates: Vec<Coordinate>,
+}
+
+impl Prepared {
+    pub(super) fn scratch(&self) -> RefCell<Scratch> {
+        RefCell::new(Scratch::new(self.design.parameters, self.coefficients.len()))
+    }
+
+    /// Log-likelihood of all customers, with its derivatives.
+    pub(super) fn derivatives<P: OverTime>(
+        &self,
+        values: &[f64],
+        scratch: &RefCell<Scratch>,
+    ) -> Option<Derivatives> {
+        let n = self.coordinates.len();
+        P::from_values(&values[..self.design.parameters]).ok()?;
+        let mut total = Derivatives { value: 0.0, gradient: vec![0.0; n], hessian: vec![0.0; n * n] };
+        for path in &self.paths {
+            P::add(values, &self.coefficients, path, &mut scratch.borrow_mut(), &mut total);
+            if !total.value.is_finite() {
+                return None;
+            }
+        }
+        for i in 0..n {
+            for j in 0..i {
+                total.hessian[i * n + j] = total.hessian[j * n + i];
+            }
+        }
+        Some(total)
+    }
+
+    /// The model of values on the scale of a design.
+    pub(super) fn model<P: OverTime>(
+        &self,
+        design: &Design,
+        values: Vec<f64>,
+        unit: TimeUnit,
+    ) -> Result<OverTimeModel<P>, Error> {
+        Ok(OverTimeModel {
+            process: P::from_values(&values[..design.parameters])?,
+            unit,
+            terms: self.terms.clone(),
+            words: self.words.clone(),
+            scaling: design.scaling.clone(),
+            labels: design.effects.iter().map(|effect| effect.label.clone()).collect(),
+            coefficients: self.coefficients.clone(),
+            values,
+        })
+    }
+}
+
 /// The paths of the customers of a training.
 struct Paths {
     paths: Vec<Path>,
@@ -171,8 +230,32 @@ impl<P: OverTime> OverTimeFit<P> {
         names: &Names,
         cx: &Context<'_>,
     ) -> Result<Fitted<OverTimeModel<P>>, Error> {
-        let Paths { mut paths, terms, words } = self.paths(training, timelines, names)?;
         let base = self.each.fit_cells(&training.cells(), training.summary().unit, cx)?;
+        let prepared = self.prepare(training, timelines, names)?;
+        let coordinates = prepared.coordinates.clone();
+        let mut start = base.model.parameters().values();
+        start.resize(coordinates.len(), 0.0);
+        let search = Search::over(P::KIND.name, coordinates, None);
+        let scratch = prepared.scratch();
+        let derivatives = |values: &[f64]| prepared.derivatives::<P>(values, &scratch);
+        let level = Level { customers: training.summary().len() as f64, derivatives: &derivatives };
+        let Found { values, mut report } = search.run(&[start], &[level], cx)?;
+        report.unit = training.summary().unit;
+        report.warnings.extend(prepared.design.collinear(&prepared.idle));
+        let fits = Fits { design: prepared.design.clone(), values, report };
+        let Fits { design, values, report } = fits.in_units(&self.covariates);
+        let model = prepared.model(&design, values, training.summary().unit)?;
+        Ok(Fitted { model, report })
+    }
+
+    /// Paths whose columns are scaled, and what is searched over them.
+    pub(super) fn prepare(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+    ) -> Result<Prepared, Error> {
+        let Paths { mut paths, terms, words } = self.paths(training, timelines, names)?;
         let known = training.columns_beyond()?;
         let effects = effects(&self.covariates, &Movable::of::<P>(), &terms, &known)?;
         let coefficients = coefficients::<P>(&effects)?;
@@ -201,47 +284,10 @@ impl<P: OverTime> OverTimeFit<P> {
             }
         }
         let summary = training.summary();
-        let customers = summary.len() as f64;
-        let mean_age = summary.age.iter().sum::<f64>() / customers;
+        let mean_age = summary.age.iter().sum::<f64>() / summary.len() as f64;
         let mut coordinates = self.each.coordinates(mean_age);
         coordinates.extend(design.coordinates(&idle, self.covariates.is_standardized()));
-        let n = coordinates.len();
-        let scratch = RefCell::new(Scratch::new(P::PARAMETERS.len(), coefficients.len()));
-        let derivatives = |values: &[f64]| {
-            P::from_values(&values[..P::PARAMETERS.len()]).ok()?;
-            let mut total = Derivatives { value: 0.0, gradient: vec![0.0; n], hessian: vec![0.0; n * n] };
-            for path in &paths {
-                P::add(values, &coefficients, path, &mut scratch.borrow_mut(), &mut total);
-                if !total.value.is_finite() {
-                    return None;
-                }
-            }
-            for i in 0..n {
-                for j in 0..i {
-                    total.hessian[i * n + j] = total.hessian[j * n + i];
-                }
-            }
-            Some(total)
-        };
-        let mut start = base.model.parameters().values();
-        start.resize(n, 0.0);
-        let search = Search::over(P::KIND.name, coordinates, None);
-        let level = Level { customers, derivatives: &derivatives };
-        let Found { values, mut report } = search.run(&[start], &[level], cx)?;
-        report.unit = summary.unit;
-        report.warnings.extend(design.collinear(&idle));
-        let Fits { design, values, report } = Fits { design, values, report }.in_units(&self.covariates);
-        let model = OverTimeModel {
-            process: P::from_values(&values[..P::PARAMETERS.len()])?,
-            unit: summary.unit,
-            terms,
-            words,
-            scaling: design.scaling,
-            labels: design.effects.into_iter().map(|effect| effect.label).collect(),
-            coefficients,
-            values,
-        };
-        Ok(Fitted { model, report })
+        Ok(Prepared { paths, terms, words, design, idle, coefficients, coordinates })
     }
 
     fn paths(

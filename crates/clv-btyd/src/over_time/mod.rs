@@ -15,6 +15,7 @@
 //! Where purchases follow a season or a campaign that is known, in the past and over the horizon. A forecast needs the future of its
 //! covariates: what the [`Timelines`](clv_core::Timelines) do not tell is an error.
 
+mod bayes;
 mod beta_geometric;
 mod fit;
 mod future;
@@ -26,6 +27,7 @@ mod path;
 #[cfg(test)]
 mod tests;
 
+pub use bayes::BayesOverTime;
 pub use fit::{OverTime, OverTimeFit};
 pub use future::FutureOverTime;
 pub(crate) use model::register;

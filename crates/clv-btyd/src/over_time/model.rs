@@ -1,6 +1,6 @@
 //! A fitted model whose covariates change with time.
 
-use clv_core::model::{Answers, Foresee, Horizons, Kind};
+use clv_core::model::{Answers, DrawTimes, Foresee, Horizons, Kind};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::value::discounted_total;
 use clv_core::{
@@ -8,6 +8,7 @@ use clv_core::{
     TimeUnit, Timelines, Training,
 };
 use clv_math::minimise::Derivatives;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::fit::OverTime;
@@ -17,6 +18,7 @@ use super::pareto;
 use super::path::{Coefficient, Pace};
 use crate::covariates::{Term, Words, saved_scaling};
 use crate::model::PurchaseModel;
+use crate::simulate::uniform;
 
 /// A fitted model with covariates that change with time.
 #[derive(Clone, Debug, PartialEq)]
@@ -377,10 +379,7 @@ impl Predict for Foreseen {
         let answers = self.answers();
         out.expect(self.model, &answers, who.len())?;
         answers.expect_horizon(self.model, ask.horizon())?;
-        if who.len() != self.futures.len() {
-            let (given, expected) = (who.len(), self.futures.len());
-            return Err(Error::Length { column: "customers of the log that was foreseen", given, expected });
-        }
+        self.expect_all(who)?;
         let horizon = ask.horizon().in_units(self.unit);
         for (row, future) in self.futures.iter().enumerate() {
             if let Some(column) = &mut out.p_alive {
@@ -398,8 +397,47 @@ impl Predict for Foreseen {
         Ok(())
     }
 
+    fn draw_times(&self) -> Option<&dyn DrawTimes> {
+        Some(self)
+    }
+
     fn save(&self, _: &mut SaveWriter) -> Result<(), Error> {
         let hint = ": save the model that foresees";
         Err(Error::CannotSay { model: self.model, quantity: "a saved form of one log's customers", hint })
+    }
+}
+
+impl DrawTimes for Foreseen {
+    fn visit_futures(
+        &self,
+        who: &Customers<'_>,
+        row: usize,
+        (length, draws): (f64, usize),
+        rng: &mut ChaCha8Rng,
+        see: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), Error> {
+        who.expect_unit(self.unit)?;
+        self.answers().expect_horizon(self.model, Span::new(length, self.unit)?)?;
+        self.expect_all(who)?;
+        let future = &self.futures[row];
+        let mut times = Vec::new();
+        for draw in 0..draws {
+            times.clear();
+            if uniform(rng) < future.p_alive {
+                future.alive.purchase_times(rng, &mut times);
+            }
+            see(draw, &times);
+        }
+        Ok(())
+    }
+}
+
+impl Foreseen {
+    fn expect_all(&self, who: &Customers<'_>) -> Result<(), Error> {
+        let (given, expected) = (who.len(), self.futures.len());
+        if given == expected {
+            return Ok(());
+        }
+        Err(Error::Length { column: "customers of the log that was foreseen", given, expected })
     }
 }

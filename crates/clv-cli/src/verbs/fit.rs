@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    Abe, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, GammaGammaFit, GgomNbd, HierarchicalFit, Hierarchy,
+    Abe, Bayes, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, GammaGammaFit, GgomNbd, HierarchicalFit, Hierarchy,
     Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTimeFit, ParetoGgg,
     ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
 };
@@ -55,6 +55,16 @@ pub(crate) struct Args {
     /// Fit gamma-gamma to the amounts one by one, and not to each customer's mean.
     #[arg(long)]
     individually: bool,
+    /// Draw from the posterior instead of finding the likeliest parameters: forecasts are then means over populations, and what clv predict --interval draws
+    /// holds how sure the population is. For models of the process and of contracts.
+    #[arg(long)]
+    posterior: bool,
+    /// Chains of --posterior.
+    #[arg(long, default_value_t = 4, value_name = "N", requires = "posterior")]
+    chains: usize,
+    /// Draws of each chain of --posterior.
+    #[arg(long, default_value_t = 1_000, value_name = "N", requires = "posterior")]
+    draws: usize,
     /// Seed of models that draw random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -191,7 +201,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ("AIC", report.aic().unwrap_or(f64::NAN)),
         ("BIC", report.bic().unwrap_or(f64::NAN)),
     ];
-    let known = criteria.into_iter().filter(|(_, v)| !v.is_nan());
+    let sampling = report.sampling.map(|s| {
+        [("draws", s.draws as f64), ("largest R̂", s.r_hat), ("least effective draws", s.effective.floor())]
+    });
+    let known = criteria.into_iter().chain(sampling.into_iter().flatten()).filter(|(_, v)| !v.is_nan());
     table(
         &["fit", args.model.as_str()],
         known.map(|(name, v)| {
@@ -220,6 +233,11 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
             ));
         };
         args.by.expect_one_penalty()?;
+        if args.posterior {
+            return Err(Failure::usage(
+                "--over-time has no --posterior in the program: clv::btyd::Bayes::over_time draws it",
+            ));
+        }
         let fit = OverTimeFit::new(covariates).each(as_asked(args, MaximumLikelihood::<P>::new())?);
         Ok(Some(Box::new(Erased(ByTheCalendar { fit, timelines: timelines.to_vec(), names: names.clone() }))))
     }
@@ -236,13 +254,44 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
     }
 }
 
+/// Models of which --posterior draws; the hierarchical ones always do.
+const POSTERIORS: [&str; 12] = [
+    "nbd",
+    "bg-nbd",
+    "mbg-nbd",
+    "pareto-nbd",
+    "ggom-nbd",
+    "bg-cnbd-k",
+    "mbg-cnbd-k",
+    "bg-bb",
+    "sbg",
+    "bdw",
+    "exponential-gamma",
+    "weibull-gamma",
+];
+
 fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     fn likelihood<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
         with(args, MaximumLikelihood::<P>::new())
     }
     fn with<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<BoxedFit, Failure> {
         let fit = as_asked(args, fit)?;
-        Ok(match args.by.covariates()? {
+        let covariates = args.by.covariates()?;
+        if args.posterior {
+            let bayes = Bayes::of(fit)
+                .and_then(|bayes| bayes.chains(args.chains, args.draws))
+                .map_err(Failure::usage)?;
+            return Ok(match covariates {
+                None => Box::new(Erased(bayes)),
+                Some(_) if !args.by.penalty_of_columns.is_empty() => {
+                    return Err(Failure::usage(
+                        "with --posterior the prior of the coefficients takes the place of --penalty-of-columns",
+                    ));
+                }
+                Some(covariates) => Box::new(Erased(bayes.with(covariates))),
+            });
+        }
+        Ok(match covariates {
             None => Box::new(Erased(fit)),
             Some(covariates) => {
                 let with = WithCovariates::new(covariates).each(fit);
@@ -273,7 +322,13 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     }
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
-        if args.by.covariates()?.is_some() {
+        if args.posterior && !args.fix.iter().any(|(name, _)| name == "k") {
+            let model = &args.model;
+            return Err(Failure::usage(format_args!(
+                "{model} with --posterior needs --fix k=...: fit it without first, which chooses k"
+            )));
+        }
+        if args.posterior || args.by.covariates()?.is_some() {
             if !args.fix.iter().any(|(name, _)| name == "k") {
                 let model = &args.model;
                 return Err(Failure::usage(format_args!(
@@ -298,6 +353,13 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     if args.model != "gamma-gamma" && (args.individually || !args.by.spend_by.is_empty()) {
         return Err(Failure::usage(format_args!(
             "--spend-by and --individually are for gamma-gamma, and not for {}",
+            args.model
+        )));
+    }
+    if args.posterior && !POSTERIORS.contains(&args.model.as_str()) {
+        return Err(Failure::usage(format_args!(
+            "--posterior is for {}, and not for {}",
+            POSTERIORS.join(", "),
             args.model
         )));
     }
@@ -392,6 +454,7 @@ pub(crate) fn report(report: &FitReport) -> Value {
         "aic": report.aic(),
         "bic": report.bic(),
         "converged": report.converged,
+        "sampling": report.sampling.map(|s| json!({ "draws": s.draws, "r_hat": s.r_hat, "effective": s.effective })),
         "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clv::model::Reads;
-use clv::{Predict, StageRules};
+use clv::io::write::Beside;
+use clv::model::{Drawn, Intervals, Possible, Reads};
+use clv::{Ask, Context, Customers, Predict, StageRules};
 use serde_json::json;
 
 use crate::args::{
@@ -13,7 +14,7 @@ use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{Histories, Observed};
 use crate::progress::Line;
-use crate::show::{short_or_dash, table};
+use crate::show::{short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -32,6 +33,15 @@ pub(crate) struct Args {
     /// Share of spend that is earned.
     #[arg(long, default_value_t = 1.0, value_parser = share, allow_negative_numbers = true)]
     margin: f64,
+    /// Add columns between which the middle of what may come lies, such as .9 of it, with each customer's own randomness.
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
+    interval: Option<f64>,
+    /// Futures drawn for --interval.
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "interval")]
+    draws: usize,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 0, requires = "interval")]
+    seed: u64,
     /// Add a column with the lifecycle stage.
     #[arg(long)]
     stages: bool,
@@ -103,12 +113,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let forecast =
         model.predict(&who, &ask).map_err(|e| crate::beyond::of_customer(e, &training, &observed.log))?;
     drop(line);
+    let intervals = args
+        .interval
+        .map(|level| drawn(args, level, &model, &who, &ask, (&observed, &summary.customer)))
+        .transpose()?;
     let stages = args.stages.then(|| {
         let rules = StageRules::learn(&who);
         (0..who.len()).map(|row| rules.by_rhythm(&who.history(row))).collect::<Vec<_>>()
     });
     let customers = observed.log.customers();
-    clv::io::write::forecast(summary, customers, &forecast, stages.as_deref(), &args.output)?;
+    let beside = Beside { stages: stages.as_deref(), intervals: intervals.as_ref() };
+    clv::io::write::forecast(summary, customers, &forecast, beside, &args.output)?;
     let sum = |column: &Option<Vec<f64>>| column.as_ref().map(|c| c.iter().sum::<f64>());
     let value = forecast.value.as_ref().map(|c| c.iter().flatten().sum::<f64>());
     let active = sum(&forecast.p_alive);
@@ -124,6 +139,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "expected_active": active,
             "expected_purchases": purchases,
             "clv": value,
+            "interval": intervals.as_ref().map(|drawn| {
+                let ends = |of: &Drawn| of.interval(drawn.level).ok();
+                json!({
+                    "level": drawn.level,
+                    "draws": args.draws,
+                    "purchases": ends(&drawn.total_purchases),
+                    "clv": drawn.total_value.as_ref().and_then(ends),
+                })
+            }),
             "output": output,
         }));
     }
@@ -136,5 +160,35 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             short_or_dash(value),
             output,
         ]],
-    )
+    )?;
+    let Some(drawn) = intervals else { return Ok(()) };
+    let row = |what: &str, of: &Drawn| {
+        let (from, to) = of.interval(drawn.level)?;
+        Ok::<_, Failure>(vec![what.to_owned(), short(of.mean()), short(from), short(to)])
+    };
+    let header = format!("of all together, {}% of futures", 100.0 * drawn.level);
+    let rows = std::iter::once(row("purchases", &drawn.total_purchases))
+        .chain(drawn.total_value.iter().map(|value| row("clv", value)));
+    table(&[header.as_str(), "mean", "from", "to"], rows.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// What may come, by numbers that each customer's name leads to.
+fn drawn(
+    args: &Args,
+    level: f64,
+    model: &dyn Predict,
+    who: &Customers<'_>,
+    ask: &Ask,
+    (observed, customers): (&Observed, &[u32]),
+) -> Result<Intervals, Failure> {
+    let settings = Possible::new().level(level).and_then(|s| s.draws(args.draws)).map_err(Failure::usage)?;
+    let names = observed.log.customers();
+    let key = |row: usize| {
+        // FNV-1a.
+        let name = names.name(customers[row]);
+        name.bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+    };
+    let line = Line::new("drawing");
+    Ok(settings.of(model, who, ask, key, &Context::default().seed(args.seed).observer(&line))?)
 }

@@ -15,6 +15,7 @@ mod capabilities;
 mod context;
 mod customers;
 mod forecast;
+mod possible;
 mod reads;
 mod report;
 mod reshaped;
@@ -30,8 +31,9 @@ pub use capabilities::{Activity, Foresee, NextPurchase, PurchaseForecast, Sample
 pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History, Place};
 pub use forecast::{Forecast, ForecastMut, Scratch};
+pub use possible::{AmountsOf, DrawAmounts, DrawTimes, Drawn, Intervals, Possible};
 pub use reads::{Histories, Reads};
-pub use report::{Estimate, FitReport, Warning};
+pub use report::{Estimate, FitReport, Sampling, Warning};
 pub use reshaped::{Reshaped, ReshapedModel, Shape};
 pub use stack::{Stack, StackModel};
 pub use totals::{Plan, Totals, predict_totals};
@@ -181,6 +183,16 @@ pub trait Predict: Debug + Send + Sync {
         None
     }
 
+    /// Futures of a customer: when they buy.
+    fn draw_times(&self) -> Option<&dyn DrawTimes> {
+        None
+    }
+
+    /// And for how much.
+    fn draw_amounts(&self) -> Option<&dyn DrawAmounts> {
+        None
+    }
+
     /// Forecasts with the calendar of what is to come, of a model that cannot do without.
     fn foresee(&self) -> Option<&dyn Foresee> {
         None
@@ -235,6 +247,12 @@ macro_rules! forward_predict {
             }
             fn sample(&self) -> Option<&dyn Sample> {
                 (**self).sample()
+            }
+            fn draw_times(&self) -> Option<&dyn DrawTimes> {
+                (**self).draw_times()
+            }
+            fn draw_amounts(&self) -> Option<&dyn DrawAmounts> {
+                (**self).draw_amounts()
             }
             fn foresee(&self) -> Option<&dyn Foresee> {
                 (**self).foresee()

@@ -46,9 +46,22 @@ pub struct FitReport {
     pub evaluations: usize,
     /// What to beware of.
     pub warnings: Vec<Warning>,
+    /// How well it was drawn from a posterior, if it was.
+    pub sampling: Option<Sampling>,
     /// The report of a model of something else that was fitted with it: spend beside purchases. Its
     /// likelihood is of other data, so the criteria of the two do not add up to one.
     pub beside: Option<Box<Self>>,
+}
+
+/// How far draws from a posterior can be trusted, by the parameter that was drawn worst.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// Draws of all chains.
+    pub draws: usize,
+    /// The largest R̂ of split chains: near 1 if the chains agree.
+    pub r_hat: f64,
+    /// The least effective sample size: as many independent draws would say as much.
+    pub effective: f64,
 }
 
 impl FitReport {
@@ -65,6 +78,7 @@ impl FitReport {
             converged: true,
             evaluations: 0,
             warnings: Vec::new(),
+            sampling: None,
             beside: None,
         }
     }

@@ -5,6 +5,7 @@ use super::capabilities::{Activity, NextPurchase, PurchaseForecast, Sample, Spen
 use super::context::Context;
 use super::customers::Customers;
 use super::forecast::{ForecastMut, Scratch};
+use super::possible::{DrawAmounts, DrawTimes};
 use super::reads::Reads;
 use super::training::Training;
 use super::{Fit, Fitted, Kind, Predict};
@@ -126,6 +127,12 @@ impl<P: Predict, S: Predict> Predict for WithSpend<P, S> {
     }
     fn next_purchase(&self) -> Option<&dyn NextPurchase> {
         self.purchases.next_purchase()
+    }
+    fn draw_times(&self) -> Option<&dyn DrawTimes> {
+        self.purchases.draw_times()
+    }
+    fn draw_amounts(&self) -> Option<&dyn DrawAmounts> {
+        self.spend.draw_amounts()
     }
     fn sample(&self) -> Option<&dyn Sample> {
         self.purchases.sample()

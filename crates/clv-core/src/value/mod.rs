@@ -52,6 +52,15 @@ pub fn discounted_total(
     }
 }
 
+/// What a purchase at a time within the horizon counts: `e^{−δt}`, or with a period set that of the period's end.
+pub fn discount_factor(discount: Discount, horizon: Span, unit: TimeUnit, t: f64) -> f64 {
+    let counted_at = discount.period().map_or(t, |period| {
+        let length = period.in_units(unit);
+        ((t / length).ceil().max(1.0) * length).min(horizon.in_units(unit))
+    });
+    (-discount.rate_per(unit) * counted_at).exp()
+}
+
 fn one_minus_exp_over(x: f64) -> f64 {
     if x.abs() < 1e-8 { 1.0 - 0.5 * x } else { -(-x).exp_m1() / x }
 }
