@@ -3,7 +3,7 @@
 use clv::backtest::BoxedFit;
 use clv::btyd::{
     BetaDiscreteWeibull, BgBb, BgNbd, CovariateModel, Covariates, GgomNbd, MaximumLikelihood, MbgNbd, Nbd,
-    OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process, WithCovariates,
+    OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process, WeibullGamma, WithCovariates,
 };
 use clv::model::Foresee;
 use clv::{Context, Erased, Fit, Fitted, Names, Predict, Span, Timelines, Training};
@@ -193,6 +193,8 @@ pub(crate) fn with_columns(name: &str, by: &By) -> Result<Option<BoxedFit>, Fail
         "bg-bb" => of(by, MaximumLikelihood::<BgBb>::new()),
         "sbg" => of(by, MaximumLikelihood::shifted_beta_geometric()),
         "bdw" => of(by, MaximumLikelihood::<BetaDiscreteWeibull>::new()),
+        "exponential-gamma" => of(by, MaximumLikelihood::exponential_gamma()),
+        "weibull-gamma" => of(by, MaximumLikelihood::<WeibullGamma>::new()),
         _ => Ok(None),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clv::attributes::Conflict;
+use clv::contracts::Contracts;
 use clv::events::EventKind;
 use clv::identity::Identities;
 use clv::io::ReadOptions;
@@ -166,6 +167,34 @@ pub(crate) enum Histories {
     Renewals,
 }
 
+/// A table of contracts, and what else its rows say.
+pub(crate) fn contracts(
+    args: &Transactions,
+    columns: &crate::args::Contracts,
+) -> Result<(Contracts, Gathered), Failure> {
+    let [path] = &args.files[..] else {
+        return Err(Failure::usage("--contracts takes one file"));
+    };
+    let named = (columns.start.as_deref(), columns.end.as_deref());
+    let mut contracts = Contracts::default();
+    let gathered = crate::beyond::one(path, args.cleaning.strict, |to| {
+        let (found, columns) = clv::io::people::contracts(path, named, &args.reading.options(), to)?;
+        contracts = found;
+        Ok(columns)
+    })?;
+    if contracts.is_empty() {
+        return Err(Failure::data(format_args!("{}: no row could be used", path.display())));
+    }
+    Ok((contracts, gathered))
+}
+
+/// A log without purchases, which names the customers.
+pub(crate) fn names_of(contracts: &Contracts) -> TransactionLog {
+    let mut log = TransactionLog::default();
+    contracts.customers().iter().for_each(|name| log.add_prospect(name));
+    log
+}
+
 /// The end of a day that the user names: of purchases by the week from Monday, the calendar month or year the last of one, as what is broken off is none to be counted.
 pub(crate) fn end_of_period(day: Moment, grain: Grain) -> Result<Cut, Failure> {
     let cut = Cut::end_of(day, grain);
@@ -215,19 +244,7 @@ impl Observed {
         columns: &crate::args::Contracts,
         histories: Histories,
     ) -> Result<(Self, Gathered), Failure> {
-        let [path] = &args.files[..] else {
-            return Err(Failure::usage("--contracts takes one file"));
-        };
-        let named = (columns.start.as_deref(), columns.end.as_deref());
-        let mut contracts = clv::contracts::Contracts::default();
-        let gathered = crate::beyond::one(path, args.cleaning.strict, |to| {
-            let (found, columns) = clv::io::people::contracts(path, named, &args.reading.options(), to)?;
-            contracts = found;
-            Ok(columns)
-        })?;
-        if contracts.is_empty() {
-            return Err(Failure::data(format_args!("{}: no row could be used", path.display())));
-        }
+        let (contracts, gathered) = contracts(args, columns)?;
         // No date of the table tells it: ends may be known long before, and contracts that go on say nothing.
         let until = observation.until.ok_or_else(|| {
             Failure::usage(
@@ -236,8 +253,7 @@ impl Observed {
         })?;
         let cut = Cut::end_of(until, clv::Grain::Day);
         let unit = observation.unit.unwrap_or(TimeUnit::Month);
-        let mut log = TransactionLog::default();
-        contracts.customers().iter().for_each(|name| log.add_prospect(name));
+        let log = names_of(&contracts);
         let summary = match histories {
             Histories::Tenures => contracts.tenures(cut, unit),
             Histories::RenewalsDue => contracts.renewals_due(cut, unit),

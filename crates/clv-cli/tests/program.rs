@@ -760,6 +760,32 @@ fn contracts_are_fitted_compared_and_forecast() {
         1,
         "pays as long as it lasts",
     );
+    // A backtest of the last half of a year, at two origins.
+    let line =
+        "evaluate contracts.csv --contracts --train-until 2022-12-31 --holdout-until 2023-03-31 --origins 2";
+    let judged = json(folder, line);
+    let names: Vec<&str> =
+        judged["models"].as_array().unwrap().iter().map(|m| m["model"].as_str().unwrap()).collect();
+    assert_eq!(names, ["constant-retention", "sbg", "bdw"]);
+    assert_eq!(
+        (judged["train"]["unit"].as_str(), judged["holdout"]["horizon"].as_f64()),
+        (Some("month"), Some(3.0))
+    );
+    let origins = judged["models"][1]["origins"].as_array().unwrap();
+    assert_eq!(origins[1]["train_until"], "2022-09-30");
+    let total = judged["models"][1]["purchases"]["total_actual"].as_f64().unwrap();
+    assert!(total > 0.0 && total == judged["holdout"]["purchases"].as_f64().unwrap(), "{judged}");
+    assert!(done(folder, line).contains("Of renewals "));
+    let by = "--people people.csv --dropout-by own_plan --model sbg";
+    let judged = json(folder, &format!("{line} {by}"));
+    assert_eq!(judged["models"][1]["model"], "sbg with columns");
+    let line = "evaluate contracts.csv --contracts --train-until 2022-12-31 --holdout-until 2023-03-31 --model exponential-gamma";
+    assert!(done(folder, line).contains("whole units (actual"));
+    refused(folder, &format!("{line} --model sbg"), 2, "evaluate them apart");
+    refused(folder, &format!("{line} --model pareto-nbd"), 2, "--contracts is for sbg");
+    let broken = "evaluate contracts.csv --contracts --train-until 2022-12-31 --holdout-until 2023-03-15";
+    refused(folder, broken, 1, "whole number of the unit");
+    refused(folder, &format!("{broken} --origins 2"), 2, "end a month");
     refused(folder, "fit weibull-gamma contracts.csv --output x.json", 2, "--contracts");
     refused(folder, "fit sbg contracts.csv --contracts --output x.json", 2, "needs --until");
     refused(folder, "fit pareto-nbd contracts.csv --contracts --output x.json", 2, "--contracts is for sbg");

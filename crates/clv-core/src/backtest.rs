@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::contracts::Contracts;
 use crate::cut::{Cut, Split};
 use crate::error::{Error, Result};
 use crate::features::{NothingMore, Source};
 use crate::log::TransactionLog;
 use crate::metrics::{Pairs, errors, ranking};
 use crate::model::{Ask, Context, Fit, FitReport, Fitted, Predict, Progress, Reads, Training};
-use crate::summary::Purchases;
+use crate::summary::{Purchases, Summary};
 use crate::units::{Span, TimeUnit};
 
 /// Settings of any model, under one roof.
@@ -19,10 +20,23 @@ pub type BoxedFit = Box<dyn Fit<Model = Box<dyn Predict>>>;
 pub struct Backtest<'a> {
     split: Split,
     unit: TimeUnit,
-    purchases: Arc<Purchases>,
+    horizon: Span,
+    known: Known,
     beyond: &'a dyn Source,
     actual_purchases: Vec<f64>,
     actual_value: Option<Vec<f64>>,
+}
+
+/// What a backtest is of.
+#[derive(Debug)]
+enum Known {
+    Purchases(Arc<Purchases>),
+    /// Contracts: what is learned from, and those that go on, of which the holdout is forecast.
+    Contracts {
+        learned: Summary,
+        asked: Summary,
+        counted: &'static str,
+    },
 }
 
 /// Scores of one quantity.
@@ -175,7 +189,52 @@ impl<'a> Backtest<'a> {
         let outcomes = rows.iter().map(|&c| purchases.between(c, &split.train, &split.holdout));
         let (counts, values): (Vec<f64>, Vec<f64>) = outcomes.map(|(n, v)| (f64::from(n), v)).unzip();
         let actual_value = training.summary().spend.is_some().then_some(values);
-        Ok(Self { split, unit, actual_purchases: counts, actual_value, purchases, beyond: &NothingMore })
+        let (horizon, known) = (split.horizon(), Known::Purchases(purchases));
+        Ok(Self { split, unit, horizon, actual_purchases: counts, actual_value, known, beyond: &NothingMore })
+    }
+
+    /// Splits contracts, for models that read these histories of them. What is counted as purchases is what they forecast: renewals made in the holdout, or, of
+    /// models of how long contracts last, the whole units from the cut on that a contract still lasted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless the holdout is a whole number of units of the calendar; [`Error::CannotSay`] for models of purchases; as
+    /// [`Contracts::renewals`].
+    pub fn of_contracts(contracts: &Contracts, split: Split, unit: TimeUnit, reads: Reads) -> Result<Self> {
+        let units = split.train.units_until(&split.holdout, unit)?;
+        let (cut, end) = (split.train, split.holdout);
+        let (learned, mut asked, mut actual, counted) = match reads {
+            Reads::Renewals => {
+                let made = contracts.renewals_within(cut, end, unit);
+                (contracts.renewals_due(cut, unit)?, contracts.renewals(cut, unit)?, made, "renewals")
+            }
+            Reads::Tenures => {
+                let tenures = contracts.tenures(cut, unit)?;
+                (tenures.clone(), tenures, contracts.units_within(cut, end, units, unit), "whole units")
+            }
+            Reads::Purchases | Reads::Periods => {
+                let hint = ": take the models of contracts";
+                return Err(Error::CannotSay { model: "a model of purchases", quantity: "contracts", hint });
+            }
+        };
+        // Of what has ended there is nothing to forecast.
+        let goes_on: Vec<bool> = asked.recency.iter().zip(&asked.age).map(|(t_x, age)| t_x == age).collect();
+        asked.retain(&goes_on);
+        let mut goes_on = goes_on.iter();
+        actual.retain(|_| goes_on.next().is_some_and(|goes_on| *goes_on));
+        if asked.is_empty() {
+            let needs = "contracts that go on at the end of training";
+            return Err(Error::TooLittleData { model: "a backtest", needs, found: 0 });
+        }
+        Ok(Self {
+            split,
+            unit,
+            horizon: Span::new(f64::from(units), unit)?,
+            known: Known::Contracts { learned, asked, counted },
+            beyond: &NothingMore,
+            actual_purchases: actual,
+            actual_value: None,
+        })
     }
 
     /// With what a source knows beyond the purchases, for settings that ask for it.
@@ -189,7 +248,24 @@ impl<'a> Backtest<'a> {
     ///
     /// As [`Training::new`].
     pub fn training(&self) -> Result<Training<'_>> {
-        Ok(Training::new(&self.purchases, self.split.train, self.unit)?.knowing(self.beyond))
+        let training = match &self.known {
+            Known::Purchases(purchases) => Training::new(purchases, self.split.train, self.unit)?,
+            Known::Contracts { learned, .. } => Training::from_summary(learned.clone()),
+        };
+        Ok(training.knowing(self.beyond))
+    }
+
+    /// What is counted: purchases, or of contracts renewals or whole units.
+    pub fn counted(&self) -> &'static str {
+        match self.known {
+            Known::Purchases(_) => "purchases",
+            Known::Contracts { counted, .. } => counted,
+        }
+    }
+
+    /// How long the holdout is.
+    pub fn horizon(&self) -> Span {
+        self.horizon
     }
 
     /// What is known beyond the purchases.
@@ -202,7 +278,7 @@ impl<'a> Backtest<'a> {
         self.split
     }
 
-    /// Purchases of each customer in the holdout.
+    /// Purchases of each customer in the holdout, or what else is counted.
     pub fn actual_purchases(&self) -> &[f64] {
         &self.actual_purchases
     }
@@ -257,7 +333,13 @@ impl<'a> Backtest<'a> {
     ) -> Result<Forecasted> {
         let training = self.training()?;
         let Fitted { model, report } = settings.fit(&training, cx)?;
-        let forecast = training.forecast(&model, &Ask::over(self.split.horizon()))?;
+        let ask = Ask::over(self.horizon);
+        let forecast = match &self.known {
+            Known::Purchases(_) => training.forecast(&model, &ask)?,
+            Known::Contracts { asked, .. } => {
+                Training::from_summary(asked.clone()).knowing(self.beyond).forecast(&model, &ask)?
+            }
+        };
         let purchases = forecast.purchases.ok_or(Error::CannotSay {
             model: model.kind().name,
             quantity: "purchases",

@@ -5,6 +5,7 @@
 //! * [`LastPeriod`]: everybody repeats their last period.
 //! * [`OwnMeanSpend`]: everybody pays what they have paid so far on average.
 //! * [`RfmCellMean`]: everybody does what customers of the same recency, frequency and spend did.
+//! * [`ConstantRetention`]: of contracts, the share of renewals that were made is that of those to come.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ use crate::model::{
 use crate::rfm::RfmScores;
 use crate::saved::{Registry, SaveWriter};
 use crate::units::{Span, TimeUnit};
+
+pub use crate::retention::{ConstantRetention, RetentionModel};
 
 /// Nobody buys again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +208,7 @@ pub use crate::mean_spend::{MeanSpend, OwnMeanSpend};
 
 pub(crate) fn register(registry: &mut Registry) {
     crate::mean_spend::register(registry);
+    crate::retention::register(registry);
     for name in ["zero", "mean", "last-period", "rfm-cell-mean"] {
         registry.register(Kind::new(name, 1), |saved, _| Ok(Box::new(saved.field::<Baseline>("baseline")?)));
     }

@@ -1,7 +1,5 @@
 //! Contracts: when each customer's began, and when it ended.
 
-use jiff::Span as Calendar;
-
 use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::model::Histories;
@@ -120,6 +118,24 @@ impl Contracts {
         self.by_renewals(cut, unit, |_, due_now| due_now)
     }
 
+    /// Renewals made after a cut and up to another, by the contracts that have begun by the first.
+    pub(crate) fn renewals_within(&self, from: Cut, to: Cut, unit: TimeUnit) -> Vec<f64> {
+        let made = |term: &Term| {
+            let until = term.ended.map_or(to.end(), |end| end.min(to.end()));
+            (due_before(term.begun, until, unit) - due_before(term.begun, from.end(), unit)).max(0.0)
+        };
+        self.terms.iter().filter(|term| term.begun < from.end()).map(made).collect()
+    }
+
+    /// Of so many units from a cut on to another how many each of these contracts still lasted whole.
+    pub(crate) fn units_within(&self, from: Cut, to: Cut, units: u32, unit: TimeUnit) -> Vec<f64> {
+        let lasted = |term: &Term| match term.ended.filter(|end| *end < to.end()) {
+            None => f64::from(units),
+            Some(end) => (end.days_since(from.end()) / unit.days()).floor().clamp(0.0, f64::from(units)),
+        };
+        self.terms.iter().filter(|term| term.begun < from.end()).map(lasted).collect()
+    }
+
     fn by_renewals(&self, cut: Cut, unit: TimeUnit, age: impl Fn(f64, f64) -> f64) -> Result<Summary> {
         self.summary(cut, unit, Histories::Renewals, |term, now| {
             // What is due on the day of the end was not renewed.
@@ -164,18 +180,8 @@ impl Contracts {
 
 /// How many renewals fall due after the beginning and before a moment.
 fn due_before(begun: Moment, until: Moment, unit: TimeUnit) -> f64 {
-    let due = |n: i64| {
-        let later = match unit {
-            TimeUnit::Day => Calendar::new().try_days(n),
-            TimeUnit::Week => Calendar::new().try_weeks(n),
-            TimeUnit::Month => Calendar::new().try_months(n),
-            TimeUnit::Year => Calendar::new().try_years(n),
-        };
-        let later = later.ok();
-        // Beyond the calendar nothing falls due.
-        begun.datetime().checked_add(later?).ok().map(Moment::from)
-    };
-    let is_due = |n: i64| due(n).is_some_and(|moment| moment < until);
+    // Beyond the calendar nothing falls due.
+    let is_due = |n: i64| begun.later(n, unit).is_some_and(|moment| moment < until);
     // Months are of unlike lengths: from near to the very one.
     let mut n = (until.days_since(begun) / unit.days()).floor().max(0.0) as i64;
     while n > 0 && !is_due(n) {
@@ -250,5 +256,28 @@ mod tests {
         assert!(contracts.state("ada", day("2024-01-01"), None).is_ok(), "the same again says nothing new");
         let back = contracts.state("bob", day("2024-02-01"), Some(day("2024-02-01"))).unwrap_err();
         assert!(back.to_string().contains("after the beginning"), "{back}");
+    }
+
+    #[test]
+    fn what_a_holdout_brought() {
+        let mut contracts = Contracts::default();
+        let stated = [
+            ("runs", "2024-01-15", None),
+            ("leaves", "2024-01-31", Some("2024-08-10")),
+            ("left", "2024-01-15", Some("2024-05-20")),
+            ("new", "2024-07-02", None),
+            ("at once", "2024-06-20", Some("2024-07-20")),
+        ];
+        for (name, begun, ended) in stated {
+            contracts.state(name, day(begun), ended.map(day)).unwrap();
+        }
+        let (from, to) =
+            (Cut::end_of(day("2024-06-30"), Grain::Day), Cut::end_of(day("2024-09-30"), Grain::Day));
+        assert_eq!(from.units_until(&to, TimeUnit::Month).unwrap(), 3);
+        // On the day of its end a renewal is not made; who begins later is not asked about.
+        assert_eq!(contracts.renewals_within(from, to, TimeUnit::Month), [3.0, 1.0, 0.0, 0.0]);
+        assert_eq!(contracts.units_within(from, to, 3, TimeUnit::Month), [3.0, 1.0, 0.0, 0.0]);
+        let broken = from.units_until(&Cut::end_of(day("2024-09-29"), Grain::Day), TimeUnit::Month);
+        assert!(broken.unwrap_err().to_string().contains("whole number of the unit"));
     }
 }

@@ -80,6 +80,23 @@ impl Cut {
         Self { last: self.grain.moved(self.last, -span.in_days()), ..*self }
     }
 
+    /// The whole units of the calendar to a later cut.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless there is a whole number of them, and at least one.
+    pub fn units_until(&self, later: &Self, unit: TimeUnit) -> Result<u32> {
+        let (from, to) = (self.end(), later.end());
+        let days = to.days_since(from);
+        let near = (days / unit.days()).round().max(0.0);
+        if near >= 1.0 && from.later(near as i64, unit) == Some(to) {
+            return Ok(near as u32);
+        }
+        let (name, allowed) =
+            ("days of the holdout", "a whole number of the unit by the calendar, at least one");
+        Err(Error::Setting { name, given: days, allowed })
+    }
+
     /// The span to a later cut.
     ///
     /// # Errors

@@ -85,6 +85,7 @@ mod mean_spend;
 pub mod metrics;
 pub mod model;
 mod names;
+mod retention;
 pub mod rfm;
 pub mod saved;
 pub mod scale;

@@ -275,6 +275,19 @@ impl Summary {
         }
     }
 
+    /// Keeps the marked rows.
+    pub(crate) fn retain(&mut self, keep: &[bool]) {
+        fn some<T>(column: &mut Vec<T>, keep: &[bool]) {
+            let mut keep = keep.iter();
+            column.retain(|_| keep.next().is_some_and(|keep| *keep));
+        }
+        some(&mut self.customer, keep);
+        some(&mut self.first, keep);
+        some(&mut self.frequency, keep);
+        let spend = self.spend.iter_mut().flat_map(|s| [&mut s.mean, &mut s.first, &mut s.total]);
+        spend.chain([&mut self.recency, &mut self.age]).for_each(|column| some(column, keep));
+    }
+
     /// Appends another's customers, whose numbers begin after `before`.
     pub(crate) fn append(&mut self, other: Self, before: u32) {
         if self.is_empty() && before == 0 {

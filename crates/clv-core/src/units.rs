@@ -81,6 +81,17 @@ impl Moment {
     pub fn plus_days(self, days: f64) -> Self {
         Self(self.0.saturating_add((days * MICROS_PER_DAY as f64).round() as i64))
     }
+
+    /// So many units of the calendar later: months and years by their names, from the end of a month to that of a shorter one. None beyond the calendar.
+    pub fn later(self, units: i64, unit: TimeUnit) -> Option<Self> {
+        let by = match unit {
+            TimeUnit::Day => jiff::Span::new().try_days(units),
+            TimeUnit::Week => jiff::Span::new().try_weeks(units),
+            TimeUnit::Month => jiff::Span::new().try_months(units),
+            TimeUnit::Year => jiff::Span::new().try_years(units),
+        };
+        self.datetime().checked_add(by.ok()?).ok().map(Self::from)
+    }
 }
 
 impl From<DateTime> for Moment {
@@ -131,6 +142,18 @@ impl TimeUnit {
     /// How many make a year of 365.25 days.
     pub const fn per_year(self) -> f64 {
         365.25 / self.days()
+    }
+}
+
+impl TimeUnit {
+    /// The grain that is one unit by the calendar.
+    pub fn grain(self) -> Grain {
+        match self {
+            Self::Day => Grain::Day,
+            Self::Week => Grain::Week,
+            Self::Month => Grain::Month,
+            Self::Year => Grain::Year,
+        }
     }
 }
 
@@ -186,13 +209,7 @@ pub enum Grain {
 impl Grain {
     /// Whether one grain is one unit of time.
     pub fn is_one(self, unit: TimeUnit) -> bool {
-        matches!(
-            (self, unit),
-            (Self::Day, TimeUnit::Day)
-                | (Self::Week, TimeUnit::Week)
-                | (Self::Month, TimeUnit::Month)
-                | (Self::Year, TimeUnit::Year)
-        )
+        self == unit.grain()
     }
 
     /// The start of the grain in which a moment lies.

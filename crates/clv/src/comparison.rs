@@ -26,6 +26,7 @@ use clv_core::{Context, Error, Split, TimeUnit, TransactionLog, Warning};
 pub struct Comparison {
     names: Vec<String>,
     splits: Vec<Split>,
+    counted: &'static str,
     /// Origin by origin, each in the order of the names.
     outcomes: Vec<Vec<Result<Outcome, Error>>>,
 }
@@ -94,7 +95,7 @@ pub const WITH_COLUMNS: &str = " with columns";
 pub const OVER_TIME: &str = " over time";
 
 /// What anybody could forecast without a model.
-const NAIVE: [&str; 4] = ["zero", "mean", "last-period", "rfm-cell-mean"];
+const NAIVE: [&str; 5] = ["zero", "mean", "last-period", "rfm-cell-mean", "constant-retention"];
 
 impl Comparison {
     /// Fits models of the shelf by name ([`crate::shelf`]) on the training period of each split, and scores what they forecast of its holdout. A model that
@@ -158,6 +159,7 @@ impl Comparison {
         Ok(Self {
             names: names.iter().map(|name| name.as_ref().to_owned()).collect(),
             splits: backtests.iter().map(Backtest::split).collect(),
+            counted: backtests.first().map_or("purchases", Backtest::counted),
             outcomes,
         })
     }
@@ -303,7 +305,7 @@ impl Comparison {
         for (name, warning) in self.not_identified() {
             lines.push(format!("Of {name}: {warning}."));
         }
-        for (what, scores) in [("purchases", self.purchases()), ("value", self.value())] {
+        for (what, scores) in [(self.counted, self.purchases()), ("value", self.value())] {
             lines.extend(self.by_forecast(what, &scores, &criteria));
         }
         lines

@@ -7,7 +7,7 @@ use clv_core::backtest::Backtest;
 use clv_core::backtest::BoxedFit;
 #[cfg(feature = "btyd")]
 use clv_core::baselines::OwnMeanSpend;
-use clv_core::baselines::{LastPeriod, MeanOfAll, RfmCellMean, Zero};
+use clv_core::baselines::{ConstantRetention, LastPeriod, MeanOfAll, RfmCellMean, Zero};
 #[cfg(any(feature = "linear", feature = "trees"))]
 use clv_core::learn::Regress;
 use clv_core::model::Reads;
@@ -61,6 +61,19 @@ pub const VALUE_MODELS: &[&str] = &[
     "stack",
 ];
 
+/// Names of the models of contracts, those of renewals first, and among these what has to be beaten.
+pub const CONTRACT_MODELS: &[&str] = &[
+    "constant-retention",
+    #[cfg(feature = "btyd")]
+    "sbg",
+    #[cfg(feature = "btyd")]
+    "bdw",
+    #[cfg(feature = "btyd")]
+    "exponential-gamma",
+    #[cfg(feature = "btyd")]
+    "weibull-gamma",
+];
+
 /// Tweedie's power for counts and money with many zeros: the middle of what is customary, 1.3 to 1.7.
 #[cfg(any(feature = "linear", feature = "trees"))]
 const POWER: f64 = 1.5;
@@ -75,6 +88,7 @@ const POWER: f64 = 1.5;
 /// ```
 pub fn reads(name: &str) -> Reads {
     match name {
+        "constant-retention" => Reads::Renewals,
         #[cfg(feature = "btyd")]
         "bg-bb" => clv_btyd::BgBb::READS,
         #[cfg(feature = "btyd")]
@@ -102,6 +116,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
         "zero" => Box::new(Erased(Zero)),
         "mean" => Box::new(Erased(MeanOfAll { horizon })),
         "last-period" => Box::new(Erased(LastPeriod { horizon })),
+        "constant-retention" => Box::new(Erased(ConstantRetention)),
         "rfm-cell-mean" => Box::new(Erased(RfmCellMean { horizon, bins: RFM_BINS })),
         #[cfg(feature = "btyd")]
         "nbd" => Box::new(Erased(clv_btyd::MaximumLikelihood::<clv_btyd::Nbd>::new())),
@@ -167,7 +182,7 @@ pub fn settings(name: &str, horizon: Span) -> Result<BoxedFit, Error> {
             return Err(Error::Unreadable {
                 what: "model",
                 given: name.to_owned(),
-                allowed: "zero, mean, last-period, rfm-cell-mean, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, \
+                allowed: "zero, mean, last-period, rfm-cell-mean, constant-retention, nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, \
                           pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma, gamma-gamma, lognormal-spend, linear, tweedie-glm, hurdle, \
                           random-forest, boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack (as far as their features are on)",
             });
@@ -240,6 +255,7 @@ pub fn wants_spend(name: &str) -> bool {
             | "bg-bb"
             | "sbg"
             | "bdw"
+            | "constant-retention"
     )
 }
 

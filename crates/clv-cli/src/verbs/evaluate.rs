@@ -5,12 +5,13 @@ use std::num::NonZeroUsize;
 
 use clv::backtest::{Backtest, BoxedFit, Outcome, Scores};
 use clv::comparison::{Comparison, MeanScores};
-use clv::{Context, Cut, Moment, Split, TimeUnit};
+use clv::model::Reads;
+use clv::{Context, Cut, Gathered, Grain, Moment, Split, TimeUnit, TransactionLog};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Output, Transactions, date, expect_histories};
+use crate::args::{Contracts, Format, Output, Transactions, date, expect_histories};
 use crate::beyond::Tables;
-use crate::entries;
+use crate::entries::{self, Entry};
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -33,9 +34,11 @@ pub(crate) struct Args {
     /// A model to score; may be repeated [default: all].
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
-    /// Time unit: day, week, month, year.
-    #[arg(long, default_value = "week")]
-    unit: TimeUnit,
+    /// Time unit: day, week, month, year [default: week, or month of contracts].
+    #[arg(long)]
+    unit: Option<TimeUnit>,
+    #[command(flatten)]
+    contracts: Contracts,
     #[command(flatten)]
     beside: entries::Beside,
     #[command(flatten)]
@@ -48,14 +51,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let names: Vec<&str> = if args.models.is_empty() {
+    let of_contracts = args.contracts.contracts;
+    let unit = args.unit.unwrap_or(if of_contracts { TimeUnit::Month } else { TimeUnit::Week });
+    let names: Vec<&str> = if args.models.is_empty() && of_contracts {
+        let renewals = |name: &&&str| clv::shelf::reads(name) == Reads::Renewals;
+        clv::shelf::CONTRACT_MODELS.iter().filter(renewals).copied().collect()
+    } else if args.models.is_empty() {
         clv::shelf::VALUE_MODELS.to_vec()
     } else {
         args.models.iter().map(String::as_str).collect()
     };
     // A wrong name is found before the data are read.
     for name in &names {
-        let horizon = clv::Span::new(1.0, args.unit)?;
+        let horizon = clv::Span::new(1.0, unit)?;
         clv::shelf::settings(name, horizon).map_err(Failure::usage)?;
         if matches!(*name, "gamma-gamma" | "lognormal-spend") {
             return Err(Failure::usage(format_args!(
@@ -64,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     for name in &names {
-        expect_histories(false, name, clv::shelf::reads(name), args.transactions.grain, args.unit)?;
+        expect_histories(of_contracts, name, clv::shelf::reads(name), args.transactions.grain, unit)?;
     }
     if args.beside.by.is_empty()
         && args.beyond.inputs().next().or(args.beside.over_time.inputs().next()).is_some()
@@ -73,7 +81,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by or --spend-by name their columns (clv auto chooses by itself)",
         ));
     }
-    let entries = entries::entries(&args.beside, &names, args.unit)?;
+    let entries = entries::entries(&args.beside, &names, unit)?;
+    if of_contracts {
+        return contracts(args, &entries, &names, unit);
+    }
     let train = input::end_of_period(args.train_until, args.transactions.grain)?;
     if args.origins.get() > 1 && args.holdout_until.is_none() {
         return Err(Failure::usage(
@@ -113,29 +124,69 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             )));
         }
     }
-    let known = args.beyond.read(&args.transactions, &mut gathered, &log)?;
-    let beyond = if args.beside.by.is_empty() { None } else { known.of(&log, true)? };
-    let timelines = args.beside.over_time.read(&args.transactions)?;
     let splits: Vec<Split> = (0..args.origins.get()).map(|windows| back(split, windows)).collect();
-    let mut backtests = Backtest::all(&log, &splits, args.unit)?;
-    if let Some(source) = &beyond {
-        backtests = backtests.into_iter().map(|backtest| backtest.knowing(source)).collect();
+    let backtests = Backtest::all(&log, &splits, unit)?;
+    judge(args, &entries, backtests, (&mut gathered, &log), unit)
+}
+
+/// Backtests of a table of contracts.
+fn contracts(args: &Args, entries: &[Entry<'_>], names: &[&str], unit: TimeUnit) -> Result<(), Failure> {
+    let reads = clv::shelf::reads(names[0]);
+    if let Some(other) = names.iter().find(|name| clv::shelf::reads(name) != reads) {
+        return Err(Failure::usage(format_args!(
+            "{} and {other} forecast other things of a contract, renewals and whole units from the cut on: evaluate them apart",
+            names[0]
+        )));
     }
-    let settings: Vec<Vec<BoxedFit>> = backtests
-        .iter()
-        .map(|one| {
-            entries
-                .iter()
-                .map(|entry| entry.settings(&args.beside, one, (&timelines, log.customers())))
-                .collect()
-        })
-        .collect::<Result<_, _>>()?;
+    let Some(until) = args.holdout_until else {
+        return Err(Failure::usage(
+            "--contracts needs --holdout-until, the last day of which it is known that contracts went on",
+        ));
+    };
+    // Windows before the holdout are as many months (say) long, if these can be told.
+    let by_unit = unit.grain();
+    let ends = |day: Moment| Cut::end_of(day, by_unit).last_day() == day.date();
+    let grain = if ends(args.train_until) && ends(until) { by_unit } else { Grain::Day };
+    if args.origins.get() > 1 && grain != by_unit {
+        return Err(Failure::usage(format_args!(
+            "--origins of contracts needs --train-until and --holdout-until that end a {unit}"
+        )));
+    }
+    let split = Split::new(Cut::end_of(args.train_until, grain), Cut::end_of(until, grain))
+        .map_err(Failure::usage)?;
+    let (table, mut gathered) = input::contracts(&args.transactions, &args.contracts)?;
+    let log = input::names_of(&table);
+    let one = |windows: usize| Backtest::of_contracts(&table, back(split, windows), unit, reads);
+    let backtests = (0..args.origins.get()).map(one).collect::<Result<Vec<_>, _>>()?;
+    judge(args, entries, backtests, (&mut gathered, &log), unit)
+}
+
+/// Fits and scores all entries, and tells how they did.
+fn judge(
+    args: &Args,
+    entries: &[Entry<'_>],
+    backtests: Vec<Backtest<'_>>,
+    (gathered, log): (&mut Gathered, &TransactionLog),
+    unit: TimeUnit,
+) -> Result<(), Failure> {
+    let known = args.beyond.read(&args.transactions, gathered, log)?;
+    let beyond = if args.beside.by.is_empty() { None } else { known.of(log, true)? };
+    let timelines = args.beside.over_time.read(&args.transactions)?;
+    let backtests: Vec<Backtest<'_>> = match &beyond {
+        Some(source) => backtests.into_iter().map(|backtest| backtest.knowing(source)).collect(),
+        None => backtests,
+    };
+    let of_one = |one: &Backtest<'_>| {
+        entries.iter().map(|entry| entry.settings(&args.beside, one, (&timelines, log.customers()))).collect()
+    };
+    let settings: Vec<Vec<BoxedFit>> = backtests.iter().map(of_one).collect::<Result<_, _>>()?;
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let line = Line::new("evaluate");
     let cx = Context::default().seed(args.seed).observer(&line);
     let found = Comparison::of_settings(&backtests, &names, &settings, &cx)?;
     drop(line);
     let backtest = &backtests[0];
+    let split = backtest.split();
     let mut told_of_spend = BTreeSet::new();
     for (name, outcome) in found.outcomes(0) {
         match outcome {
@@ -168,7 +219,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             .map(|(place, (name, outcome))| match outcome {
                 Ok(outcome) => {
                     let mut said = model(outcome);
-                    if splits.len() > 1 {
+                    if backtests.len() > 1 {
                         said["origins"] = origins(&found, place);
                     }
                     said
@@ -179,14 +230,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         crate::show::json(&json!({
             "train": {
                 "until": split.train.last_day().to_string(),
-                "unit": args.unit.to_string(),
+                "unit": unit.to_string(),
                 "customers": summary.len(),
                 "repeat_purchases": summary.frequency.iter().map(|x| u64::from(*x)).sum::<u64>(),
                 "first_seen_later": summary.first_seen_later,
             },
             "holdout": {
                 "until": split.holdout.last_day().to_string(),
-                "horizon": split.horizon().in_units(args.unit),
+                "horizon": backtest.horizon().in_units(unit),
                 "purchases": backtest.actual_purchases().iter().sum::<f64>(),
                 "value": backtest.actual_value().map(|v| v.iter().sum::<f64>()),
             },
@@ -194,7 +245,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "verdict": found.verdict(),
         }))?;
     } else {
-        people(backtest, &found, args.unit)?;
+        people(backtest, &found, unit)?;
     }
     let failed = found.outcomes(0).filter(|(_, o)| o.is_err()).count();
     if failed > 0 {
@@ -249,11 +300,12 @@ fn over_origins(what: &str, scores: &[MeanScores], origins: usize) -> Result<(),
 fn people(backtest: &Backtest<'_>, found: &Comparison, unit: TimeUnit) -> Result<(), Failure> {
     let split = backtest.split();
     crate::show::print(format_args!(
-        "{} customers, trained until {}, held out until {} ({} {unit}s)",
+        "{} {}, trained until {}, held out until {} ({} {unit}s)",
         backtest.actual_purchases().len(),
+        if backtest.counted() == "purchases" { "customers" } else { "contracts that go on" },
         split.train.last_day(),
         split.holdout.last_day(),
-        short(split.horizon().in_units(unit)),
+        short(backtest.horizon().in_units(unit)),
     ))?;
     let scored = || found.outcomes(0).filter_map(|(name, o)| o.as_ref().ok().map(|o| (name, o)));
     let row = |name: &str, s: &Scores| {
@@ -270,7 +322,7 @@ fn people(backtest: &Backtest<'_>, found: &Comparison, unit: TimeUnit) -> Result
         ]
     };
     let actual: f64 = backtest.actual_purchases().iter().sum();
-    let purchases = format!("purchases (actual {})", short(actual));
+    let purchases = format!("{} (actual {})", backtest.counted(), short(actual));
     let header = |first| [first, "predicted", "bias", "MAE", "RMSE", "R²", "Gini", "Spearman", "decile MAPE"];
     table(&header(purchases.as_str()), scored().map(|(name, o)| row(name, &o.purchases)))?;
     if let Some(actual) = backtest.actual_value() {
@@ -293,7 +345,7 @@ fn people(backtest: &Backtest<'_>, found: &Comparison, unit: TimeUnit) -> Result
     }
     let origins = found.splits().len();
     if origins > 1 {
-        over_origins("purchases", &found.purchases(), origins)?;
+        over_origins(backtest.counted(), &found.purchases(), origins)?;
         over_origins("value", &found.value(), origins)?;
     }
     found.verdict().iter().try_for_each(crate::show::print)
