@@ -32,11 +32,14 @@ pub struct Backtest<'a> {
 enum Known {
     Purchases(Arc<Purchases>),
     /// Contracts: what is learned from, and those that go on, of which the holdout is forecast.
-    Contracts {
-        learned: Summary,
-        asked: Summary,
-        counted: &'static str,
-    },
+    Contracts(Box<Contracted>),
+}
+
+#[derive(Debug)]
+struct Contracted {
+    learned: Summary,
+    asked: Summary,
+    counted: &'static str,
 }
 
 /// Scores of one quantity.
@@ -230,7 +233,7 @@ impl<'a> Backtest<'a> {
             split,
             unit,
             horizon: Span::new(f64::from(units), unit)?,
-            known: Known::Contracts { learned, asked, counted },
+            known: Known::Contracts(Box::new(Contracted { learned, asked, counted })),
             beyond: &NothingMore,
             actual_purchases: actual,
             actual_value: None,
@@ -250,16 +253,16 @@ impl<'a> Backtest<'a> {
     pub fn training(&self) -> Result<Training<'_>> {
         let training = match &self.known {
             Known::Purchases(purchases) => Training::new(purchases, self.split.train, self.unit)?,
-            Known::Contracts { learned, .. } => Training::from_summary(learned.clone()),
+            Known::Contracts(of) => Training::from_summary(of.learned.clone()),
         };
         Ok(training.knowing(self.beyond))
     }
 
     /// What is counted: purchases, or of contracts renewals or whole units.
     pub fn counted(&self) -> &'static str {
-        match self.known {
+        match &self.known {
             Known::Purchases(_) => "purchases",
-            Known::Contracts { counted, .. } => counted,
+            Known::Contracts(of) => of.counted,
         }
     }
 
@@ -336,8 +339,8 @@ impl<'a> Backtest<'a> {
         let ask = Ask::over(self.horizon);
         let forecast = match &self.known {
             Known::Purchases(_) => training.forecast(&model, &ask)?,
-            Known::Contracts { asked, .. } => {
-                Training::from_summary(asked.clone()).knowing(self.beyond).forecast(&model, &ask)?
+            Known::Contracts(of) => {
+                Training::from_summary(of.asked.clone()).knowing(self.beyond).forecast(&model, &ask)?
             }
         };
         let purchases = forecast.purchases.ok_or(Error::CannotSay {

@@ -121,7 +121,7 @@ impl Contracts {
     /// Renewals made after a cut and up to another, by the contracts that have begun by the first.
     pub(crate) fn renewals_within(&self, from: Cut, to: Cut, unit: TimeUnit) -> Vec<f64> {
         let made = |term: &Term| {
-            let until = term.ended.map_or(to.end(), |end| end.min(to.end()));
+            let until = term.ended.unwrap_or_else(|| to.end()).min(to.end());
             (due_before(term.begun, until, unit) - due_before(term.begun, from.end(), unit)).max(0.0)
         };
         self.terms.iter().filter(|term| term.begun < from.end()).map(made).collect()

@@ -1,4 +1,8 @@
-use clv_core::{Context, Fitted, TimeUnit};
+use clv_core::backtest::{Backtest, BoxedFit};
+use clv_core::baselines::ConstantRetention;
+use clv_core::contracts::Contracts;
+use clv_core::model::Reads;
+use clv_core::{Context, Cut, Erased, Fitted, Grain, Moment, Split, TimeUnit};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
@@ -217,4 +221,38 @@ fn ends_at_whole_periods_are_no_times() {
     });
     let cells = Tenure::cells(&spread.collect::<Vec<_>>());
     assert!(fit.fit_cells(&cells, TimeUnit::Month, &Context::default()).is_ok());
+}
+
+/// The same cohorts as a table of contracts, of which seven renewals are learned from and five forecast.
+#[test]
+fn a_backtest_of_the_published_cohorts() {
+    let begun = Moment::parse_date("2000-03-01").unwrap();
+    let day = |text| Cut::end_of(Moment::parse_date(text).unwrap(), Grain::Day);
+    let split = Split::new(day("2007-06-30"), day("2012-06-30")).unwrap();
+    for seen in [HIGH, REGULAR] {
+        let mut table = Contracts::default();
+        let mut stays = |i: u32, years: i64| {
+            let end = (years <= 12).then(|| begun.later(years, TimeUnit::Year).unwrap());
+            table.state(&format!("c{i}"), begun, end).unwrap();
+        };
+        for i in 0..1_000 {
+            // Lost at the first renewal that fewer than this survived.
+            let lost = seen.iter().position(|survivors| *survivors <= f64::from(i)).unwrap_or(13);
+            stays(i, lost as i64);
+        }
+        let backtest = Backtest::of_contracts(&table, split, TimeUnit::Year, Reads::Renewals).unwrap();
+        let actual: f64 = seen[8..].iter().sum();
+        assert_eq!(backtest.actual_purchases().iter().sum::<f64>(), actual);
+        assert_eq!((backtest.actual_purchases().len() as f64, backtest.counted()), (seen[7], "renewals"));
+        let cx = Context::default();
+        let run = |name: &str, fit: BoxedFit| backtest.run(name, &fit, &cx).unwrap().purchases;
+        let model = run("sbg", Box::new(Erased(RenewalFit::shifted_beta_geometric())));
+        let naive = run("constant-retention", Box::new(Erased(ConstantRetention)));
+        assert!((model.total_predicted / actual - 1.0).abs() < 0.03, "{} {actual}", model.total_predicted);
+        assert!(naive.total_predicted < 0.9 * actual, "{} {actual}", naive.total_predicted);
+        assert!(model.rmse < naive.rmse, "{} {}", model.rmse, naive.rmse);
+        let tenures = Backtest::of_contracts(&table, split, TimeUnit::Year, Reads::Tenures).unwrap();
+        assert_eq!(tenures.counted(), "whole units");
+        assert!(Backtest::of_contracts(&table, split, TimeUnit::Year, Reads::Purchases).is_err());
+    }
 }
