@@ -36,6 +36,7 @@ use clv_math::minimise::Derivatives;
 use clv_math::special::{digamma, ln_gamma, ln_rising, trigamma};
 
 use crate::beta_geometric::{BetaGeometric, Chance};
+use crate::covariates::{CovariateModel, Covariates, WithCovariates};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::model::PurchaseModel;
@@ -374,6 +375,11 @@ impl<P: Process> RegularFit<P> {
         Self { settings, ..self }
     }
 
+    /// With covariates that move the other parameters; `k` is chosen together with them.
+    pub fn with(self, covariates: Covariates) -> RegularWithCovariates<P> {
+        RegularWithCovariates { regular: self, covariates }
+    }
+
     /// The fit for each `k`, its log-likelihood with the constant `C`, so that they can be compared.
     ///
     /// # Errors
@@ -384,34 +390,39 @@ impl<P: Process> RegularFit<P> {
         data: &Training<'_>,
         cx: &Context<'_>,
     ) -> Result<Vec<Fitted<PurchaseModel<P>>>, Error> {
+        let (cells, unit) = (data.cells(), data.summary().unit);
+        self.each_k(|settings| {
+            let mut fitted = settings.fit_cells(&cells, unit, cx)?;
+            let constant = ln_constant(fitted.model.parameters(), data)?.unwrap_or_default();
+            let FitReport { log_likelihood, .. } = &mut fitted.report;
+            *log_likelihood = log_likelihood.map(|value| value + constant);
+            Ok(fitted)
+        })
+    }
+
+    fn each_k<M>(
+        &self,
+        mut fit: impl FnMut(MaximumLikelihood<P>) -> Result<Fitted<M>, Error>,
+    ) -> Result<Vec<Fitted<M>>, Error> {
         if let Some(given) = self.settings.fixed_value("k") {
             let allowed = "left out of the settings of each fit; RegularFit::only sets it";
             return Err(Error::Setting { name: "k", given, allowed });
         }
-        let (cells, unit) = (data.cells(), data.summary().unit);
-        let chosen = self.least < self.most;
-        let fit = |k: u32| {
-            let mut fitted = self.settings.clone().fix("k", f64::from(k))?.fit_cells(&cells, unit, cx)?;
-            let constant = ln_constant(fitted.model.parameters(), data)?.unwrap_or_default();
-            let FitReport { log_likelihood, .. } = &mut fitted.report;
-            *log_likelihood = log_likelihood.map(|value| value + constant);
-            if chosen {
+        let mut one = |k: u32| {
+            let mut fitted = fit(self.settings.clone().fix("k", f64::from(k))?)?;
+            if self.least < self.most {
                 // Chosen by the likelihood, it counts among what was.
                 let of_k = fitted.report.parameters.iter_mut().filter(|p| p.name == "k");
                 of_k.for_each(|p| p.fixed = false);
             }
             Ok(fitted)
         };
-        (self.least..=self.most).map(fit).collect()
+        (self.least..=self.most).map(&mut one).collect()
     }
-}
 
-impl<P: Process> Fit for RegularFit<P> {
-    type Model = PurchaseModel<P>;
-
-    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
-        let ln = |fitted: &Fitted<Self::Model>| fitted.report.log_likelihood.unwrap_or(f64::NEG_INFINITY);
-        let fits = self.profile(data, cx)?;
+    /// The likeliest, with a warning if a larger `k` may be likelier still.
+    fn likeliest<M>(&self, fits: Vec<Fitted<M>>) -> Result<Fitted<M>, Error> {
+        let ln = |fitted: &Fitted<M>| fitted.report.log_likelihood.unwrap_or(f64::NEG_INFINITY);
         let best = fits.into_iter().reduce(|best, next| if ln(&next) > ln(&best) { next } else { best });
         let mut best = best.ok_or(Error::NoEstimate { model: P::KIND.name, why: "no k was tried" })?;
         let value = f64::from(self.most);
@@ -420,6 +431,38 @@ impl<P: Process> Fit for RegularFit<P> {
             best.report.warnings.push(Warning::AtBoundary { parameter: "k".into(), value, meaning });
         }
         Ok(best)
+    }
+}
+
+impl<P: Process> Fit for RegularFit<P> {
+    type Model = PurchaseModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        self.likeliest(self.profile(data, cx)?)
+    }
+}
+
+/// How to fit a model of regular customers with covariates: for each `k`, of which the likeliest is taken.
+///
+/// ```
+/// use clv_btyd::{Covariates, MbgCnbd, RegularFit};
+///
+/// let settings = RegularFit::<MbgCnbd>::new().most(4)?.with(Covariates::new().on_purchases(["own_region"])?);
+/// # let _ = settings;
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegularWithCovariates<P> {
+    regular: RegularFit<P>,
+    covariates: Covariates,
+}
+
+impl<P: Process> Fit for RegularWithCovariates<P> {
+    type Model = CovariateModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        let with = |settings| WithCovariates::new(self.covariates.clone()).each(settings).fit(data, cx);
+        self.regular.likeliest(self.regular.each_k(with)?)
     }
 }
 

@@ -74,7 +74,7 @@ mod uncertainty;
 pub use bg_bb::{BgBb, Tries};
 pub use bg_nbd::BgNbd;
 pub use clv_core::model::Drawn;
-pub use cnbd::{BgCnbd, MbgCnbd, RegularFit};
+pub use cnbd::{BgCnbd, MbgCnbd, RegularFit, RegularWithCovariates};
 pub use contract::{BetaDiscreteWeibull, Cohort, Contract, Tenure, WeibullGamma};
 pub use covariates::{BayesWithCovariates, CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
 pub use estimate::MaximumLikelihood;

@@ -117,6 +117,11 @@ impl<P: Process> CohortFit<P> {
         Ok(Self { deviation, ..self })
     }
 
+    /// The deviation that is set.
+    pub fn deviation_value(&self) -> f64 {
+        self.deviation
+    }
+
     /// The deviation under which customers that are left out are most likely, by cross-validation over so many folds of customers, drawn by the context's
     /// seed.
     ///

@@ -6,7 +6,8 @@ mod common;
 
 use clv_btyd::{
     BetaDiscreteWeibull, BgBb, BgNbd, CovariateModel, Covariates, GgomNbd, LikelihoodRatio,
-    MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process, WithCovariates, log_interval, ratio,
+    MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process, RegularFit, WithCovariates, log_interval,
+    ratio,
 };
 use clv_core::conformance::check;
 use clv_core::features::Source;
@@ -315,5 +316,30 @@ fn conforms_and_is_the_same_after_saving() {
             training.forecast(&fitted.model, &ask).unwrap(),
             training.forecast(&*again, &ask).unwrap()
         );
+    });
+}
+
+/// How regular customers are is chosen together with what moves them.
+#[test]
+fn k_is_chosen_with_columns() {
+    let facts = Facts::draw(1_500, 3);
+    let log = log(&MbgCnbd::new(0.8, 2.0, 0.9, 3.0, 3).unwrap(), &facts, 1.8, 1.0, 11);
+    with(&log, &facts, |training| {
+        let settings = RegularFit::<MbgCnbd>::new().most(4).unwrap();
+        let moved = settings.clone().with(member(false)).fit(training, &Context::default()).unwrap();
+        assert_eq!(moved.report.parameter("k"), Some(3.0));
+        let estimate = moved.report.parameters.iter().find(|p| p.name == "purchase.own_member").unwrap();
+        let error = estimate.standard_error.unwrap();
+        assert!((estimate.value - 1.8_f64.ln()).abs() < 3.5 * error, "{estimate:?}");
+        // On one scale with the fit without them, of which it has one coefficient more.
+        let plain = settings.clone().fit(training, &Context::default()).unwrap();
+        let test = LikelihoodRatio::between(&plain.report, &moved.report).unwrap();
+        assert!(test.degrees == 1 && test.statistic > 20.0, "{test:?}");
+        let only = settings.only(3).unwrap().with(member(false)).fit(training, &Context::default()).unwrap();
+        assert!((only.report.log_likelihood.unwrap() - moved.report.log_likelihood.unwrap()).abs() < 1e-9);
+        assert!(only.report.parameters.iter().any(|p| p.name == "k" && p.fixed));
+        let held = MaximumLikelihood::new().fix("k", 2.0).unwrap();
+        let twice = RegularFit::<MbgCnbd>::new().each(held).with(member(false));
+        assert!(twice.fit(training, &Context::default()).is_err());
     });
 }

@@ -73,8 +73,9 @@ fn check<P: OverTime>(truth: P) {
     let covariates =
         Covariates::new().on_purchases(["season", "price"]).unwrap().on_dropout(["season"]).unwrap();
     let plain = OverTimeFit::<P>::new(covariates.clone()).fit(&training, &[&calendar], names, &cx).unwrap();
+    let standardized = covariates.clone().standardized();
     let scaled =
-        OverTimeFit::<P>::new(covariates.standardized()).fit(&training, &[&calendar], names, &cx).unwrap();
+        OverTimeFit::<P>::new(standardized.clone()).fit(&training, &[&calendar], names, &cx).unwrap();
     let ln = |fitted: &clv_core::Fitted<OverTimeModel<P>>| fitted.report.log_likelihood.unwrap();
     // The chance to stay, (1 − p)^{e^{δz}}, is another where z is counted from its mean: nothing takes that up.
     let near: f64 = if P::KIND == ParetoNbd::KIND { 1e-6 } else { 0.1 };
@@ -127,6 +128,16 @@ fn check<P: OverTime>(truth: P) {
     let sum = |column: &Option<Vec<f64>>| column.as_ref().unwrap().iter().sum::<f64>();
     let (less, full) = (sum(&by_month.discounted_purchases), sum(&by_month.purchases));
     assert!(less < full && less > 0.9 * full, "{less} {full}");
+    // Of penalties the one under which others are likeliest: what moves them so much is not held back.
+    let settings = OverTimeFit::<P>::new(standardized);
+    let among = (&[0.0, 0.001, 1.0][..], 2);
+    let (best, scores) = settings.choose_penalty(&training, &[&calendar], names, among, &cx).unwrap();
+    let scores: Vec<f64> = scores.iter().map(|s| s.score.unwrap()).collect();
+    assert!(scores[0] > scores[2] && scores[1] > scores[2], "{scores:?}");
+    assert!(best.penalties().0 < 1.0);
+    let again =
+        OverTimeFit::<P>::new(Covariates::new()).choose_penalty(&training, &[], names, (&[0.0], 1), &cx);
+    assert!(again.unwrap_err().to_string().contains("folds"));
     // Beyond the calendar nothing is foreseen.
     let far = Span::weeks(100.0).unwrap();
     assert!(plain.model.futures(&training, &[&calendar], names, far).is_err());

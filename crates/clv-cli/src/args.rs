@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use clv::cleaning::{OutlierAction, OutlierRule, Outliers, Policy, Returns};
+use clv::cohorts::Period;
 use clv::io::values::{Decimal, Zone};
 use clv::io::{CustomerKey, ReadOptions};
 use clv::model::Reads;
@@ -203,6 +204,26 @@ impl Reading {
             None => options,
             Some(DecimalArg::Point) => options.decimal(Decimal::Point),
             Some(DecimalArg::Comma) => options.decimal(Decimal::Comma),
+        }
+    }
+}
+
+/// A page of the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PeriodArg {
+    Week,
+    Month,
+    Quarter,
+    Year,
+}
+
+impl From<PeriodArg> for Period {
+    fn from(period: PeriodArg) -> Self {
+        match period {
+            PeriodArg::Week => Self::Week,
+            PeriodArg::Month => Self::Month,
+            PeriodArg::Quarter => Self::Quarter,
+            PeriodArg::Year => Self::Year,
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    BetaDiscreteWeibull, BgBb, BgNbd, CovariateModel, Covariates, GgomNbd, MaximumLikelihood, MbgNbd, Nbd,
-    OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process, WeibullGamma, WithCovariates,
+    BetaDiscreteWeibull, BgBb, BgNbd, CohortFit, CohortModel, CovariateModel, Covariates, GgomNbd,
+    MaximumLikelihood, MbgNbd, Nbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, PenaltyScore, Process,
+    WeibullGamma, WithCovariates,
 };
 use clv::model::Foresee;
 use clv::{Context, Erased, Fit, Fitted, Names, Predict, Span, Timelines, Training};
 
+use crate::args::PeriodArg;
 use crate::failure::Failure;
 use crate::show::{note, short_or_dash};
 
@@ -74,14 +76,6 @@ impl By {
         }
     }
 
-    /// What changes with time has no cross-validation yet.
-    pub(crate) fn expect_one_penalty(&self) -> Result<(), Failure> {
-        match self.penalty_of_columns.len() {
-            0 | 1 => Ok(()),
-            _ => Err(Failure::usage("with --over-time --penalty-of-columns takes one value")),
-        }
-    }
-
     pub(crate) fn acting_is_empty(&self) -> bool {
         self.purchases_by.is_empty() && self.dropout_by.is_empty() && self.both_by.is_empty()
     }
@@ -115,8 +109,72 @@ impl By {
     }
 }
 
+/// Cohorts of customers.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Cohorts")]
+pub(crate) struct Cohorts {
+    /// Fit a population to each cohort by the month, quarter or year of its first purchase, near to the others as far as its customers do not say otherwise (for
+    /// nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb, sbg, bdw).
+    #[arg(long, value_enum, value_name = "PERIOD")]
+    pub by_cohort: Option<PeriodArg>,
+    /// How far cohorts are from each other, as the deviation of the logarithms: 0 for all together, inf for each apart. Of several the best by cross-validation is
+    /// taken.
+    #[arg(
+        long,
+        value_name = "DEVIATIONS",
+        value_delimiter = ',',
+        default_value = "0.2",
+        allow_negative_numbers = true,
+        requires = "by_cohort"
+    )]
+    cohort_deviation: Vec<f64>,
+}
+
+impl Cohorts {
+    /// With the deviation that was named, or the best of several.
+    pub(crate) fn settings<P: Process>(&self, fit: CohortFit<P>) -> Result<BoxedFit, Failure> {
+        for deviation in &self.cohort_deviation {
+            fit.clone().deviation(*deviation).map_err(Failure::usage)?;
+        }
+        let deviations = self.cohort_deviation.clone();
+        Ok(Box::new(Erased(BestCohorts { fit, deviations })))
+    }
+}
+
+/// Cohorts with the best of several deviations, if there are several.
+#[derive(Debug)]
+struct BestCohorts<P> {
+    fit: CohortFit<P>,
+    deviations: Vec<f64>,
+}
+
+impl<P: Process> Fit for BestCohorts<P> {
+    type Model = CohortModel<P>;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
+        if let [deviation] = self.deviations[..] {
+            return self.fit.clone().deviation(deviation)?.fit(data, cx);
+        }
+        let (best, scores) = self.fit.clone().choose_deviation(data, &self.deviations, FOLDS, cx)?;
+        for score in scores {
+            let of = short_or_dash(score.score);
+            note(format_args!("deviation {}: mean ln L of customers left out {of}", score.deviation));
+        }
+        note(format_args!("taken: deviation {}", best.deviation_value()));
+        best.fit(data, cx)
+    }
+}
+
 /// Folds that choose a penalty.
 const FOLDS: usize = 5;
+
+fn tell_penalties(scores: &[PenaltyScore], taken: f64) {
+    for score in scores {
+        let of = short_or_dash(score.score);
+        note(format_args!("penalty {}: mean ln L of customers left out {of}", score.lambda));
+    }
+    note(format_args!("taken: penalty {taken}"));
+}
 
 /// With the best of several penalties, if there are several.
 #[derive(Debug)]
@@ -133,11 +191,7 @@ impl<P: Process> Fit for BestOf<P> {
             return self.with.fit(data, cx);
         }
         let (best, scores) = self.with.clone().choose_penalty(data, &self.lambdas, FOLDS, cx)?;
-        for score in scores {
-            let of = short_or_dash(score.score);
-            note(format_args!("penalty {}: mean ln L of customers left out {of}", score.lambda));
-        }
-        note(format_args!("taken: penalty {}", best.penalties().0));
+        tell_penalties(&scores, best.penalties().0);
         best.fit(data, cx)
     }
 }
@@ -146,6 +200,8 @@ impl<P: Process> Fit for BestOf<P> {
 #[derive(Debug)]
 pub(crate) struct ByTheCalendar<P> {
     pub fit: OverTimeFit<P>,
+    /// Penalties of the columns to choose from, if there are several.
+    pub lambdas: Vec<f64>,
     pub timelines: Vec<Timelines>,
     pub names: Names,
 }
@@ -155,7 +211,13 @@ impl<P: OverTime> Fit for ByTheCalendar<P> {
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
         let timelines: Vec<&Timelines> = self.timelines.iter().collect();
-        self.fit.fit(data, &timelines, &self.names, cx)
+        if self.lambdas.len() < 2 {
+            return self.fit.fit(data, &timelines, &self.names, cx);
+        }
+        let lambdas = (&self.lambdas[..], FOLDS);
+        let (best, scores) = self.fit.clone().choose_penalty(data, &timelines, &self.names, lambdas, cx)?;
+        tell_penalties(&scores, best.penalties().0);
+        best.fit(data, &timelines, &self.names, cx)
     }
 }
 
@@ -203,23 +265,27 @@ pub(crate) fn with_columns(name: &str, by: &By) -> Result<Option<BoxedFit>, Fail
 pub(crate) fn over_time(
     name: &str,
     by: &By,
-    (timelines, names): (&[Timelines], &Names),
+    calendar: (&[Timelines], &Names),
     horizon: Span,
 ) -> Result<Option<BoxedFit>, Failure> {
-    let of = |covariates| (covariates, timelines.to_vec(), names.clone());
-    fn boxed<P: OverTime>(
-        (covariates, timelines, names): (Covariates, Vec<Timelines>, Names),
+    fn of<P: OverTime>(
+        by: &By,
+        (timelines, names): (&[Timelines], &Names),
         horizon: Span,
-    ) -> BoxedFit {
-        let of = ByTheCalendar { fit: OverTimeFit::<P>::new(covariates), timelines, names };
-        Box::new(Foreseeing { of, horizon })
+    ) -> Result<Option<BoxedFit>, Failure> {
+        let Some(covariates) = by.covariates()? else { return Ok(None) };
+        let of = ByTheCalendar {
+            fit: OverTimeFit::<P>::new(covariates),
+            lambdas: by.penalty_of_columns.clone(),
+            timelines: timelines.to_vec(),
+            names: names.clone(),
+        };
+        Ok(Some(Box::new(Foreseeing { of, horizon })))
     }
-    let Some(covariates) = by.covariates()? else { return Ok(None) };
-    by.expect_one_penalty()?;
-    Ok(match name {
-        "pareto-nbd" => Some(boxed::<ParetoNbd>(of(covariates), horizon)),
-        "bg-nbd" => Some(boxed::<BgNbd>(of(covariates), horizon)),
-        "mbg-nbd" => Some(boxed::<MbgNbd>(of(covariates), horizon)),
-        _ => None,
-    })
+    match name {
+        "pareto-nbd" => of::<ParetoNbd>(by, calendar, horizon),
+        "bg-nbd" => of::<BgNbd>(by, calendar, horizon),
+        "mbg-nbd" => of::<MbgNbd>(by, calendar, horizon),
+        _ => Ok(None),
+    }
 }

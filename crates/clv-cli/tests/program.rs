@@ -564,7 +564,11 @@ fn covariates_move_a_model_and_its_forecast() {
     refused(folder, "fit pareto-nbd tx.csv --people people.csv --output n.json", 2, "--purchases-by");
     refused(folder, "fit pareto-nbd tx.csv --standardize --output n.json", 2, "--purchases-by");
     refused(folder, &format!("fit zero tx.csv {by} --output n.json"), 2, "takes none of");
-    refused(folder, &format!("fit bg-cnbd-k tx.csv {by} --output n.json"), 2, "--fix k=");
+    let several = "--standardize --penalty-of-columns 0,0.1";
+    refused(folder, &format!("fit bg-cnbd-k tx.csv {by} {several} --output n.json"), 2, "--fix k=");
+    let regular = json(folder, &format!("fit bg-cnbd-k tx.csv {by} --output n.json"));
+    assert!(regular["parameters"]["k"].as_f64().unwrap() >= 1.0, "{regular}");
+    assert!(regular["ratios"]["purchase.own_club=members"]["ratio"].as_f64().unwrap() > 1.5, "{regular}");
     // A column that says nothing leaves the likelihood as it is, the part of the beat included.
     let with_same =
         |(number, row): (usize, &str)| format!("{row},{}\n", if number == 0 { "same" } else { "7" });
@@ -653,6 +657,40 @@ fn covariates_move_a_model_and_its_forecast() {
     let forecast =
         json(folder, "predict tx.csv --people people.csv --model abe.json --horizon 20 --output a.csv");
     assert_eq!(forecast["model"], "pareto-nbd-abe");
+}
+
+/// Cohorts of a shop whose customers buy less the later they came.
+#[test]
+fn cohorts_have_populations_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    let common = "fit bg-nbd tx.csv --until 2023-06-30";
+    let together = json(folder, &format!("{common} --by-cohort year --cohort-deviation 0 --output t.json"));
+    let plain = json(folder, &format!("{common} --output p.json"));
+    let near = |a: &Value, b: &Value, name: &str| {
+        let (a, b) = (a["parameters"][name].as_f64().unwrap(), b["parameters"][name].as_f64().unwrap());
+        assert!((a / b - 1.0).abs() < 1e-6, "{name}: {a} {b}");
+    };
+    near(&together, &plain, "r");
+    let partly = json(folder, &format!("{common} --by-cohort year --output c.json"));
+    let names = keys(&partly["parameters"]);
+    assert!(names.iter().any(|name| name.starts_with("r.20")), "{names:?}");
+    let said = json(folder, "predict --model c.json tx.csv --until 2023-06-30 --horizon 20 --output c.csv");
+    assert_eq!(said["model"], "by-cohort");
+    assert!(said["expected_purchases"].as_f64().unwrap() > 0.0);
+    let output =
+        clv(folder, &format!("{common} --by-cohort quarter --cohort-deviation 0,0.2,inf --output b.json"));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("deviation 0.2: mean ln L") && told.contains("taken: deviation"), "{told}");
+    for (line, says) in [
+        ("fit linear tx.csv --horizon 4 --by-cohort year --output x.json", "not for linear"),
+        ("fit bg-nbd tx.csv --by-cohort year --posterior --output x.json", "without --posterior"),
+        ("fit bg-nbd tx.csv --by-cohort year --cohort-deviation -1 --output x.json", "at least 0"),
+        ("fit bg-nbd tx.csv --cohort-deviation 1 --output x.json", "--by-cohort"),
+    ] {
+        refused(folder, line, 2, says);
+    }
 }
 
 /// Windows as long as the holdout, one before the other.

@@ -261,6 +261,10 @@ impl Covariates {
         Self { standardized: true, ..self }
     }
 
+    pub(crate) fn penalties(&self) -> (f64, f64) {
+        self.penalties
+    }
+
     pub(crate) fn is_standardized(&self) -> bool {
         self.standardized
     }

@@ -11,9 +11,13 @@ use super::model::OverTimeModel;
 use super::pareto::{Pareto, Scratch};
 use super::path::{Coefficient, Path};
 use crate::beta_geometric::Chance;
-use crate::covariates::{Columns, Covariates, Design, Effect, Fits, Groups, Movable, Term, Words, effects};
+use crate::covariates::{
+    Columns, Covariates, Design, Effect, Fits, Groups, Movable, PenaltyScore, Term, Words, effects,
+};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
+use crate::left_out::{LeftOut, best};
+use crate::model::PurchaseModel;
 use crate::process::Process;
 use crate::search::{Coordinate, Found, Level, Search};
 use crate::{BgNbd, MbgNbd, ParetoNbd};
@@ -157,17 +161,34 @@ impl Prepared {
         RefCell::new(Scratch::new(self.design.parameters, self.coefficients.len()))
     }
 
-    /// Log-likelihood of all customers, with its derivatives.
+    /// The highest point of the likelihood of these customers.
+    fn search<P: OverTime>(
+        &self,
+        rows: &[usize],
+        base: &PurchaseModel<P>,
+        cx: &Context<'_>,
+    ) -> Result<Found, Error> {
+        let mut start = base.parameters().values();
+        start.resize(self.coordinates.len(), 0.0);
+        let search = Search::over(P::KIND.name, self.coordinates.clone(), None);
+        let scratch = self.scratch();
+        let derivatives = |values: &[f64]| self.derivatives::<P>(values, rows, &scratch);
+        let level = Level { customers: rows.len() as f64, derivatives: &derivatives };
+        search.run(&[start], &[level], cx)
+    }
+
+    /// Log-likelihood of these customers, with its derivatives.
     pub(super) fn derivatives<P: OverTime>(
         &self,
         values: &[f64],
+        rows: &[usize],
         scratch: &RefCell<Scratch>,
     ) -> Option<Derivatives> {
         let n = self.coordinates.len();
         P::from_values(&values[..self.design.parameters]).ok()?;
         let mut total = Derivatives { value: 0.0, gradient: vec![0.0; n], hessian: vec![0.0; n * n] };
-        for path in &self.paths {
-            P::add(values, &self.coefficients, path, &mut scratch.borrow_mut(), &mut total);
+        for &row in rows {
+            P::add(values, &self.coefficients, &self.paths[row], &mut scratch.borrow_mut(), &mut total);
             if !total.value.is_finite() {
                 return None;
             }
@@ -218,6 +239,11 @@ impl<P: OverTime> OverTimeFit<P> {
         Self { each: settings, ..self }
     }
 
+    /// The penalties of the coefficients, of purchases and of dropout.
+    pub fn penalties(&self) -> (f64, f64) {
+        self.covariates.penalties()
+    }
+
     /// Fits the customers of a training log, whose names are those of the timelines.
     ///
     /// # Errors
@@ -232,20 +258,50 @@ impl<P: OverTime> OverTimeFit<P> {
     ) -> Result<Fitted<OverTimeModel<P>>, Error> {
         let base = self.each.fit_cells(&training.cells(), training.summary().unit, cx)?;
         let prepared = self.prepare(training, timelines, names)?;
-        let coordinates = prepared.coordinates.clone();
-        let mut start = base.model.parameters().values();
-        start.resize(coordinates.len(), 0.0);
-        let search = Search::over(P::KIND.name, coordinates, None);
-        let scratch = prepared.scratch();
-        let derivatives = |values: &[f64]| prepared.derivatives::<P>(values, &scratch);
-        let level = Level { customers: training.summary().len() as f64, derivatives: &derivatives };
-        let Found { values, mut report } = search.run(&[start], &[level], cx)?;
+        let all: Vec<usize> = (0..training.summary().len()).collect();
+        let Found { values, mut report } = prepared.search::<P>(&all, &base.model, cx)?;
         report.unit = training.summary().unit;
         report.warnings.extend(prepared.design.collinear(&prepared.idle));
         let fits = Fits { design: prepared.design.clone(), values, report };
         let Fits { design, values, report } = fits.in_units(&self.covariates);
         let model = prepared.model(&design, values, training.summary().unit)?;
         Ok(Fitted { model, report })
+    }
+
+    /// The penalty of the coefficients under which customers that are left out are most likely, by cross-validation over so many folds of customers, drawn by
+    /// the context's seed; the same for both processes.
+    ///
+    /// # Errors
+    ///
+    /// As [`OverTimeFit::fit`]; [`Error::Setting`] for fewer than 2 folds or a penalty below 0; [`Error::NoEstimate`] if no penalty had an estimate in every
+    /// fold.
+    pub fn choose_penalty(
+        self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        (lambdas, folds): (&[f64], usize),
+        cx: &Context<'_>,
+    ) -> Result<(Self, Vec<PenaltyScore>), Error> {
+        let left_out = LeftOut::new(training.summary().len(), folds, cx.seed_value())?;
+        // Only where the searches start.
+        let base = self.each.fit_cells(&training.cells(), training.summary().unit, cx)?;
+        let mut scores = Vec::new();
+        for &lambda in lambdas {
+            let covariates = self.covariates.clone().penalty(lambda, lambda)?;
+            let prepared = Self { covariates, ..self.clone() }.prepare(training, timelines, names)?;
+            let scratch = prepared.scratch();
+            let score = left_out.mean(|learned, judged| {
+                let found = prepared.search::<P>(learned, &base.model, cx);
+                cx.check()?;
+                let of = |found: Found| prepared.derivatives::<P>(&found.values, judged, &scratch);
+                Ok(found.ok().and_then(of).map(|found| found.value))
+            })?;
+            scores.push(PenaltyScore { lambda, score });
+        }
+        let why = "no penalty had an estimate in every fold";
+        let lambda = best(P::KIND.name, scores.iter().map(|s| (s.lambda, s.score)), why)?;
+        Ok((Self { covariates: self.covariates.penalty(lambda, lambda)?, ..self }, scores))
     }
 
     /// Paths whose columns are scaled, and what is searched over them.

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use clv::cohorts::{Cohort, Cohorts, Period};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Observation, Output, Transactions};
+use crate::args::{Format, Observation, Output, PeriodArg, Transactions};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
 use crate::show::{note, table};
@@ -28,14 +28,6 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
     #[command(flatten)]
     print: Output,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PeriodArg {
-    Week,
-    Month,
-    Quarter,
-    Year,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,12 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "--show revenue: the log has no amounts; allowed are retention and repeat-rate",
         ));
     }
-    let period = match args.by {
-        PeriodArg::Week => Period::Week,
-        PeriodArg::Month => Period::Month,
-        PeriodArg::Quarter => Period::Quarter,
-        PeriodArg::Year => Period::Year,
-    };
+    let period = Period::from(args.by);
     let cohorts = Cohorts::of(&observed.purchases, observed.cut, period)?;
     if let Some(path) = &args.output {
         clv::io::write::cohorts(&cohorts, path)?;

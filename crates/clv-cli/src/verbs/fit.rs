@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    Abe, Bayes, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, GammaGammaFit, GgomNbd, HierarchicalFit, Hierarchy,
-    Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTimeFit, ParetoGgg,
-    ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
+    Abe, Bayes, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CohortFit, GammaGammaFit, GgomNbd, HierarchicalFit,
+    Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTimeFit,
+    ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
 };
 use clv::model::{Estimate, Reads};
 use clv::{Context, Erased, Fit, FitReport, Names, Span, Timelines, Training, TransactionLog};
@@ -18,7 +18,7 @@ use crate::args::{
     Contracts, Format, Observation, Output, OverTime, Transactions, assignment, expect_histories,
 };
 use crate::beyond::Tables;
-use crate::by::{BestOf, By, ByTheCalendar};
+use crate::by::{BestOf, By, ByTheCalendar, Cohorts};
 use crate::failure::Failure;
 use crate::input::{Histories, Observed};
 use crate::progress::Line;
@@ -43,6 +43,8 @@ pub(crate) struct Args {
     beyond: Tables,
     #[command(flatten)]
     by: By,
+    #[command(flatten)]
+    cohorts: Cohorts,
     /// Horizon in time units; needed by models that learn for one horizon.
     #[arg(long, value_name = "UNITS")]
     horizon: Option<f64>,
@@ -232,14 +234,15 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
                 "--over-time tells a model nothing unless --purchases-by, --dropout-by or --both-by name its columns",
             ));
         };
-        args.by.expect_one_penalty()?;
         if args.posterior {
             return Err(Failure::usage(
                 "--over-time has no --posterior in the program: clv::btyd::Bayes::over_time draws it",
             ));
         }
         let fit = OverTimeFit::new(covariates).each(as_asked(args, MaximumLikelihood::<P>::new())?);
-        Ok(Some(Box::new(Erased(ByTheCalendar { fit, timelines: timelines.to_vec(), names: names.clone() }))))
+        let (timelines, names, lambdas) =
+            (timelines.to_vec(), names.clone(), args.by.penalty_of_columns.clone());
+        Ok(Some(Box::new(Erased(ByTheCalendar { fit, lambdas, timelines, names }))))
     }
     if args.over_time.over_time.is_empty() {
         return Ok(None);
@@ -253,6 +256,9 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
         ))),
     }
 }
+
+/// Models that --by-cohort fits.
+const COHORTS: [&str; 8] = ["nbd", "bg-nbd", "mbg-nbd", "pareto-nbd", "ggom-nbd", "bg-bb", "sbg", "bdw"];
 
 /// Models of which --posterior draws; the hierarchical ones always do.
 const POSTERIORS: [&str; 12] = [
@@ -277,6 +283,12 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     fn with<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<BoxedFit, Failure> {
         let fit = as_asked(args, fit)?;
         let covariates = args.by.covariates()?;
+        if let Some(period) = args.cohorts.by_cohort {
+            if covariates.is_some() || args.posterior {
+                return Err(Failure::usage("--by-cohort stands without --posterior and without columns"));
+            }
+            return args.cohorts.settings(CohortFit::by(period.into()).each(fit));
+        }
         if args.posterior {
             let bayes = Bayes::of(fit)
                 .and_then(|bayes| bayes.chains(args.chains, args.draws))
@@ -322,20 +334,24 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     }
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
-        if args.posterior && !args.fix.iter().any(|(name, _)| name == "k") {
+        if (args.posterior || args.cohorts.by_cohort.is_some())
+            && !args.fix.iter().any(|(name, _)| name == "k")
+        {
             let model = &args.model;
             return Err(Failure::usage(format_args!(
-                "{model} with --posterior needs --fix k=...: fit it without first, which chooses k"
+                "{model} with --posterior or --by-cohort needs --fix k=...: fit it without first, which chooses k"
             )));
         }
-        if args.posterior || args.by.covariates()?.is_some() {
-            if !args.fix.iter().any(|(name, _)| name == "k") {
-                let model = &args.model;
-                return Err(Failure::usage(format_args!(
-                    "{model} with columns needs --fix k=...: fit it without them first, which chooses k"
-                )));
-            }
+        let is_fixed = args.fix.iter().any(|(name, _)| name == "k");
+        let covariates = args.by.covariates()?;
+        if args.posterior || args.cohorts.by_cohort.is_some() || is_fixed && covariates.is_some() {
             return likelihood::<P>(args);
+        }
+        if covariates.is_some() && args.by.penalty_of_columns.len() > 1 {
+            let model = &args.model;
+            return Err(Failure::usage(format_args!(
+                "{model} with several --penalty-of-columns needs --fix k=...: fit it with one first, which chooses k"
+            )));
         }
         let mut each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
         let mut fit = RegularFit::new();
@@ -348,11 +364,21 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
                 each = each.fix(name, *value).map_err(Failure::usage)?;
             }
         }
-        Ok(Box::new(Erased(fit.each(each))))
+        Ok(match covariates {
+            None => Box::new(Erased(fit.each(each))),
+            Some(covariates) => Box::new(Erased(fit.each(each).with(covariates))),
+        })
     }
     if args.model != "gamma-gamma" && (args.individually || !args.by.spend_by.is_empty()) {
         return Err(Failure::usage(format_args!(
             "--spend-by and --individually are for gamma-gamma, and not for {}",
+            args.model
+        )));
+    }
+    if args.cohorts.by_cohort.is_some() && !COHORTS.contains(&args.model.as_str()) {
+        return Err(Failure::usage(format_args!(
+            "--by-cohort is for {}, and not for {}",
+            COHORTS.join(", "),
             args.model
         )));
     }
