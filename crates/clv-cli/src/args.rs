@@ -8,7 +8,7 @@ use clv::cohorts::Period;
 use clv::io::values::{Decimal, Zone};
 use clv::io::{CustomerKey, ReadOptions};
 use clv::model::Reads;
-use clv::{Ask, Cleaning, Discount, Grain, Moment, Predict, Span, TimeUnit, WithSpend};
+use clv::{Ask, Cleaning, Discount, Grain, Moment, Predict, Price, Span, TimeUnit, WithSpend};
 
 use crate::failure::Failure;
 
@@ -386,6 +386,9 @@ pub(crate) struct Asking {
     /// A fitted model of spend, to make purchases into value.
     #[arg(long)]
     pub spend: Option<PathBuf>,
+    /// One price for every purchase, or payment of a contract, instead of a model of spend.
+    #[arg(long, value_name = "AMOUNT", conflicts_with = "spend", allow_negative_numbers = true)]
+    pub price: Option<f64>,
     /// How far ahead, in the model's time unit.
     #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
     pub horizon: f64,
@@ -431,6 +434,10 @@ impl Asking {
 
     /// A model joined with the spend model if there is one.
     pub(crate) fn with_spend(&self, model: Box<dyn Predict>) -> Result<Box<dyn Predict>, Failure> {
+        if let Some(amount) = self.price {
+            let price = Price::new(amount, model.unit()).map_err(Failure::usage)?;
+            return Ok(Box::new(WithSpend::join(model, price)?));
+        }
         let Some(path) = &self.spend else { return Ok(model) };
         let spend = load(path)?;
         if !spend.answers().spend {

@@ -771,6 +771,15 @@ fn contracts_are_fitted_compared_and_forecast() {
             payments += pays;
         }
         assert_eq!(said["expected_active"].as_f64(), Some(f64::from(alive)));
+        let priced = json(
+            folder,
+            &format!(
+                "predict --model {model}.json contracts.csv --contracts --until 2023-07-01 --horizon 1 --price 8 --margin .5 --interval .9 --draws 50 --output priced.csv"
+            ),
+        );
+        assert!((priced["clv"].as_f64().unwrap() - 4.0 * payments).abs() < 1e-9, "{priced}");
+        let most = priced["interval"]["clv"][1].as_f64().unwrap();
+        assert!(most > 4.0 * payments && most % 4.0 == 0.0, "payments are whole ones: {priced}");
         assert!((said["expected_purchases"].as_f64().unwrap() - payments).abs() < 1e-9);
     }
     // What may bend fits no worse than what may not.

@@ -85,6 +85,7 @@ mod mean_spend;
 pub mod metrics;
 pub mod model;
 mod names;
+mod price;
 mod retention;
 pub mod rfm;
 pub mod saved;
@@ -113,6 +114,7 @@ pub use model::{
     Scratch, Training, Warning, WithSpend,
 };
 pub use names::{CustomerNames, Names};
+pub use price::Price;
 pub use stages::{Stage, StageRules};
 pub use summary::Summary;
 pub use timelines::Timelines;

@@ -69,7 +69,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .and_then(|e| e.acquisition(args.acquisition))
         .map_err(Failure::usage)?;
     if !model.answers().value {
-        return Err(Failure::usage("the model does not say spend; give a fitted gamma-gamma with --spend"));
+        return Err(Failure::usage(
+            "the model does not say spend; give a fitted gamma-gamma with --spend, or one --price",
+        ));
     }
     let inputs: Vec<_> =
         args.asking.inputs(&args.transactions).into_iter().chain(args.beyond.inputs()).collect();

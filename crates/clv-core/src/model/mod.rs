@@ -302,4 +302,5 @@ pub(crate) fn register(registry: &mut Registry) {
     stack::register(registry);
     reshaped::register(registry);
     crate::learn::register_informed(registry);
+    crate::price::register(registry);
 }
