@@ -78,6 +78,11 @@ impl<P: Process> MaximumLikelihood<P> {
         P::PARAMETERS.iter().map(of).collect()
     }
 
+    /// Where the search starts, if that is set.
+    pub(crate) fn start_value(&self) -> Option<Vec<f64>> {
+        self.options.start.clone()
+    }
+
     /// Where a parameter is held.
     pub(crate) fn fixed_value(&self, name: &str) -> Option<f64> {
         self.options.fixed_value(name)

@@ -219,7 +219,7 @@ impl<P: Process> DrawTimes for PurchaseModel<P> {
     }
 }
 
-/// Futures of a customer, by turns under each of these populations.
+/// Futures of a customer, evenly under these populations: those of one number under the same one.
 pub(crate) fn draw_times<P: Process>(
     populations: &[P],
     who: &Customers<'_>,
@@ -231,9 +231,10 @@ pub(crate) fn draw_times<P: Process>(
     let x = who.frequency()[row];
     let (t_x, age) = times_of::<P>(row, x, who.recency()[row], who.age()[row])?;
     let of = |process: &P| (process.p_alive(x, t_x, age), process.given_alive(x, t_x, age));
-    let own: Vec<(f64, Future)> = populations.iter().take(draws).map(of).collect();
+    let own: Vec<(f64, Future)> = populations.iter().map(of).collect();
     let mut times = Vec::new();
-    for (draw, (p_alive, future)) in (0..draws).zip(own.iter().cycle()) {
+    for draw in 0..draws {
+        let (p_alive, future) = &own[draw * own.len() / draws];
         times.clear();
         if uniform(rng) < *p_alive {
             future.purchase_times(length, rng, &mut times);

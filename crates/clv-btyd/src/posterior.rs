@@ -89,6 +89,8 @@ pub(crate) struct Target<'a> {
     pub name: &'static str,
     pub coordinates: Vec<Coordinate>,
     pub customers: f64,
+    /// Where the search for the mode starts, if not at the middle of the priors.
+    pub start: Option<Vec<f64>>,
     pub derivatives: &'a dyn Fn(&[f64]) -> Option<Derivatives>,
     pub ln_likelihood: &'a dyn Fn(&[f64]) -> Option<f64>,
 }
@@ -143,7 +145,7 @@ impl Sampler {
 
     /// Draws from the posterior of a target whose coordinates have no penalty yet.
     pub(crate) fn draw(&self, target: Target<'_>, cx: &Context<'_>) -> Result<Sampled, Error> {
-        let Target { name, mut coordinates, customers, derivatives, ln_likelihood } = target;
+        let Target { name, mut coordinates, customers, start, derivatives, ln_likelihood } = target;
         let no_estimate = |why| Error::NoEstimate { model: name, why };
         let held = |name: &str| coordinates.iter().any(|c| c.name == name && c.held.is_some());
         if let Some((parameter, ..)) = self.priors.iter().find(|p| held(p.0)) {
@@ -161,8 +163,8 @@ impl Sampler {
             // The search holds its penalty against the mean over customers.
             coordinate.penalty = 0.5 / (deviation * deviation * customers);
         }
-        let starts: Vec<Vec<f64>> =
-            vec![coordinates.iter().map(|c| c.held.unwrap_or_else(|| c.natural(c.centre))).collect()];
+        let middle = || coordinates.iter().map(|c| c.held.unwrap_or_else(|| c.natural(c.centre))).collect();
+        let starts: Vec<Vec<f64>> = vec![start.unwrap_or_else(middle)];
         let search = Search::over(name, coordinates.clone(), None);
         let level = Level { customers, derivatives };
         let Found { values, report: mode_report } = search.run(&starts, &[level], cx)?;
@@ -359,6 +361,7 @@ impl<P: Process> Bayes<P> {
             name,
             coordinates: self.each.coordinates(mean_age),
             customers,
+            start: self.each.start_value(),
             derivatives: &derivatives,
             ln_likelihood: &ln_likelihood,
         };
@@ -366,11 +369,20 @@ impl<P: Process> Bayes<P> {
             self.sampler.draw(target, cx)?;
         mode.unit = unit;
         mode.rows = cells.len();
+        mode.warnings.extend(told::<P>(cells)?);
         let chains: Vec<Vec<P>> = chains
             .iter()
             .map(|chain| chain.iter().map(|values| P::from_values(values)).collect::<Result<_, _>>())
             .collect::<Result<_, _>>()?;
         Ok(Posterior { chains, summaries, accepted, evaluations, mode })
+    }
+}
+
+/// What histories that say little make of a posterior: where they have no estimate of their own, the prior decides.
+pub(crate) fn told<P: Process>(cells: &Cells) -> Result<Vec<Warning>, Error> {
+    match P::look(cells) {
+        Err(Error::NoEstimate { why, .. }) => Ok(vec![Warning::PriorAlone { why }]),
+        other => other,
     }
 }
 

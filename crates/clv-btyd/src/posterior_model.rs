@@ -232,8 +232,7 @@ impl<M: Drawn> DrawTimes for PosteriorModel<M> {
         who.expect_unit(self.unit())?;
         who.expect_histories(M::KIND.name, self.reads())?;
         let own = |model: &M| model.of_customer(who, row);
-        let populations: Vec<M::Process> =
-            self.models.iter().take(within.1).map(own).collect::<Result<_, _>>()?;
+        let populations: Vec<M::Process> = self.models.iter().map(own).collect::<Result<_, _>>()?;
         draw_times(&populations, who, row, within, rng, see)
     }
 }

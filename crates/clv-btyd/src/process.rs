@@ -172,7 +172,7 @@ pub(crate) fn times_of<P: Process>(row: usize, x: u32, t_x: f64, age: f64) -> Re
         if (given - near).abs() <= NEAR {
             return Ok(near);
         }
-        let allowed = "whole periods: count one purchase a period, and time in periods (grain and unit both week, month or year)";
+        let allowed = "whole periods: count one purchase a period, and time in periods (grain and unit the same day, week, month or year)";
         Err(Error::History { row, field, given, allowed })
     };
     let (t_x, age) = (whole("recency", t_x)?, whole("age", age)?);

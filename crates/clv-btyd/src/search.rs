@@ -231,6 +231,7 @@ impl<'a> Search<'a> {
         let values = self.natural(&minimum.point);
         let mut report = FitReport::new(self.model, TimeUnit::default(), customers as usize);
         report.log_likelihood = Some(best.value);
+        report.penalised = self.free.iter().any(|&i| self.coordinates[i].penalty > 0.0);
         report.evaluations = minimum.evaluations;
         report.converged = minimum.reason.is_converged();
         if !report.converged {

@@ -80,13 +80,16 @@ impl LikelihoodRatio {
     ///
     /// # Errors
     ///
-    /// [`Error::CannotSay`] if the second has not more free parameters, or either has no likelihood or is of other customers.
+    /// [`Error::CannotSay`] if the second has not more free parameters, or either has no likelihood, is penalised or is of other customers.
     pub fn between(smaller: &FitReport, larger: &FitReport) -> Result<Self, Error> {
         let cannot =
             |hint| Error::CannotSay { model: larger.model, quantity: "a likelihood-ratio test", hint };
         let (Some(zero), Some(one)) = (smaller.log_likelihood, larger.log_likelihood) else {
             return Err(cannot(": one of the two has no likelihood"));
         };
+        if smaller.penalised || larger.penalised {
+            return Err(cannot(": one of the two is penalised"));
+        }
         if smaller.customers != larger.customers {
             return Err(cannot(": the two were fitted to other customers"));
         }

@@ -105,7 +105,8 @@ pub(crate) fn expect_histories(
 ) -> Result<(), Failure> {
     if contracts && !reads.contracts() {
         return Err(Failure::usage(format_args!(
-            "--contracts is for sbg, bdw, exponential-gamma, weibull-gamma, and not for {what}"
+            "--contracts is for {}, and not for {what}",
+            clv::shelf::CONTRACT_MODELS.join(", ")
         )));
     }
     if reads == Reads::Tenures && !contracts {

@@ -16,7 +16,7 @@ use crate::show::{note, short_or_dash};
 /// Columns that move a model's parameters.
 #[derive(Debug, clap::Args)]
 #[command(
-    next_help_heading = "Covariates, for pareto-nbd-abe and nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, bg-bb and models of contracts"
+    next_help_heading = "Covariates, for nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb and models of contracts (clv fit: also pareto-nbd-abe, bg-cnbd-k, mbg-cnbd-k)"
 )]
 pub(crate) struct By {
     /// Columns that move how often customers buy, such as own_region,log(own_income) for columns region and income of --people.
@@ -31,7 +31,7 @@ pub(crate) struct By {
     /// Columns that move the logarithms of both rates, each its own way; for pareto-nbd-abe alone.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub rates_by: Vec<String>,
-    /// Columns that move how much customers spend at a time; for gamma-gamma alone.
+    /// Columns that move how much customers spend at a time, by gamma-gamma.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub spend_by: Vec<String>,
     /// Bring columns to mean 0 and deviation 1 first.
@@ -88,9 +88,9 @@ impl By {
             ));
         }
         if self.acting_is_empty() {
-            if self.standardize || !self.penalty_of_columns.is_empty() {
+            if self.spend_by.is_empty() && (self.standardize || !self.penalty_of_columns.is_empty()) {
                 return Err(Failure::usage(
-                    "--standardize and --penalty-of-columns are for columns named by --purchases-by, --dropout-by or --both-by",
+                    "--standardize and --penalty-of-columns are for columns named by --purchases-by, --dropout-by, --both-by or --spend-by",
                 ));
             }
             return Ok(None);
@@ -242,6 +242,12 @@ impl<P: OverTime> Fit for Foreseeing<P> {
 /// The model of a name with the columns that were named; none if it takes none.
 pub(crate) fn with_columns(name: &str, by: &By) -> Result<Option<BoxedFit>, Failure> {
     fn of<P: Process>(by: &By, each: MaximumLikelihood<P>) -> Result<Option<BoxedFit>, Failure> {
+        let moves_purchases = !by.purchases_by.is_empty() || !by.both_by.is_empty();
+        let moves_dropout = !by.dropout_by.is_empty() || !by.both_by.is_empty();
+        // Purchases that are agreed are moved by nothing, nor is the leaving of those who never do.
+        if moves_purchases && P::PURCHASES.is_empty() || moves_dropout && P::DROPOUT.is_empty() {
+            return Ok(None);
+        }
         let Some(covariates) = by.covariates()? else { return Ok(None) };
         let with = WithCovariates::new(covariates).each(each);
         Ok(Some(Box::new(Erased(BestOf { with, lambdas: by.penalty_of_columns.clone() }))))

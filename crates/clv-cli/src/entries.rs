@@ -60,7 +60,7 @@ enum Moved {
 pub(crate) fn entries<'a>(
     args: &Beside,
     names: &[&'a str],
-    unit: TimeUnit,
+    (unit, of_contracts): (TimeUnit, bool),
 ) -> Result<Vec<Entry<'a>>, Failure> {
     if !args.by.rates_by.is_empty() {
         return Err(Failure::usage(
@@ -68,6 +68,16 @@ pub(crate) fn entries<'a>(
         ));
     }
     let is_over_time = !args.over_time.over_time.is_empty();
+    if is_over_time && args.by.acting_is_empty() {
+        return Err(Failure::usage(
+            "--over-time tells a model nothing unless --purchases-by, --dropout-by or --both-by name its columns",
+        ));
+    }
+    if !args.by.spend_by.is_empty() && (args.spend_model == SpendArg::LognormalSpend || of_contracts) {
+        return Err(Failure::usage(
+            "--spend-by moves gamma-gamma, which no other --spend-model and no contracts are joined with",
+        ));
+    }
     let mut all = Vec::new();
     for model in names {
         let plain = std::iter::once((Moved::ByNothing, ""));
@@ -92,7 +102,7 @@ pub(crate) fn entries<'a>(
         let those = if is_over_time {
             "pareto-nbd, bg-nbd, mbg-nbd"
         } else {
-            "nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb, sbg, bdw"
+            "nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma (as far as they have purchases or dropout to move)"
         };
         return Err(Failure::usage(format_args!("none of these models takes columns: name one of {those}")));
     }
@@ -108,6 +118,9 @@ impl Entry<'_> {
         calendar: (&[Timelines], &clv::Names),
     ) -> Result<BoxedFit, Failure> {
         let horizon = backtest.split().horizon();
+        if backtest.actual_value().is_none() && !args.by.spend_by.is_empty() {
+            return Err(Failure::data("--spend-by: the log has no amounts"));
+        }
         let takes_spend = clv::shelf::wants_spend(self.model) && backtest.actual_value().is_some();
         let purchases = match self.moved {
             Moved::ByNothing if !takes_spend => return Ok(clv::shelf::settings_for(backtest, self.model)?),

@@ -148,7 +148,7 @@ pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Momen
     }
     let whole = cut.minus(Span::new(1.0, unit)?);
     note(format_args!(
-        "the log ends within a {}, on {}: observed until {}, the end of the last whole one; name another with --until",
+        "the log ends within a {}, on {}: observed until {}, the end of the last whole one, unless another is named",
         args.grain,
         last.date(),
         whole.last_day()

@@ -9,7 +9,7 @@ use super::fit::{Fits, WithCovariates, designed};
 use super::moved::Moved;
 use super::{CovariateModel, Covariates};
 use crate::model::PurchaseModel;
-use crate::posterior::{Bayes, Posterior, PosteriorSummary, Sampled, Target, summaries};
+use crate::posterior::{Bayes, Posterior, PosteriorSummary, Sampled, Target, summaries, told};
 use crate::process::{Process, expect_histories};
 
 /// How to draw from the posterior of a purchase model with covariates.
@@ -82,6 +82,7 @@ impl<P: Process> BayesWithCovariates<P> {
             name: P::KIND.name,
             coordinates,
             customers,
+            start: self.bayes.each.start_value().map(|start| padded(start, design.effects.len())),
             derivatives: &|values| with.derivatives(&design, &groups, values),
             ln_likelihood: &ln_likelihood,
         };
@@ -92,6 +93,7 @@ impl<P: Process> BayesWithCovariates<P> {
         mode.unit = summary.unit;
         mode.rows = groups.cells.len();
         mode.warnings.extend(collinear);
+        mode.warnings.extend(told::<P>(&groups.cells)?);
         let model = |values: &Vec<f64>| {
             let process = P::from_values(&values[..design.parameters])?;
             let asked = (prepared.terms.clone(), prepared.words.clone());
@@ -106,6 +108,12 @@ impl<P: Process> BayesWithCovariates<P> {
     }
 }
 
+/// Parameters, and coefficients of 0.
+pub(crate) fn padded(mut start: Vec<f64>, coefficients: usize) -> Vec<f64> {
+    start.resize(start.len() + coefficients, 0.0);
+    start
+}
+
 /// What was drawn on the scale of the search, as it is told.
 pub(crate) struct Unscaled {
     pub design: Design,
@@ -116,12 +124,12 @@ pub(crate) struct Unscaled {
 
 /// In the columns' own units, unless they are read in standard deviations.
 pub(crate) fn unscaled(sampled: Sampled, design: Design, covariates: &Covariates) -> Unscaled {
-    let Sampled { coordinates, mut chains, summaries: mut told, mode, .. } = sampled;
+    let Sampled { coordinates, mut chains, summaries: mut told_of, mode, .. } = sampled;
     if !covariates.standardized {
         chains.iter_mut().flatten().for_each(|values| design.unscale_values(values));
-        told = summaries(&chains, &coordinates);
+        told_of = summaries(&chains, &coordinates);
     }
     let values = mode.parameters.iter().map(|p| p.value).collect();
     let Fits { design, report, .. } = Fits { design, values, report: mode }.in_units(covariates);
-    Unscaled { design, chains, summaries: told, mode: report }
+    Unscaled { design, chains, summaries: told_of, mode: report }
 }

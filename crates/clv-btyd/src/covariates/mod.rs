@@ -38,7 +38,7 @@ use clv_core::Error;
 use clv_core::setting::at_least_zero;
 
 pub use bayes::BayesWithCovariates;
-pub(crate) use bayes::{Unscaled, unscaled};
+pub(crate) use bayes::{Unscaled, padded, unscaled};
 pub(crate) use design::{Design, Effect, Groups};
 pub(crate) use fit::{Columns, Fits, Within, coefficients, effects};
 pub use fit::{PenaltyScore, WithCovariates};

@@ -78,6 +78,7 @@ impl BayesSpend {
             name: KIND.name,
             coordinates: self.each.coordinates(spent.mean),
             customers: spent.rows.len() as f64,
+            start: None,
             derivatives: &derivatives,
             ln_likelihood: &|values| derivatives(values).map(|found| found.value),
         };

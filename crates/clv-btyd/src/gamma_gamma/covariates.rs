@@ -190,10 +190,7 @@ impl DrawAmounts for SpendCovariateModel {
     fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
         let population = GammaGamma::from_values(&self.moved.of_customer(who, row)?)?;
         let (counted, mean) = self.base.counted(who.frequency()[row], Some(self.base.means(who)?[row]));
-        Ok(Box::new(move |(_, count), rng, amounts| {
-            let nu = population.draw_given(counted, mean, rng);
-            amounts.extend((0..count).map(|_| population.draw_amount(nu, rng)));
-        }))
+        Ok(population.amounts_given(counted, mean))
     }
 }
 

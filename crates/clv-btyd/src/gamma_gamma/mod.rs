@@ -128,6 +128,14 @@ impl GammaGamma {
         gamma(self.p * purchases + self.q, self.gamma + purchases * mean, rng)
     }
 
+    /// What draws the amounts of a customer with so many purchases of this mean.
+    fn amounts_given(self, counted: f64, mean: f64) -> AmountsOf<'static> {
+        Box::new(move |(_, count), rng, amounts| {
+            let nu = self.draw_given(counted, mean, rng);
+            amounts.extend((0..count).map(|_| self.draw_amount(nu, rng)));
+        })
+    }
+
     /// Draws an amount of a customer.
     pub(crate) fn draw_amount(&self, nu: f64, rng: &mut ChaCha8Rng) -> f64 {
         gamma(self.p, nu, rng)
@@ -232,11 +240,7 @@ impl Predict for SpendModel {
 impl DrawAmounts for SpendModel {
     fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
         let (counted, mean) = self.counted(who.frequency()[row], Some(self.means(who)?[row]));
-        let population = self.population;
-        Ok(Box::new(move |(_, count), rng, amounts| {
-            let nu = population.draw_given(counted, mean, rng);
-            amounts.extend((0..count).map(|_| population.draw_amount(nu, rng)));
-        }))
+        Ok(self.population.amounts_given(counted, mean))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
-use clv_core::model::Progress;
+use clv_core::model::{Progress, Reads};
 use clv_core::setting::above_zero;
 use clv_core::{Context, Error, Feature, Fit, Fitted, Training};
 use rand::SeedableRng;
@@ -149,6 +149,7 @@ impl<H: Hierarchy> HierarchicalFit<H> {
     ) -> Result<HierarchicalPosterior<H>, Error> {
         let summary = data.summary();
         let name = H::KIND.name;
+        summary.customers().expect_histories(name, Reads::Purchases)?;
         let n = summary.len();
         if n == 0 {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });

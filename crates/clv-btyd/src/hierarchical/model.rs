@@ -257,8 +257,9 @@ impl<H: Hierarchy> DrawTimes for HierarchicalModel<H> {
         let seen = self.seen(history, &columns, row, &mut moved)?;
         let (mut times, mut population) = (Vec::new(), 0);
         self.draw(&seen, &moved, |own, _| {
-            // Futures of one number are of one population.
-            for draw in (population..draws).step_by(self.populations.len()) {
+            // Futures of one number are of one population, and all populations have as many.
+            let of = |population: usize| (population * draws).div_ceil(self.populations.len());
+            for draw in of(population)..of(population + 1) {
                 times.clear();
                 if uniform(rng) < H::Own::p_alive(own, &seen) {
                     H::Own::purchase_times(own, seen.age - seen.t_x, length, rng, &mut times);

@@ -4,8 +4,8 @@ use clv_core::{Context, Error, Names, Timelines, Training};
 
 use super::fit::{OverTime, OverTimeFit};
 use super::model::OverTimeModel;
-use crate::covariates::{Covariates, Unscaled, unscaled};
-use crate::posterior::{Bayes, Posterior, Target};
+use crate::covariates::{Covariates, Unscaled, padded, unscaled};
+use crate::posterior::{Bayes, Posterior, Target, told};
 
 /// How to draw from the posterior of a model with covariates that change with time; priors as [`BayesWithCovariates`](crate::BayesWithCovariates).
 ///
@@ -62,6 +62,7 @@ impl<P: OverTime> BayesOverTime<P> {
             name: P::KIND.name,
             coordinates: prepared.coordinates.clone(),
             customers: training.summary().len() as f64,
+            start: self.bayes.each.start_value().map(|start| padded(start, prepared.design.effects.len())),
             derivatives: &derivatives,
             ln_likelihood: &|values| derivatives(values).map(|d| d.value),
         };
@@ -71,6 +72,7 @@ impl<P: OverTime> BayesOverTime<P> {
         let Unscaled { design, chains, summaries, mut mode } =
             unscaled(sampled, prepared.design.clone(), &self.covariates);
         mode.unit = unit;
+        mode.warnings.extend(told::<P>(&training.cells())?);
         mode.warnings.extend(prepared.design.collinear(&prepared.idle));
         let chains = chains
             .into_iter()

@@ -25,13 +25,13 @@ pub(crate) struct Args {
     /// End of training, inclusive.
     #[arg(long, value_name = "DATE", value_parser = date)]
     train_until: Moment,
-    /// End of the holdout, inclusive [default: the last purchase].
+    /// End of the holdout, inclusive [default: the last purchase; of weeks, months and years the last that is whole]. Needed with --contracts.
     #[arg(long, value_name = "DATE", value_parser = date)]
     holdout_until: Option<Moment>,
     /// Judge at so many origins: the holdout, and windows of its length one before the other.
     #[arg(long, default_value_t = NonZeroUsize::MIN, value_name = "N")]
     origins: NonZeroUsize,
-    /// A model to score; may be repeated [default: all].
+    /// A model to score; may be repeated [default: all that are quick; of contracts those of renewals].
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
     /// Time unit: day, week, month, year [default: week, or month of contracts].
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "tables beyond the log tell a model nothing unless --purchases-by, --dropout-by, --both-by or --spend-by name their columns (clv auto chooses by itself)",
         ));
     }
-    let entries = entries::entries(&args.beside, &names, unit)?;
+    let entries = entries::entries(&args.beside, &names, (unit, of_contracts))?;
     if of_contracts {
         return contracts(args, &entries, &names, unit);
     }
@@ -232,7 +232,8 @@ fn judge(
                 "until": split.train.last_day().to_string(),
                 "unit": unit.to_string(),
                 "customers": summary.len(),
-                "repeat_purchases": summary.frequency.iter().map(|x| u64::from(*x)).sum::<u64>(),
+                "repeat_purchases": (!args.contracts.contracts)
+                    .then(|| summary.frequency.iter().map(|x| u64::from(*x)).sum::<u64>()),
                 "first_seen_later": summary.first_seen_later,
             },
             "holdout": {

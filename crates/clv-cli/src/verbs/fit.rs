@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Model: nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, pareto-nbd-hb, pareto-nbd-abe, pareto-ggg, bg-bb, sbg, bdw,
     /// exponential-gamma, weibull-gamma, gamma-gamma, lognormal-spend, linear, tweedie-glm, hurdle, random-forest,
     /// boosted-trees, boosted-tweedie, boosted-ziln, informed-trees, stack, zero, mean, last-period,
-    /// rfm-cell-mean.
+    /// rfm-cell-mean, constant-retention.
     model: String,
     #[command(flatten)]
     transactions: Transactions,
@@ -431,7 +431,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             }
             let horizon = match args.horizon {
                 Some(length) => Span::new(length, unit).map_err(Failure::usage)?,
-                None if other == "zero" => Span::new(0.0, unit)?,
+                None if matches!(other, "zero" | "constant-retention") => Span::new(0.0, unit)?,
                 None => {
                     // An unknown name is the better thing to complain about.
                     clv::shelf::settings(other, Span::new(1.0, unit)?).map_err(Failure::usage)?;

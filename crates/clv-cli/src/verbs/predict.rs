@@ -183,12 +183,7 @@ fn drawn(
 ) -> Result<Intervals, Failure> {
     let settings = Possible::new().level(level).and_then(|s| s.draws(args.draws)).map_err(Failure::usage)?;
     let names = observed.log.customers();
-    let key = |row: usize| {
-        // FNV-1a.
-        let name = names.name(customers[row]);
-        name.bytes()
-            .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
-    };
+    let key = |row: usize| Possible::key(names.name(customers[row]));
     let line = Line::new("drawing");
     Ok(settings.of(model, who, ask, key, &Context::default().seed(args.seed).observer(&line))?)
 }

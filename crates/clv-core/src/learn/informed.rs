@@ -154,7 +154,8 @@ impl<R: Regress> Fit for Informed<R> {
         // The learner's rows are a window's; what comes of the horizon is `beyond`'s business.
         let learned = LearnedTotals::of(plan, transforms, 1.0, purchases, value);
         let fitted = (self.base)(window)?.fit(data, cx)?;
-        Warning::add_new(&mut report.warnings, fitted.report.warnings);
+        let told = fitted.report.all_warnings().map(|(_, warning)| warning.clone());
+        Warning::add_new(&mut report.warnings, told);
         let model = InformedModel::of(unit, self.horizon, window, fitted.model, Box::new(learned))?;
         Ok(Fitted { model, report })
     }

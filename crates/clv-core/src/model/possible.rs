@@ -207,12 +207,18 @@ impl Possible {
         Ok(Self { draws, ..self })
     }
 
+    /// A key by which a customer's name leads to random numbers of their own (FNV-1a).
+    pub fn key(name: &str) -> u64 {
+        let mix = |h: u64, byte: u8| (h ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        name.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
+    }
+
     /// Draws futures of these customers. `key` is a number of each one's own: with the context's seed it says which random numbers are theirs, so that what is
     /// told of a customer does not depend on who else is asked about.
     ///
     /// # Errors
     ///
-    /// [`Error::CannotSay`] for a model that draws no futures; as [`Predict::predict_into`]; [`Error::Stopped`].
+    /// [`Error::CannotSay`] for a model that draws no futures, or says value and draws no amounts; as [`Predict::predict_into`]; [`Error::Stopped`].
     pub fn of(
         &self,
         model: &dyn Predict,
@@ -228,7 +234,14 @@ impl Possible {
             hint: ": models of the process do",
         })?;
         model.answers().expect_horizon(name, ask.horizon())?;
-        let amounts = if model.answers().value { model.draw_amounts() } else { None };
+        let amounts = match model.draw_amounts() {
+            None if model.answers().value => {
+                let (quantity, hint) =
+                    ("amounts that may come", ": join it with a spend model that draws them");
+                return Err(Error::CannotSay { model: name, quantity, hint });
+            }
+            amounts => amounts.filter(|_| model.answers().value),
+        };
         let unit = model.unit();
         let length = ask.horizon().in_units(unit);
         let n = self.draws;

@@ -45,10 +45,10 @@ impl fmt::Display for Reads {
         f.write_str(match self {
             Self::Purchases => "purchases",
             Self::Periods => {
-                "whether there was a purchase, period by period: grain and unit both week, month or year"
+                "whether there was a purchase, period by period: grain and unit the same day, week, month or year"
             }
             Self::Renewals => {
-                "renewals of contracts, or a purchase each period: grain and unit both week, month or year"
+                "renewals of contracts, or a purchase each period: grain and unit the same day, week, month or year"
             }
             Self::Tenures => {
                 "how long contracts lasted, from a table of their starts and ends (of one payment each period sbg and bdw tell the same)"

@@ -40,6 +40,8 @@ pub struct FitReport {
     pub covariance: Option<Vec<f64>>,
     /// Log-likelihood, penalty not included.
     pub log_likelihood: Option<f64>,
+    /// Whether a penalty or a prior drew the parameters away from the likeliest: then criteria and tests by the likelihood do not hold.
+    pub penalised: bool,
     /// Whether the minimiser converged.
     pub converged: bool,
     /// Function evaluations on all rows.
@@ -75,6 +77,7 @@ impl FitReport {
             parameters: Vec::new(),
             covariance: None,
             log_likelihood: None,
+            penalised: false,
             converged: true,
             evaluations: 0,
             warnings: Vec::new(),
@@ -100,15 +103,17 @@ impl FitReport {
         self.parameters.iter().filter(|p| !p.fixed).count()
     }
 
-    /// Akaike's criterion, `2k − 2 ln L`.
+    /// Akaike's criterion, `2k − 2 ln L`; none of a penalised fit, which has fewer parameters in effect.
     pub fn aic(&self) -> Option<f64> {
-        self.log_likelihood.map(|ll| 2.0 * self.free_parameters() as f64 - 2.0 * ll)
+        self.log_likelihood
+            .filter(|_| !self.penalised)
+            .map(|ll| 2.0 * self.free_parameters() as f64 - 2.0 * ll)
     }
 
-    /// The Bayesian criterion, `k ln n − 2 ln L`, with `n` customers.
+    /// The Bayesian criterion, `k ln n − 2 ln L`, with `n` customers; none of a penalised fit.
     pub fn bic(&self) -> Option<f64> {
         let k = self.free_parameters() as f64;
-        self.log_likelihood.map(|ll| k * (self.customers as f64).ln() - 2.0 * ll)
+        self.log_likelihood.filter(|_| !self.penalised).map(|ll| k * (self.customers as f64).ln() - 2.0 * ll)
     }
 
     /// The value of a parameter.
@@ -152,6 +157,11 @@ pub enum Warning {
         /// Of how many customers.
         customers: usize,
         /// Why.
+        why: &'static str,
+    },
+    /// The data have no estimate of their own, so that a prior speaks alone.
+    PriorAlone {
+        /// Why there is none.
         why: &'static str,
     },
     /// Nobody or hardly anybody came back.
@@ -225,6 +235,7 @@ impl fmt::Display for Warning {
             Self::AmountsLeftOut { customers, why } => {
                 write!(f, "amounts of {customers} customers, not the customers, were left out: {why}")
             }
+            Self::PriorAlone { why } => write!(f, "the prior decides: {why}"),
             Self::FewRepeatBuyers { customers } => write!(
                 f,
                 "only {customers} customers came back: there is next to nothing to learn dropout from; observe longer"

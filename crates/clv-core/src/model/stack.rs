@@ -102,7 +102,8 @@ impl Fit for Stack {
         let mut members = Vec::new();
         for name in &self.members {
             let fitted = (self.settings)(name, self.horizon)?.fit(data, cx)?;
-            Warning::add_new(&mut report.warnings, fitted.report.warnings);
+            let told = fitted.report.all_warnings().map(|(_, warning)| warning.clone());
+            Warning::add_new(&mut report.warnings, told);
             members.push(fitted.model);
         }
         let says_value = members.iter().all(|member| member.answers().value);
