@@ -243,7 +243,15 @@ fn a_shop_of_one_price_still_gets_its_forecasts() {
     let value = outcome.value.unwrap();
     let (got, want) = (value.total_predicted, 10.0 * outcome.purchases.total_predicted);
     assert!((got - want).abs() < 1e-6, "{got} {want} {:?}", outcome.report.warnings);
-    assert!(outcome.report.warnings.iter().any(|w| matches!(w, clv::Warning::StandsIn { .. })));
+    assert!(outcome.report.all_warnings().any(|(_, w)| matches!(w, clv::Warning::StandsIn { .. })));
+    // What is built around such a model passes it on.
+    let settings = clv::shelf::settings_for(&backtest, "stack").unwrap();
+    let stack = backtest.run("stack", &settings, &Context::default()).unwrap().report;
+    assert!(
+        stack.warnings.iter().any(|w| matches!(w, clv::Warning::StandsIn { .. })),
+        "{:?}",
+        stack.warnings
+    );
     // The likelihood and its criteria are those of the purchases alone.
     let purchases = MaximumLikelihood::<ParetoNbd>::new();
     let alone = purchases.fit(&backtest.training().unwrap(), &Context::default()).unwrap().report;
