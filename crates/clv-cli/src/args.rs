@@ -115,9 +115,8 @@ pub(crate) fn expect_histories(
         )));
     }
     if reads.periods() && !contracts && !grain.is_one(unit) {
-        let more = if reads.contracts() { "; or give a table of contracts and --contracts" } else { "" };
         return Err(Failure::usage(format_args!(
-            "{what} tells period by period whether there was a purchase, and the period is a {unit}: give --grain {unit} (it is {grain}){more}"
+            "{what} tells period by period whether there was a purchase, and the period is a {unit}: give --grain {unit} (it is {grain})"
         )));
     }
     Ok(())
@@ -462,6 +461,16 @@ impl Asking {
     /// The question, in the model's unit.
     pub(crate) fn ask(&self, model: &dyn Predict) -> Result<Ask, Failure> {
         let horizon = Span::new(self.horizon, model.unit()).map_err(Failure::usage)?;
+        // Payments of contracts come a whole unit after the other, as opportunities do.
+        let counts_whole = model.reads().periods() || model.reads().contracts();
+        if counts_whole && self.horizon.fract() != 0.0 {
+            return Err(Failure::usage(format_args!(
+                "--horizon is {}; allowed: whole {}s, which {} counts in",
+                self.horizon,
+                model.unit(),
+                model.kind().full_name()
+            )));
+        }
         let mut discount = Discount::yearly(self.discount_rate).map_err(Failure::usage)?;
         if self.monthly {
             discount = discount.at_period_ends(Span::new(1.0, TimeUnit::Month)?)?;

@@ -884,6 +884,19 @@ fn purchases_by_the_period_are_fitted_compared_and_forecast() {
     let by = "--grain month --unit month";
     let fit = json(folder, &format!("fit bg-bb tx.csv --until 2023-06-30 {by} --output m.json"));
     assert_eq!(keys(&fit["parameters"]), ["alpha", "beta", "delta", "gamma"]);
+    // Opportunities are whole ones, and what the log breaks off is none.
+    let line =
+        format!("predict --model m.json tx.csv --until 2023-06-30 {by} --horizon 2.5 --output out.csv");
+    refused(folder, &line, 2, "whole months");
+    refused(
+        folder,
+        "summarize tx.csv --grain month --until 2023-06-10 --output s.csv",
+        2,
+        "does not end a month",
+    );
+    let output = clv(folder, "summarize tx.csv --grain month --output s.csv");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("as of 2023-11-30") || said.contains("as of 2023-12-31"), "{said}");
     // Other periods than it was fitted to would be other opportunities.
     for grain in ["", "--grain week"] {
         let line =

@@ -345,6 +345,9 @@ impl Comparison {
             Some(other) => {
                 format!("{line}; {} is as good with fewer parameters: take {}.", other.name, other.name)
             }
+            None if next.rmse < AS_GOOD * best.rmse => {
+                format!("{line}: as good as each other; take either of {} and {}.", best.name, next.name)
+            }
             None => format!("{line}: take {}.", best.name),
         })
     }

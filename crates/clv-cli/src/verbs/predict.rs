@@ -14,7 +14,7 @@ use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{Histories, Observed};
 use crate::progress::Line;
-use crate::show::{short, short_or_dash, table};
+use crate::show::{note, short, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -184,6 +184,9 @@ fn drawn(
     let settings = Possible::new().level(level).and_then(|s| s.draws(args.draws)).map_err(Failure::usage)?;
     let names = observed.log.customers();
     let key = |row: usize| Possible::key(names.name(customers[row]));
+    if args.asking.spend.is_some() {
+        note("intervals take the model of spend as certain: those of value hold a little less than they say");
+    }
     let line = Line::new("drawing");
     Ok(settings.of(model, who, ask, key, &Context::default().seed(args.seed).observer(&line))?)
 }

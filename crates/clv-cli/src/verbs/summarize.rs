@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clv::scale::{GrainLedger, OrderedSummary, Roster};
 use clv::summary::SpendBasis;
-use clv::{Cut, Ledger, Summary};
+use clv::{Cut, Grain, Ledger, Summary};
 use serde_json::json;
 
 use crate::args::{Format, Observation, Output, Transactions};
@@ -53,7 +53,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         input::expect_other(path, &inputs[..args.transactions.files.len()])?;
     }
     let cleaning = args.transactions.cleaning.cleaning().map_err(Failure::usage)?;
-    let whole = cleaning.decides_late()
+    // Summaries at scale know grains alone, and not whether the last of them is whole.
+    let breaks_off = args.observation.until.is_none()
+        && matches!(args.transactions.grain, Grain::Week | Grain::Month | Grain::Year);
+    if breaks_off && (args.ordered || args.resume.is_some() || args.save.is_some()) {
+        return Err(Failure::usage(format_args!(
+            "--grain {} with --ordered, --resume or --save needs --until, the end of the last whole {0}",
+            args.transactions.grain
+        )));
+    }
+    let whole = breaks_off
+        || cleaning.decides_late()
         || cleaning.duplicates == clv::cleaning::Policy::Drop
         || args.transactions.reading.aliases.is_some();
     if args.ordered {
@@ -82,7 +92,7 @@ fn in_order(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
     let options = transactions.reading.options().cleaning(cleaning);
     let mut into = OrderedSummary::new(transactions.grain);
     if let Some(until) = args.observation.until {
-        into = into.until(Cut::end_of(until, transactions.grain))?;
+        into = into.until(input::end_of_period(until, transactions.grain)?)?;
     }
     let (ordered, sources) = clv::io::read_ordered(&transactions.files, &options, into)?;
     drop(line);
@@ -91,7 +101,10 @@ fn in_order(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
     let Some(last) = ordered.last() else {
         return Err(Failure::data(format_args!("{}: no row could be used", transactions.files[0].display())));
     };
-    let cut = Cut::end_of(args.observation.until.unwrap_or(last), transactions.grain);
+    let cut = match args.observation.until {
+        Some(until) => input::end_of_period(until, transactions.grain)?,
+        None => Cut::end_of(last, transactions.grain),
+    };
     let unit = args.observation.unit.unwrap_or_default();
     let (roster, summary) = ordered.summary(cut, unit, SpendBasis::default())?;
     clv::io::write::summary_at_scale(&summary, &roster, &args.output)?;
@@ -120,7 +133,10 @@ fn at_scale(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
     let Some((_, last)) = ledger.span() else {
         return Err(Failure::data(format_args!("{}: no row could be used", transactions.files[0].display())));
     };
-    let cut = Cut::end_of(args.observation.until.unwrap_or(last), transactions.grain);
+    let cut = match args.observation.until {
+        Some(until) => input::end_of_period(until, transactions.grain)?,
+        None => Cut::end_of(last, transactions.grain),
+    };
     let rows = ledger.ledger().clone();
     if ledger.conflicts() > 0 {
         note(format_args!(
