@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training};
 
 use crate::model::PurchaseModel;
-use crate::process::{Parameter, Process, Scale, cells_of, expect_histories};
+use crate::process::{Parameter, Process, Scale, cells_of, expect_histories, mean_age};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
 /// How to fit a purchase model: by maximum likelihood, with a penalty or fixed parameters if wanted.
@@ -126,18 +126,13 @@ impl<P: Process> MaximumLikelihood<P> {
     ) -> Result<Fitted<PurchaseModel<P>>, Error> {
         let name = P::KIND.name;
         self.expect_fixed()?;
-        let customers = cells.customers();
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });
         }
         let cells = &*cells_of::<P>(cells)?;
         let sum = |f: &dyn Fn(usize) -> f64| (0..cells.len()).map(|i| cells.weight[i] * f(i)).sum::<f64>();
         let repeats = sum(&|i| f64::from(cells.frequency[i]));
-        let mean_age = sum(&|i| cells.age[i]) / customers;
-        if mean_age <= 0.0 {
-            let why = "every customer first bought on the last day, so nothing has been observed";
-            return Err(Error::NoEstimate { model: name, why });
-        }
+        let mean_age = mean_age(name, cells)?;
         let warnings = P::look(cells)?;
         let search = Search::over(name, self.coordinates(mean_age), self.options.start.as_ref());
         let starts = P::starts(mean_age, repeats / sum(&|i| cells.age[i]));

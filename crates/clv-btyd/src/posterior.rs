@@ -29,7 +29,7 @@ use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use crate::covariates::{BayesWithCovariates, Covariates};
 use crate::estimate::MaximumLikelihood;
 use crate::over_time::{BayesOverTime, OverTime};
-use crate::process::{Parameter, Process, cells_of};
+use crate::process::{Parameter, Process, cells_of, mean_age};
 use crate::search::{Coordinate, Found, Level, Search};
 use crate::simulate::uniform;
 use crate::uncertainty::Draws;
@@ -342,19 +342,13 @@ impl<P: Process> Bayes<P> {
     /// [`Error::TooLittleData`] without customers; [`Error::NoEstimate`] where no mode was found; [`Error::Stopped`].
     pub fn cells(&self, cells: &Cells, unit: TimeUnit, cx: &Context<'_>) -> Result<Posterior<P>, Error> {
         let name = P::KIND.name;
-        let no_estimate = |why| Error::NoEstimate { model: name, why };
         self.each.expect_fixed()?;
         let customers = cells.customers();
         if cells.is_empty() {
             return Err(Error::TooLittleData { model: name, needs: "at least one customer", found: 0 });
         }
         let cells = &*cells_of::<P>(cells)?;
-        let mean_age = cells.age.iter().zip(&cells.weight).map(|(a, w)| a * w).sum::<f64>() / customers;
-        if mean_age <= 0.0 {
-            return Err(no_estimate(
-                "every customer first bought on the last day, so nothing has been observed",
-            ));
-        }
+        let mean_age = mean_age(name, cells)?;
         let derivatives = |values: &[f64]| Some(P::from_values(values).ok()?.derivatives(cells));
         let ln_likelihood = |values: &[f64]| Some(P::from_values(values).ok()?.ln_likelihood_of(cells));
         let target = Target {

@@ -159,6 +159,21 @@ pub(crate) fn expect_histories<P: Process>(data: &Training<'_>) -> Result<(), Er
         .try_for_each(|row| times_of::<P>(row, frequency[row], recency[row], age[row]).map(|_| ()))
 }
 
+/// The mean age of weighted customers.
+///
+/// # Errors
+///
+/// [`Error::NoEstimate`] if nobody was observed for any time.
+pub(crate) fn mean_age(model: &'static str, cells: &Cells) -> Result<f64, Error> {
+    let aged: f64 = cells.age.iter().zip(&cells.weight).map(|(age, weight)| age * weight).sum();
+    let mean = aged / cells.customers();
+    if mean <= 0.0 {
+        let why = "every customer first bought on the last day, so nothing has been observed";
+        return Err(Error::NoEstimate { model, why });
+    }
+    Ok(mean)
+}
+
 /// Calendar months and years are of unlike lengths: as near to a whole number is one.
 pub(crate) const NEAR: f64 = 0.1;
 

@@ -10,7 +10,7 @@ use super::moved::Moved;
 use super::{CovariateModel, Covariates};
 use crate::model::PurchaseModel;
 use crate::posterior::{Bayes, Posterior, PosteriorSummary, Sampled, Target, summaries, told};
-use crate::process::{Process, expect_histories};
+use crate::process::{Process, expect_histories, mean_age};
 
 /// How to draw from the posterior of a purchase model with covariates.
 ///
@@ -62,12 +62,7 @@ impl<P: Process> BayesWithCovariates<P> {
         let summary = prepared.summary;
         let groups = prepared.groups::<P>(0..summary.len())?;
         let customers = groups.cells.customers();
-        let mean_age =
-            groups.cells.age.iter().zip(&groups.cells.weight).map(|(a, w)| a * w).sum::<f64>() / customers;
-        if mean_age <= 0.0 {
-            let why = "every customer first bought on the last day, so nothing has been observed";
-            return Err(Error::NoEstimate { model: P::KIND.name, why });
-        }
+        let mean_age = mean_age(P::KIND.name, &groups.cells)?;
         let of = (&self.covariates, &prepared.effects[..]);
         let (design, coordinates, idle) = designed(self.bayes.each.coordinates(mean_age), of, &groups);
         let scratch = RefCell::new(Cells::default());

@@ -12,7 +12,7 @@ use super::{Asked, CovariateModel, Covariates, Movable, Term, Words};
 use crate::estimate::MaximumLikelihood;
 use crate::left_out::{LeftOut, best};
 use crate::model::PurchaseModel;
-use crate::process::{Process, expect_histories, times_of};
+use crate::process::{Process, expect_histories, mean_age, times_of};
 use crate::search::{Coordinate, Found, Level, Search};
 
 /// Cells beyond which a search starts on some of them, and how many these are.
@@ -152,7 +152,7 @@ impl<P: Process> WithCovariates<P> {
         let plain = Groups::of(which.map(|i| (frequency[i], recency[i], age[i], Vec::new())), 0).cells;
         let base = self.each.fit_cells(&plain, *unit, cx)?;
         let customers = plain.customers();
-        let mean_age = plain.age.iter().zip(&plain.weight).map(|(a, w)| a * w).sum::<f64>() / customers;
+        let mean_age = mean_age(P::KIND.name, &plain)?;
         let mut starts = vec![base.model.parameters().values()];
         if P::SEVERAL_MAXIMA {
             let repeats: f64 =

@@ -334,17 +334,16 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     }
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
-        if (args.posterior || args.cohorts.by_cohort.is_some())
-            && !args.fix.iter().any(|(name, _)| name == "k")
-        {
+        let is_fixed = args.fix.iter().any(|(name, _)| name == "k");
+        let is_of_one_k = args.posterior || args.cohorts.by_cohort.is_some();
+        if is_of_one_k && !is_fixed {
             let model = &args.model;
             return Err(Failure::usage(format_args!(
                 "{model} with --posterior or --by-cohort needs --fix k=...: fit it without first, which chooses k"
             )));
         }
-        let is_fixed = args.fix.iter().any(|(name, _)| name == "k");
         let covariates = args.by.covariates()?;
-        if args.posterior || args.cohorts.by_cohort.is_some() || is_fixed && covariates.is_some() {
+        if is_of_one_k || is_fixed && covariates.is_some() {
             return likelihood::<P>(args);
         }
         if covariates.is_some() && args.by.penalty_of_columns.len() > 1 {
