@@ -168,6 +168,9 @@ impl<P: Process> CohortFit<P> {
         summary: &Summary,
         rows: impl Iterator<Item = usize>,
     ) -> Result<Vec<(i64, History)>, Error> {
+        if let Some(grain) = summary.histories.grain() {
+            self.period.expect_grain(grain)?;
+        }
         let one = |row: usize| {
             let x = summary.frequency[row];
             let (t_x, age) = times_of::<P>(row, x, summary.recency[row], summary.age[row])?;

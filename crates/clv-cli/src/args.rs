@@ -13,7 +13,7 @@ use clv::{Ask, Cleaning, Discount, Grain, Moment, Predict, Price, Span, TimeUnit
 use crate::failure::Failure;
 
 /// Transaction files and how to read them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Transactions {
     /// Transactions: .csv, .tsv, .txt, .jsonl (each also .gz or .zst), .parquet, .arrow, .xlsx, or a folder
     /// of such files. Several are one log.
@@ -21,9 +21,9 @@ pub(crate) struct Transactions {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: Reading,
-    /// What is one purchase: exact, hour, day, week, month, year.
-    #[arg(long, default_value = "day")]
-    pub grain: Grain,
+    /// What is one purchase: exact, hour, day, week, month, year [default: the model's, or day].
+    #[arg(long)]
+    pub grain: Option<Grain>,
     #[command(flatten)]
     pub cleaning: CleaningArgs,
 }
@@ -32,6 +32,23 @@ impl Transactions {
     /// The files that are read.
     pub(crate) fn inputs(&self) -> Vec<&std::path::Path> {
         self.files.iter().chain(&self.reading.aliases).map(PathBuf::as_path).collect()
+    }
+
+    /// What is one purchase.
+    pub(crate) fn grain(&self) -> Grain {
+        self.grain.unwrap_or_default()
+    }
+
+    /// The same, read as a model wants them: purchases merged as those that it was fitted to.
+    pub(crate) fn of(&self, model: &dyn Predict, file: &std::path::Path) -> Result<Self, Failure> {
+        match (model.grain(), self.grain) {
+            (Some(fitted), Some(given)) if fitted != given => Err(Failure::usage(format_args!(
+                "--grain {given}: {} ({}) was fitted to purchases of grain {fitted}, and forecasts those: give --grain {fitted}, or none",
+                model.kind().full_name(),
+                file.display()
+            ))),
+            (fitted, given) => Ok(Self { grain: given.or(fitted), ..self.clone() }),
+        }
     }
 }
 
@@ -79,13 +96,27 @@ impl OverTime {
     }
 }
 
+/// What is said of transactions alone.
+const NOT_OF_CONTRACTS: [&str; 10] = [
+    "grain",
+    "amount",
+    "order",
+    "product",
+    "event_id",
+    "returns",
+    "zero_amounts",
+    "duplicates",
+    "outliers",
+    "test_marks",
+];
+
 /// Contracts instead of transactions.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Contracts")]
 pub(crate) struct Contracts {
     /// The files are contracts, one a row: customer, start, and end of those that have ended (for sbg, bdw, exponential-gamma,
     /// weibull-gamma). Renewals fall due each --unit after the start.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = NOT_OF_CONTRACTS)]
     pub contracts: bool,
     /// Column with the start [default: recognised].
     #[arg(long, value_name = "COLUMN", requires = "contracts")]
@@ -123,7 +154,7 @@ pub(crate) fn expect_histories(
 }
 
 /// How files are read.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct Reading {
     /// Column that names the customer [default: recognised].
@@ -248,7 +279,7 @@ fn zone(text: &str) -> Result<Zone, String> {
 }
 
 /// What is done with rows that are no plain purchase.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cleaning")]
 pub(crate) struct CleaningArgs {
     /// Stop at the first row that cannot be read.
@@ -369,7 +400,7 @@ pub(crate) fn outlier_rule(text: &str) -> Result<(OutlierRule, bool), String> {
 /// When observation ends, and in what time is counted.
 #[derive(Debug, Args)]
 pub(crate) struct Observation {
-    /// End of observation, inclusive [default: the last purchase; of weeks, months and years the last that is whole]. Needed with --contracts.
+    /// End of observation, inclusive [default: the last purchase; of weeks, months and years the last that is whole; of contracts there is none].
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub until: Option<Moment>,
     /// Time unit: day, week, month, year [default: the model's, or week, or month of contracts].
@@ -406,8 +437,8 @@ impl Asking {
         format!("{} ({})", model.kind().full_name(), self.model.display())
     }
 
-    /// The model of purchases as these transactions tell them, joined with the spend model if there is one.
-    pub(crate) fn model(&self, transactions: &Transactions) -> Result<Box<dyn Predict>, Failure> {
+    /// The model of purchases, joined with the spend model if there is one, and the transactions as it wants them.
+    pub(crate) fn model(&self, given: &Transactions) -> Result<(Box<dyn Predict>, Transactions), Failure> {
         let model = self.purchases()?;
         if model.foresee().is_some() {
             return Err(Failure::usage(format_args!(
@@ -415,8 +446,9 @@ impl Asking {
                 self.model.display()
             )));
         }
-        expect_histories(false, self.holds(&model), model.reads(), transactions.grain, model.unit())?;
-        self.with_spend(model)
+        let transactions = given.of(&model, &self.model)?;
+        expect_histories(false, self.holds(&model), model.reads(), transactions.grain(), model.unit())?;
+        Ok((self.with_spend(model)?, transactions))
     }
 
     /// The model of purchases.
@@ -447,7 +479,9 @@ impl Asking {
                 spend.kind().name
             )));
         }
-        Ok(Box::new(WithSpend::join(model, spend)?))
+        let joined = WithSpend::join(model, spend)
+            .map_err(|error| Failure::usage(format_args!("--spend {}: {error}", path.display())))?;
+        Ok(Box::new(joined))
     }
 
     /// All files that are read.

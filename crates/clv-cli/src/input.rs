@@ -134,10 +134,10 @@ pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Momen
         ));
     }
     if let Some(until) = until {
-        return end_of_period(until, args.grain);
+        return end_of_period(until, args.grain());
     }
-    let cut = Cut::end_of(last, args.grain);
-    let unit = match args.grain {
+    let cut = Cut::end_of(last, args.grain());
+    let unit = match args.grain() {
         Grain::Week => TimeUnit::Week,
         Grain::Month => TimeUnit::Month,
         Grain::Year => TimeUnit::Year,
@@ -149,7 +149,7 @@ pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Momen
     let whole = cut.minus(Span::new(1.0, unit)?);
     note(format_args!(
         "the log ends within a {}, on {}: observed until {}, the end of the last whole one, unless another is named",
-        args.grain,
+        args.grain(),
         last.date(),
         whole.last_day()
     ));
@@ -296,7 +296,7 @@ impl Observed {
     fn of(log: TransactionLog, args: &Transactions, observation: &Observation) -> Result<Self, Failure> {
         let cut = cut(&log, args, observation.until)?;
         let line = Line::new("merging");
-        let purchases = Purchases::of(&log, args.grain)?;
+        let purchases = Purchases::of(&log, args.grain())?;
         drop(line);
         Ok(Self { log, purchases, cut, unit: observation.unit.unwrap_or_default(), contracts: None })
     }

@@ -670,6 +670,47 @@ fn covariates_move_a_model_and_its_forecast() {
 
 /// Cohorts of a shop whose customers buy less the later they came.
 #[test]
+fn models_remember_how_purchases_were_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    done(folder, "fit bg-nbd tx.csv --until 2023-06-30 --grain month --output month.json");
+    done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --output day.json");
+    let predict = "predict tx.csv --until 2023-06-30 --horizon 26 --output out.csv --model month.json";
+    // As it was fitted, unless it is said otherwise.
+    let by_itself = json(folder, predict);
+    assert_eq!(by_itself, json(folder, &format!("{predict} --grain month")));
+    refused(
+        folder,
+        &format!("{predict} --grain day"),
+        2,
+        "month.json) was fitted to purchases of grain month",
+    );
+    refused(
+        folder,
+        &format!("{predict} --spend day.json"),
+        2,
+        "gamma-gamma was fitted to purchases of grain day",
+    );
+    done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --grain month --output spend.json");
+    let value =
+        "value tx.csv --until 2023-06-30 --horizon 26 --model month.json --spend spend.json --output v.csv";
+    done(folder, value);
+    refused(folder, &format!("{value} --grain week"), 2, "give --grain month, or none");
+    let stages = "stages tx.csv --until 2023-06-30 --model month.json";
+    assert_eq!(json(folder, stages), json(folder, &format!("{stages} --grain month")));
+    refused(folder, &format!("{stages} --grain day"), 2, "give --grain month, or none");
+
+    // A first purchase of a week is of two months now and then.
+    let of_weeks = json(folder, "cohorts tx.csv --grain week");
+    assert!(of_weeks["cohorts"][0]["cohort"].as_str().unwrap().contains("-W"), "{of_weeks}");
+    assert_eq!(json(folder, "cohorts tx.csv --grain year")["cohorts"][0]["cohort"], "2022");
+    refused(folder, "cohorts tx.csv --grain week --by month", 2, "allowed: exact, hour, day, month");
+    let line = "fit bg-nbd tx.csv --grain week --until 2023-06-25 --by-cohort month --output c.json";
+    refused(folder, line, 1, "allowed: exact, hour, day, month");
+}
+
+#[test]
 fn cohorts_have_populations_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -898,7 +939,7 @@ fn purchases_by_the_period_are_fitted_compared_and_forecast() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("as of 2023-11-30") || said.contains("as of 2023-12-31"), "{said}");
     // Other periods than it was fitted to would be other opportunities.
-    for grain in ["", "--grain week"] {
+    for grain in ["--grain day", "--grain week"] {
         let line =
             format!("predict --model m.json tx.csv --until 2023-06-25 {grain} --horizon 6 --output out.csv");
         refused(folder, &line, 2, "give --grain month");

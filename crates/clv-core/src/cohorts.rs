@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::summary::Purchases;
-use crate::units::Moment;
+use crate::units::{Grain, Moment};
 
 /// A page of the calendar, by which customers are grouped and their age is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,6 +36,43 @@ impl fmt::Display for Period {
 }
 
 impl Period {
+    /// The shortest that a purchase of this grain, known by the start of it, surely lies in.
+    pub fn of_grain(grain: Grain) -> Self {
+        let all = [Self::Week, Self::Month, Self::Quarter, Self::Year];
+        all.into_iter().find(|period| period.holds(grain)).unwrap_or(Self::Year)
+    }
+
+    /// Whether a purchase of this grain lies in one page whole: a week lies in two months now and then.
+    pub fn holds(self, grain: Grain) -> bool {
+        match grain {
+            Grain::Exact | Grain::Hour | Grain::Day => true,
+            Grain::Week => self == Self::Week,
+            Grain::Month => self != Self::Week,
+            Grain::Year => self == Self::Year,
+        }
+    }
+
+    /// Checks that purchases of this grain lie in one page each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`].
+    pub fn expect_grain(self, grain: Grain) -> Result<()> {
+        if self.holds(grain) {
+            return Ok(());
+        }
+        let allowed = match self {
+            Self::Week => "exact, hour, day, week",
+            Self::Month | Self::Quarter => "exact, hour, day, month",
+            Self::Year => "exact, hour, day, month, year",
+        };
+        Err(Error::Unreadable {
+            what: "grain of purchases by this period of cohorts",
+            given: grain.to_string(),
+            allowed,
+        })
+    }
+
     /// The number of the page on which a moment lies, in order of time.
     pub fn index(self, when: Moment) -> i64 {
         let date = when.date();
@@ -162,9 +199,10 @@ impl Cohorts {
     /// # Errors
     ///
     /// [`Error::TooLittleData`] if nobody has bought by the cut; [`Error::Unreadable`] if the cut has
-    /// another grain than the purchases.
+    /// another grain than the purchases, or the period does not hold that whole ([`Period::holds`]).
     pub fn of(purchases: &Purchases, cut: Cut, period: Period) -> Result<Self> {
         cut.expect_grain(purchases.grain())?;
+        period.expect_grain(purchases.grain())?;
         // The last page that is over: the day after the cut lies on another.
         let next = purchases.grain().start(purchases.grain().index(cut.last()) + 1);
         let last = period.index(next) - 1;
@@ -219,7 +257,6 @@ impl Cohorts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Grain;
     use crate::{LogBuilder, Transaction};
 
     #[test]
@@ -235,6 +272,29 @@ mod tests {
             }
         }
         assert_eq!(Period::Year.name(Period::Year.index(at("2024-06-01"))), "2024");
+    }
+
+    #[test]
+    fn a_week_lies_in_no_month() {
+        let mut log = LogBuilder::new();
+        // Of the week from Monday, 29 January.
+        log.push(Transaction::new("a", Moment::parse_date("2024-02-02").unwrap())).unwrap();
+        let log = log.finish();
+        let cohort = |grain, period| {
+            let purchases = Purchases::of(&log, grain)?;
+            let cut = Cut::end_of(Moment::parse_date("2024-12-31").unwrap(), grain);
+            Cohorts::of(&purchases, cut, period).map(|found| period.name(found.cohorts[0].period))
+        };
+        assert_eq!(cohort(Grain::Day, Period::Month).unwrap(), "2024-02");
+        assert_eq!(cohort(Grain::Month, Period::Quarter).unwrap(), "2024-Q1");
+        assert_eq!(cohort(Grain::Week, Period::Week).unwrap(), "2024-W05");
+        for (grain, period) in
+            [(Grain::Week, Period::Month), (Grain::Year, Period::Month), (Grain::Month, Period::Week)]
+        {
+            let error = cohort(grain, period).unwrap_err().to_string();
+            assert!(error.contains(&grain.to_string()) && error.contains("allowed: exact"), "{error}");
+            assert!(Period::of_grain(grain).holds(grain));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::ledger::RejectedRow;
 use crate::model::{Histories, Reads};
-use crate::units::{Span, TimeUnit};
+use crate::units::{Grain, Span, TimeUnit};
 
 /// The result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -147,6 +147,16 @@ pub enum Error {
         given: Histories,
         /// The histories' unit.
         unit: TimeUnit,
+    },
+    /// Purchases are merged otherwise than those that the model was fitted to.
+    #[error("{model} was fitted to purchases of grain {fitted}; these are of grain {given}")]
+    Grain {
+        /// The model.
+        model: &'static str,
+        /// The grain of what it was fitted to.
+        fitted: Grain,
+        /// The grain of these.
+        given: Grain,
     },
     /// A model was asked for something that it cannot say.
     #[error("{model} does not say {quantity}{}", .hint)]

@@ -1,8 +1,10 @@
 //! How a model rests on disk: one JSON document, versioned and checksummed; data, never code.
 //!
 //! ```text
-//! {"clv_model": 1, "kind": "pareto-nbd", "kind_version": 1, "checksum": "crc32:…", "body": {…}}
+//! {"clv_model": 1, "kind": "pareto-nbd", "kind_version": 1, "grain": "day", "checksum": "crc32:…", "body": {…}}
 //! ```
+//!
+//! `grain` stands there for models that know it ([`Predict::grain`]).
 //!
 //! A file that is damaged, foreign, newer, or of an unknown kind is refused with a [`SavedError`].
 
@@ -15,7 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::Predict;
+use crate::model::{Grained, Predict};
+use crate::units::Grain;
 
 /// Version of the envelope.
 const FORMAT: u64 = 1;
@@ -203,7 +206,8 @@ impl Registry {
         let text = |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let version = envelope.get("kind_version").and_then(Value::as_u64).unwrap_or(0);
         let kind = text("kind");
-        let (stated, computed) = (text("checksum"), checksum(&kind, version, &body));
+        let grain = envelope.get("grain").filter(|grain| !grain.is_null());
+        let (stated, computed) = (text("checksum"), checksum(&kind, version, grain, &body));
         if stated != computed {
             return Err(SavedError::Damaged { stated, computed }.into());
         }
@@ -215,7 +219,16 @@ impl Registry {
             let (what, known) = (format!("the model {kind}"), u64::from(known));
             return Err(SavedError::Newer { what, found: version, known }.into());
         }
-        loader(&SavedModel { kind, version, body }, self)
+        let grain: Option<Grain> = grain
+            .cloned()
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|source| SavedError::Field { field: "grain".into(), source })?;
+        let model = loader(&SavedModel { kind, version, body }, self)?;
+        Ok(match grain {
+            Some(grain) if model.grain().is_none() => Box::new(Grained::new(model, grain)),
+            _ => model,
+        })
     }
 }
 
@@ -286,18 +299,27 @@ fn envelope(model: &dyn Predict) -> Result<Value> {
     model.save(&mut writer)?;
     let kind = model.kind();
     let (name, version) = (kind.full_name(), u64::from(kind.full_version()));
-    let checksum = checksum(&name, version, &writer.body);
-    Ok(json!({
+    let grain = model.grain().map(|grain| json!(grain));
+    let checksum = checksum(&name, version, grain.as_ref(), &writer.body);
+    let mut envelope = json!({
         "clv_model": FORMAT,
         "kind": name,
         "kind_version": version,
         "checksum": checksum,
         "body": writer.body,
-    }))
+    });
+    if let Some(grain) = grain {
+        envelope["grain"] = grain;
+    }
+    Ok(envelope)
 }
 
 /// Over the canonical text: keys sorted, numbers in their shortest form.
-fn checksum(kind: &str, version: u64, body: &Map<String, Value>) -> String {
-    let text = json!([kind, version, body]).to_string();
+fn checksum(kind: &str, version: u64, grain: Option<&Value>, body: &Map<String, Value>) -> String {
+    let text = match grain {
+        None => json!([kind, version, body]),
+        Some(grain) => json!([kind, version, grain, body]),
+    }
+    .to_string();
     format!("crc32:{:08x}", crc32fast::hash(text.as_bytes()))
 }

@@ -72,6 +72,7 @@ fn what_is_found_is_sound_the_same_on_two_threads_and_kept() {
     let training = Training::new(&purchases, end(), TimeUnit::Week).unwrap();
     let broken = conformance::check(&found.model, &clv::registry(), &training, horizon).unwrap();
     assert!(broken.is_empty(), "{broken:#?}");
+    assert_eq!(found.model.grain(), Some(Grain::Day));
 }
 
 #[test]

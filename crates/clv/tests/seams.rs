@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use clv::backtest::{Backtest, BoxedFit};
+use clv::model::{Grained, Possible};
 use clv::prelude::*;
+use clv::summary::{SpendBasis, Summary};
 use clv::{Erased, Error, Feature, conformance, shelf};
 
 fn date(text: &str) -> Moment {
@@ -147,6 +149,59 @@ fn what_comes_after_the_cut_changes_nothing_before_it() {
     }
 }
 
+/// There are fewer purchases by the month than by the day, and each is worth more.
+#[test]
+fn a_model_knows_the_grain_of_what_it_was_fitted_to() {
+    let log = log();
+    let ask = Ask::over(split().horizon());
+    let at = |grain| {
+        let purchases = Purchases::of(&log, grain).unwrap();
+        let cut = Cut::end_of(split().train.last(), grain);
+        let summary = purchases.summary(cut, TimeUnit::Week, SpendBasis::default()).unwrap();
+        (purchases, cut, summary)
+    };
+    let (purchases, cut, by_day) = at(Grain::Day);
+    let (_, _, by_month) = at(Grain::Month);
+    let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap();
+    let fit = |name| {
+        shelf::settings(name, split().horizon()).unwrap().fit(&training, &Context::default()).unwrap().model
+    };
+    for name in ["mean", "bg-nbd", "gamma-gamma", "linear", "boosted-trees"] {
+        let model = fit(name);
+        let text = clv::saved::to_string(&model).unwrap();
+        for model in [model, clv::registry().read(&text).unwrap()] {
+            assert_eq!(model.grain(), Some(Grain::Day), "{name}");
+            assert_eq!(clv::saved::to_string(&model).unwrap(), text);
+            let features = training.features(model.needs()).unwrap();
+            let columns = |summary: &'_ Summary| {
+                let mut who = summary.customers();
+                if features.rows() > 0 {
+                    who = who.with_features(&features).unwrap();
+                }
+                model.predict(&who, &ask).map(|_| ())
+            };
+            columns(&by_day).unwrap();
+            let error = columns(&by_month).unwrap_err().to_string();
+            assert!(error.contains("fitted to purchases of grain day; these are of grain month"), "{error}");
+        }
+    }
+    let spend = Grained::new(
+        SpendModel::new(GammaGamma::new(6.25, 3.74, 15.44).unwrap(), TimeUnit::Week),
+        Grain::Month,
+    );
+    let error = WithSpend::join(fit("bg-nbd"), spend).unwrap_err().to_string();
+    assert!(error.contains("gamma-gamma was fitted to purchases of grain month"), "{error}");
+    let joined = WithSpend::join(fit("bg-nbd"), fit("gamma-gamma")).unwrap();
+    let drawn = Possible::new().draws(10).unwrap().of(
+        &joined,
+        &by_month.customers(),
+        &ask,
+        |row| row as u64,
+        &Context::default(),
+    );
+    assert!(drawn.unwrap_err().to_string().contains("grain"));
+}
+
 #[test]
 fn a_stop_signal_stops() {
     let log = log();
@@ -198,6 +253,7 @@ fn a_model_of_a_newer_version_is_refused_alone_and_inside_another() {
 fn a_saved_model_with_any_byte_changed_is_refused() {
     let purchases = PurchaseModel::new(ParetoNbd::new(0.5, 10.0, 0.6, 11.0).unwrap(), TimeUnit::Week);
     let spend = SpendModel::new(GammaGamma::new(6.25, 3.74, 15.44).unwrap(), TimeUnit::Week);
+    let purchases = Grained::new(purchases, Grain::Day);
     let text = clv::saved::to_string(&WithSpend::join(purchases, spend).unwrap()).unwrap();
     let registry = clv::registry();
     for at in 0..text.len() {

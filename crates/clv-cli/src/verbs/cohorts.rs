@@ -17,9 +17,9 @@ pub(crate) struct Args {
     transactions: Transactions,
     #[command(flatten)]
     observation: Observation,
-    /// By which pages of the calendar customers are grouped.
-    #[arg(long, value_enum, default_value_t = PeriodArg::Month)]
-    by: PeriodArg,
+    /// By which pages of the calendar customers are grouped [default: month, or the week or year of --grain].
+    #[arg(long, value_enum)]
+    by: Option<PeriodArg>,
     /// What the table shows.
     #[arg(long, value_enum, default_value_t = Show::Retention)]
     show: Show,
@@ -65,6 +65,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.output {
         input::expect_output(path, &args.transactions.inputs())?;
     }
+    let grain = args.transactions.grain();
+    let period = match args.by {
+        Some(by) => Period::from(by),
+        None if Period::Month.holds(grain) => Period::Month,
+        None => Period::of_grain(grain),
+    };
+    period.expect_grain(grain).map_err(Failure::usage)?;
     let observed = Observed::read(&args.transactions, &args.observation)?;
     let money = matches!(args.show, Show::Revenue | Show::CumulativeRevenue);
     if money && observed.log.amount().is_none() {
@@ -72,7 +79,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "--show revenue: the log has no amounts; allowed are retention and repeat-rate",
         ));
     }
-    let period = Period::from(args.by);
     let cohorts = Cohorts::of(&observed.purchases, observed.cut, period)?;
     if let Some(path) = &args.output {
         clv::io::write::cohorts(&cohorts, path)?;

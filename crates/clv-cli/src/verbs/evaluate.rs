@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     for name in &names {
-        expect_histories(of_contracts, name, clv::shelf::reads(name), args.transactions.grain, unit)?;
+        expect_histories(of_contracts, name, clv::shelf::reads(name), args.transactions.grain(), unit)?;
     }
     if args.beside.by.is_empty()
         && args.beyond.inputs().next().or(args.beside.over_time.inputs().next()).is_some()
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if of_contracts {
         return contracts(args, &entries, &names, unit);
     }
-    let train = input::end_of_period(args.train_until, args.transactions.grain)?;
+    let train = input::end_of_period(args.train_until, args.transactions.grain())?;
     if args.origins.get() > 1 && args.holdout_until.is_none() {
         return Err(Failure::usage(
             "--origins needs --holdout-until: earlier windows are as long as the holdout",
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known = match args.holdout_until {
         Some(until) if args.origins.get() > 1 => {
             let split =
-                Split::new(train, Cut::end_of(until, args.transactions.grain)).map_err(Failure::usage)?;
+                Split::new(train, Cut::end_of(until, args.transactions.grain())).map_err(Failure::usage)?;
             back(split, args.origins.get() - 1).train.last()
         }
         _ => args.train_until,

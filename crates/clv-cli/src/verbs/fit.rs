@@ -131,7 +131,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ));
     }
     let reads = clv::shelf::reads(&args.model);
-    expect_histories(args.contracts.contracts, &args.model, reads, args.transactions.grain, unit)?;
+    expect_histories(args.contracts.contracts, &args.model, reads, args.transactions.grain(), unit)?;
     let (observed, mut gathered) = if args.contracts.contracts {
         let histories = if reads == Reads::Tenures { Histories::Tenures } else { Histories::RenewalsDue };
         Observed::contracts(&args.transactions, &args.observation, &args.contracts, histories)?

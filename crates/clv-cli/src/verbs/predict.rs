@@ -73,7 +73,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .collect();
     crate::input::expect_output(&args.output, &inputs)?;
     let reads = model.reads();
-    let (contracts, grain) = (args.contracts.contracts, args.transactions.grain);
+    let transactions = args.transactions.of(&model, &args.asking.model)?;
+    let (contracts, grain) = (args.contracts.contracts, transactions.grain());
     expect_histories(contracts, args.asking.holds(&model), reads, grain, model.unit())?;
     if args.contracts.contracts && args.stages {
         return Err(Failure::usage("contracts have no --stages: those are of purchases"));
@@ -82,16 +83,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Observation { unit: Some(args.observation.unit.unwrap_or_else(|| model.unit())), ..args.observation };
     let (observed, mut gathered) = if args.contracts.contracts {
         let histories = if reads == Reads::Tenures { Histories::Tenures } else { Histories::Renewals };
-        Observed::contracts(&args.transactions, &observation, &args.contracts, histories)?
+        Observed::contracts(&transactions, &observation, &args.contracts, histories)?
     } else {
-        Observed::gathered(&args.transactions, &observation)?
+        Observed::gathered(&transactions, &observation)?
     };
-    let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
+    let known = args.beyond.read(&transactions, &mut gathered, &observed.log)?;
     known.tell_unknown_words(model.needs());
     let is_needed = by_the_calendar || Known::is_needed(model.needs());
     let beyond = if is_needed { known.of(&observed.log, true)? } else { None };
     let training = crate::beyond::knowing(observed.training()?, beyond.as_ref());
-    let timelines = args.over_time.read(&args.transactions)?;
+    let timelines = args.over_time.read(&transactions)?;
     let foreseen = match model.foresee() {
         None => None,
         Some(of) => {

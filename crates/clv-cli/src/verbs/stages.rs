@@ -79,10 +79,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             model.kind().name
         )));
     }
+    let transactions = match (&model, &args.model) {
+        (Some(model), Some(file)) => args.transactions.of(model, file)?,
+        _ => args.transactions.clone(),
+    };
     let (mut observed, since) = match &args.prospects {
-        None => (Observed::read(&args.transactions, &args.observation)?, None),
+        None => (Observed::read(&transactions, &args.observation)?, None),
         Some(path) => {
-            let (observed, since) = Observed::with_prospects(&args.transactions, &args.observation, path)?;
+            let (observed, since) = Observed::with_prospects(&transactions, &args.observation, path)?;
             (observed, Some(since))
         }
     };

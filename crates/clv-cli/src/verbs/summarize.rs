@@ -55,11 +55,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let cleaning = args.transactions.cleaning.cleaning().map_err(Failure::usage)?;
     // Summaries at scale know grains alone, and not whether the last of them is whole.
     let breaks_off = args.observation.until.is_none()
-        && matches!(args.transactions.grain, Grain::Week | Grain::Month | Grain::Year);
+        && matches!(args.transactions.grain(), Grain::Week | Grain::Month | Grain::Year);
     if breaks_off && (args.ordered || args.resume.is_some() || args.save.is_some()) {
         return Err(Failure::usage(format_args!(
             "--grain {} with --ordered, --resume or --save needs --until, the end of the last whole {0}",
-            args.transactions.grain
+            args.transactions.grain()
         )));
     }
     let whole = breaks_off
@@ -90,9 +90,9 @@ fn in_order(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
     let transactions = &args.transactions;
     let line = Line::new("reading");
     let options = transactions.reading.options().cleaning(cleaning);
-    let mut into = OrderedSummary::new(transactions.grain);
+    let mut into = OrderedSummary::new(transactions.grain());
     if let Some(until) = args.observation.until {
-        into = into.until(input::end_of_period(until, transactions.grain)?)?;
+        into = into.until(input::end_of_period(until, transactions.grain())?)?;
     }
     let (ordered, sources) = clv::io::read_ordered(&transactions.files, &options, into)?;
     drop(line);
@@ -102,8 +102,8 @@ fn in_order(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
         return Err(Failure::data(format_args!("{}: no row could be used", transactions.files[0].display())));
     };
     let cut = match args.observation.until {
-        Some(until) => input::end_of_period(until, transactions.grain)?,
-        None => Cut::end_of(last, transactions.grain),
+        Some(until) => input::end_of_period(until, transactions.grain())?,
+        None => Cut::end_of(last, transactions.grain()),
     };
     let unit = args.observation.unit.unwrap_or_default();
     let (roster, summary) = ordered.summary(cut, unit, SpendBasis::default())?;
@@ -118,12 +118,12 @@ fn at_scale(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
     let line = Line::new("reading");
     let options = transactions.reading.options().cleaning(cleaning);
     let (read, sources) =
-        clv::io::read_scaled(&transactions.files, &options, transactions.grain, args.threads)?;
+        clv::io::read_scaled(&transactions.files, &options, transactions.grain(), args.threads)?;
     drop(line);
     sources.iter().for_each(note);
     input::tell(read.ledger());
     let mut ledger = match &args.resume {
-        None => GrainLedger::new(transactions.grain),
+        None => GrainLedger::new(transactions.grain()),
         Some(path) => GrainLedger::load(path)?,
     };
     ledger.merge(read)?;
@@ -134,8 +134,8 @@ fn at_scale(args: &Args, cleaning: clv::Cleaning) -> Result<(), Failure> {
         return Err(Failure::data(format_args!("{}: no row could be used", transactions.files[0].display())));
     };
     let cut = match args.observation.until {
-        Some(until) => input::end_of_period(until, transactions.grain)?,
-        None => Cut::end_of(last, transactions.grain),
+        Some(until) => input::end_of_period(until, transactions.grain())?,
+        None => Cut::end_of(last, transactions.grain()),
     };
     let rows = ledger.ledger().clone();
     if ledger.conflicts() > 0 {

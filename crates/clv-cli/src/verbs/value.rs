@@ -58,7 +58,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let model = args.asking.model(&args.transactions)?;
+    let (model, transactions) = args.asking.model(&args.transactions)?;
     let ask = args.asking.ask(&model)?;
     let (horizon, discount) = (ask.horizon(), ask.discounting());
     let shop = Economics::default()
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         )));
     }
     let table_of = args.customers.as_ref().map(|path| attribute_table(path, args)).transpose()?;
-    let (mut observed, mut gathered) = Observed::gathered(&args.transactions, &args.observation)?;
+    let (mut observed, mut gathered) = Observed::gathered(&transactions, &args.observation)?;
     observed.unit = model.unit();
     let known = args.beyond.read(&args.transactions, &mut gathered, &observed.log)?;
     known.tell_unknown_words(model.needs());
@@ -165,7 +165,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     clv::io::write::values(summary, customers, &values, &args.output)?;
     let groups = match (args.by.as_str(), &table_of) {
         ("cohort", _) => {
-            by_group(&values, |row| Period::Month.name(Period::Month.index(summary.first[row])).into())
+            // First purchases are known by their grain.
+            let period = if Period::Month.holds(transactions.grain()) {
+                Period::Month
+            } else {
+                Period::of_grain(transactions.grain())
+            };
+            by_group(&values, |row| period.name(period.index(summary.first[row])).into())
         }
         (column, None) => {
             return Err(Failure::usage(format_args!(

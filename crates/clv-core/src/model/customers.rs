@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
-use crate::model::{Histories, Reads};
+use crate::model::{Histories, Predict, Reads};
 use crate::summary::SpendBasis;
 use crate::units::TimeUnit;
 
@@ -271,6 +271,20 @@ impl<'a> Customers<'a> {
     /// [`Error::Histories`] in the name of `model`.
     pub fn expect_histories(&self, model: &'static str, reads: Reads) -> Result<()> {
         self.histories.map_or(Ok(()), |histories| reads.expect(model, histories, self.unit))
+    }
+
+    /// Checks that purchases are merged as those that a model was fitted to, as far as both are known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Grain`].
+    pub fn expect_grain<M: Predict + ?Sized>(&self, model: &M) -> Result<()> {
+        match (model.grain(), self.histories.and_then(Histories::grain)) {
+            (Some(fitted), Some(given)) if fitted != given => {
+                Err(Error::Grain { model: model.kind().name, fitted, given })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

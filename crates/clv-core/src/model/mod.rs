@@ -15,6 +15,7 @@ mod capabilities;
 mod context;
 mod customers;
 mod forecast;
+mod grained;
 mod possible;
 mod reads;
 mod report;
@@ -31,6 +32,7 @@ pub use capabilities::{Activity, Foresee, NextPurchase, PurchaseForecast, Sample
 pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History, Place};
 pub use forecast::{Forecast, ForecastMut, Scratch};
+pub use grained::Grained;
 pub use possible::{AmountsOf, DrawAmounts, DrawTimes, Drawn, Intervals, Possible};
 pub use reads::{Histories, Reads};
 pub use report::{Estimate, FitReport, Sampling, Warning};
@@ -43,7 +45,7 @@ pub use with_spend::WithSpend;
 use crate::error::Result;
 use crate::features::Feature;
 use crate::saved::{Registry, SaveWriter};
-use crate::units::TimeUnit;
+use crate::units::{Grain, TimeUnit};
 
 /// Settings that can be fitted to data.
 pub trait Fit: Debug + Send + Sync {
@@ -129,6 +131,11 @@ pub trait Predict: Debug + Send + Sync {
     /// Which histories it reads: purchases, unless it says otherwise.
     fn reads(&self) -> Reads {
         Reads::default()
+    }
+
+    /// How purchases were merged that it was fitted to, if it knows ([`Grained`]).
+    fn grain(&self) -> Option<Grain> {
+        None
     }
 
     /// Forecasts for customers, written into the caller's columns.
@@ -224,6 +231,9 @@ macro_rules! forward_predict {
             fn reads(&self) -> Reads {
                 (**self).reads()
             }
+            fn grain(&self) -> Option<Grain> {
+                (**self).grain()
+            }
             fn predict_into(
                 &self,
                 who: &Customers<'_>,
@@ -265,7 +275,8 @@ macro_rules! forward_predict {
 }
 forward_predict!(Box<P>, std::sync::Arc<P>);
 
-/// Settings that forget the type of their model: what a shelf of unlike models is made of.
+/// Settings that forget the type of their model: what a shelf of unlike models is made of. The fitted model knows the grain of what it was fitted to
+/// ([`Grained`]).
 ///
 /// ```
 /// use clv_core::baselines::{MeanOfAll, Zero};
@@ -286,7 +297,7 @@ where
 {
     type Model = Box<dyn Predict>;
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>> {
-        Ok(self.0.fit(data, cx)?.map(|model| Box::new(model) as Box<dyn Predict>))
+        Ok(self.0.fit(data, cx)?.map(|model| grained::knowing_grain(model, data.summary())))
     }
 }
 

@@ -234,6 +234,7 @@ impl Possible {
             hint: ": models of the process do",
         })?;
         model.answers().expect_horizon(name, ask.horizon())?;
+        who.expect_grain(model)?;
         let amounts = match model.draw_amounts() {
             None if model.answers().value => {
                 let (quantity, hint) =

@@ -16,6 +16,16 @@ pub enum Histories {
     Tenures,
 }
 
+impl Histories {
+    /// How purchases are merged, if they are of purchases.
+    pub fn grain(self) -> Option<Grain> {
+        match self {
+            Self::Purchases(grain) => Some(grain),
+            Self::Renewals | Self::Tenures => None,
+        }
+    }
+}
+
 impl fmt::Display for Histories {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

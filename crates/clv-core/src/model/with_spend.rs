@@ -12,7 +12,7 @@ use super::{Fit, Fitted, Kind, Predict};
 use crate::error::{Error, Result};
 use crate::features::Feature;
 use crate::saved::{Registry, SaveWriter};
-use crate::units::TimeUnit;
+use crate::units::{Grain, TimeUnit};
 
 /// Purchases from one model, spend from another: value = margin × spend × discounted purchases.
 ///
@@ -116,6 +116,9 @@ impl<P: Predict, S: Predict> Predict for WithSpend<P, S> {
     fn reads(&self) -> Reads {
         self.purchases.reads()
     }
+    fn grain(&self) -> Option<Grain> {
+        self.purchases.grain().or_else(|| self.spend.grain())
+    }
     fn activity(&self) -> Option<&dyn Activity> {
         self.purchases.activity()
     }
@@ -174,7 +177,8 @@ impl<P: Predict, S: Predict> WithSpend<P, S> {
     ///
     /// # Errors
     ///
-    /// [`Error::CannotSay`] if the first does not say purchases or the second does not say spend.
+    /// [`Error::CannotSay`] if the first does not say purchases or the second does not say spend; [`Error::Grain`] if they were fitted to
+    /// purchases merged unlike each other, which are not worth the same.
     pub fn join(purchases: P, spend: S) -> Result<Self> {
         let missing = |model: Kind, quantity| Error::CannotSay { model: model.name, quantity, hint: "" };
         if !purchases.answers().purchases {
@@ -182,6 +186,11 @@ impl<P: Predict, S: Predict> WithSpend<P, S> {
         }
         if !spend.answers().spend {
             return Err(missing(spend.kind(), "spend"));
+        }
+        if let (Some(given), Some(fitted)) = (purchases.grain(), spend.grain())
+            && given != fitted
+        {
+            return Err(Error::Grain { model: spend.kind().name, fitted, given });
         }
         Ok(Self::of(purchases, spend).with_needs())
     }
