@@ -7,6 +7,7 @@ use clv::contracts::Contracts;
 use clv::events::EventKind;
 use clv::identity::Identities;
 use clv::io::ReadOptions;
+use clv::model::Reads;
 use clv::summary::Purchases;
 use clv::{
     Cut, Gathered, Gathering, Grain, Ledger, LogBuilder, Moment, Span, TimeUnit, Training, TransactionLog,
@@ -188,6 +189,30 @@ pub(crate) fn contracts(
     Ok((contracts, gathered))
 }
 
+/// Warns of contracts that end otherwise than the models of them take it.
+pub(crate) fn tell_ends(contracts: &Contracts, reads: Reads, cut: Cut, unit: TimeUnit) {
+    /// Fewer ends tell nothing.
+    const ENOUGH: usize = 10;
+    /// The share of ends that may be otherwise.
+    const FEW: f64 = 0.1;
+    let (ended, at_renewals) = contracts.ended(cut, unit);
+    let share = at_renewals as f64 / ended.max(1) as f64;
+    if ended < ENOUGH {
+        return;
+    }
+    if reads == Reads::Renewals && share < 1.0 - FEW {
+        note(format_args!(
+            "warning: {} of {ended} contracts ended between two renewals: models of renewals take one that goes on as decided at its last, though it has survived part of the way to the next, and tell too few renewals; exponential-gamma and weibull-gamma take ends as they come",
+            ended - at_renewals
+        ));
+    }
+    if reads == Reads::Tenures && share > 1.0 - FEW && unit != TimeUnit::Day {
+        note(format_args!(
+            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {unit}: models of tenures take ends as coming at any time; sbg and bdw are of renewals"
+        ));
+    }
+}
+
 /// A log without purchases, which names the customers.
 pub(crate) fn names_of(contracts: &Contracts) -> TransactionLog {
     let mut log = TransactionLog::default();
@@ -254,6 +279,8 @@ impl Observed {
         let cut = Cut::end_of(until, clv::Grain::Day);
         let unit = observation.unit.unwrap_or(TimeUnit::Month);
         let log = names_of(&contracts);
+        let reads = if matches!(histories, Histories::Tenures) { Reads::Tenures } else { Reads::Renewals };
+        tell_ends(&contracts, reads, cut, unit);
         let summary = match histories {
             Histories::Tenures => contracts.tenures(cut, unit),
             Histories::RenewalsDue => contracts.renewals_due(cut, unit),

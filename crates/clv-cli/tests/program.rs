@@ -832,6 +832,27 @@ fn contracts_are_fitted_compared_and_forecast() {
         assert!(most > 4.0 * payments && most % 4.0 == 0.0, "payments are whole ones: {priced}");
         assert!((said["expected_purchases"].as_f64().unwrap() - payments).abs() < 1e-9);
     }
+    // All end at a renewal: models that take ends as coming at any time are warned of, and of ends in between the others.
+    let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
+    let fit =
+        |model, table| told(&format!("fit {model} {table} --contracts --until 2023-07-01 --output x.json"));
+    assert!(
+        fit("exponential-gamma", "contracts.csv").contains("contracts ended at renewals, one each month")
+    );
+    assert!(!fit("sbg", "contracts.csv").contains("between two renewals"));
+    let table = std::fs::read_to_string(folder.join("contracts.csv")).unwrap();
+    std::fs::write(folder.join("between.csv"), table.replace("-10,b", "-22,b").replace("-10,p", "-22,p"))
+        .unwrap();
+    assert!(fit("sbg", "between.csv").contains("ended between two renewals"));
+    assert!(!fit("exponential-gamma", "between.csv").contains("ended at renewals"));
+    let line = "evaluate between.csv --contracts --train-until 2022-12-31 --holdout-until 2023-03-31";
+    assert!(told(line).contains("exponential-gamma and weibull-gamma take ends as they come"));
+    refused(
+        folder,
+        "fit sbg contracts.csv --contracts --grain month --until 2023-07-01 --output x.json",
+        2,
+        "--grain",
+    );
     // What may bend fits no worse than what may not.
     assert!(likelihoods[1] >= likelihoods[0] - 1e-9 && likelihoods[3] >= likelihoods[2] - 1e-9);
     std::fs::write(

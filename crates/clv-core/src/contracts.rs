@@ -118,6 +118,22 @@ impl Contracts {
         self.by_renewals(cut, unit, |_, due_now| due_now)
     }
 
+    /// How many contracts have ended by a cut, and how many of these within a day of a renewal, where renewals decide it.
+    ///
+    /// Models of renewals take a contract that goes on as one that was decided at its last renewal. Where contracts end at any time it has survived
+    /// part of the way to its next one as well, and more of them renew than those models say: see [`Contracts::tenures`].
+    pub fn ended(&self, cut: Cut, unit: TimeUnit) -> (usize, usize) {
+        let ended = self.terms.iter().filter_map(|term| {
+            let end = term.ended.filter(|end| *end < cut.end())?;
+            let (before, after) = (end.plus_days(-1.0), end.plus_days(1.0));
+            // On the day itself, or on the last that was paid for, or on the one after.
+            let near =
+                due_before(term.begun, after.plus_days(0.5), unit) > due_before(term.begun, before, unit);
+            Some(near)
+        });
+        ended.fold((0, 0), |(all, at_renewals), near| (all + 1, at_renewals + usize::from(near)))
+    }
+
     /// Renewals made after a cut and up to another, by the contracts that have begun by the first.
     pub(crate) fn renewals_within(&self, from: Cut, to: Cut, unit: TimeUnit) -> Vec<f64> {
         let made = |term: &Term| {
@@ -256,6 +272,25 @@ mod tests {
         assert!(contracts.state("ada", day("2024-01-01"), None).is_ok(), "the same again says nothing new");
         let back = contracts.state("bob", day("2024-02-01"), Some(day("2024-02-01"))).unwrap_err();
         assert!(back.to_string().contains("after the beginning"), "{back}");
+    }
+
+    #[test]
+    fn ends_at_renewals_are_told_from_others() {
+        let mut contracts = Contracts::default();
+        for (name, ended) in [
+            ("on the day", Some("2024-03-15")),
+            ("the last paid", Some("2024-03-14")),
+            ("the day after", Some("2024-03-16")),
+            ("between", Some("2024-03-18")),
+            ("before any", Some("2024-01-20")),
+            ("later", Some("2024-08-15")),
+            ("goes on", None),
+        ] {
+            contracts.state(name, day("2024-01-15"), ended.map(day)).unwrap();
+        }
+        let cut = Cut::end_of(day("2024-06-30"), Grain::Day);
+        assert_eq!(contracts.ended(cut, TimeUnit::Month), (5, 3));
+        assert_eq!(contracts.ended(cut, TimeUnit::Day), (5, 5));
     }
 
     #[test]

@@ -155,6 +155,7 @@ fn contracts(args: &Args, entries: &[Entry<'_>], names: &[&str], unit: TimeUnit)
     let split = Split::new(Cut::end_of(args.train_until, grain), Cut::end_of(until, grain))
         .map_err(Failure::usage)?;
     let (table, mut gathered) = input::contracts(&args.transactions, &args.contracts)?;
+    input::tell_ends(&table, reads, split.train, unit);
     let log = input::names_of(&table);
     let one = |windows: usize| Backtest::of_contracts(&table, back(split, windows), unit, reads);
     let backtests = (0..args.origins.get()).map(one).collect::<Result<Vec<_>, _>>()?;
