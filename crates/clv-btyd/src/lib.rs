@@ -82,7 +82,7 @@ pub use estimate::MaximumLikelihood;
 pub use future::{Future, Mixing};
 pub use gamma_gamma::{
     BayesSpend, GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendDensity, SpendModel,
-    SpendWithCovariates,
+    SpendPosteriorModel, SpendWithCovariates,
 };
 pub use ggom_nbd::GgomNbd;
 pub use hierarchical::{

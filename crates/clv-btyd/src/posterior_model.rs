@@ -3,8 +3,8 @@
 use clv_core::model::{Activity, Answers, DrawTimes, Fit, Fitted, Kind, PurchaseForecast, Reads, Sample};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::{
-    Ask, Context, Customers, Discount, Error, Feature, ForecastMut, History, Predict, Scratch, TimeUnit,
-    Training,
+    Ask, Context, Customers, Discount, Error, Feature, FitReport, ForecastMut, History, Predict, Scratch,
+    TimeUnit, Training,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -15,7 +15,7 @@ use crate::posterior::{Bayes, Posterior, report};
 use crate::process::{Process, expect_histories};
 
 /// As many draws are kept in a model: the mean of 400 has a twentieth of the posterior's own deviation.
-const KEPT: usize = 400;
+pub(crate) const KEPT: usize = 400;
 
 /// Draws from a posterior as one model. What it forecasts is the mean over the populations drawn, and futures that are drawn of it
 /// ([`Possible`](clv_core::model::Possible)) hold how sure the population is beside each customer's own randomness.
@@ -93,9 +93,7 @@ impl<M: Drawn> PosteriorModel<M> {
     ///
     /// [`Error::TooLittleData`] without a draw.
     pub fn of(posterior: &Posterior<M>, kept: usize) -> Result<Self, Error> {
-        let all: Vec<&M> = posterior.chains.iter().flatten().collect();
-        let kept = kept.min(all.len());
-        Self::from_models((0..kept).map(|i| all[i * all.len() / kept].clone()).collect())
+        Self::from_models(evenly(posterior, kept))
     }
 
     fn from_models(models: Vec<M>) -> Result<Self, Error> {
@@ -298,7 +296,19 @@ impl<P: Process> Fit for BayesWithCovariates<P> {
     }
 }
 
+/// So many of the draws, evenly among all.
+pub(crate) fn evenly<M: Clone>(posterior: &Posterior<M>, kept: usize) -> Vec<M> {
+    let all: Vec<&M> = posterior.chains.iter().flatten().collect();
+    let kept = kept.min(all.len());
+    (0..kept).map(|i| all[i * all.len() / kept].clone()).collect()
+}
+
 fn fitted<M: Drawn>(posterior: &Posterior<M>) -> Result<Fitted<PosteriorModel<M>>, Error> {
+    Ok(Fitted { model: PosteriorModel::of(posterior, KEPT)?, report: told(posterior) })
+}
+
+/// The story of a posterior, with what was told of its mode.
+pub(crate) fn told<M>(posterior: &Posterior<M>) -> FitReport {
     let mode = &posterior.mode;
     let draws = posterior.chains.iter().map(Vec::len).sum();
     let mut told = report(mode.model, (mode.unit, mode.customers, draws), &posterior.summaries, |name| {
@@ -313,7 +323,7 @@ fn fitted<M: Drawn>(posterior: &Posterior<M>) -> Result<Fitted<PosteriorModel<M>
     told.rows = mode.rows;
     told.evaluations = posterior.evaluations;
     told.warnings.extend(mode.warnings.iter().cloned());
-    Ok(Fitted { model: PosteriorModel::of(posterior, KEPT)?, report: told })
+    told
 }
 
 pub(crate) fn register<M: Drawn>(registry: &mut Registry) {

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use clv_btyd::{
-    BayesSpend, Covariates, GammaGammaFit, LognormalSpend, LognormalSpendFit, MaximumLikelihood, ParetoNbd,
-    log_interval,
+    BayesSpend, Covariates, GammaGamma, GammaGammaFit, LognormalSpend, LognormalSpendFit, MaximumLikelihood,
+    ParetoNbd, SpendModel, SpendPosteriorModel, log_interval,
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
+use clv_core::model::{Drawn, Warning};
 use clv_core::saved::{Registry, to_string};
 use clv_core::summary::{Purchases, SpendBasis};
 use clv_core::{
@@ -196,6 +197,106 @@ fn ranks_of_the_spend_posterior_are_uniform() {
         let p = gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
         assert!(p > 0.01 / 3.0, "{i}: p = {p}, ranks {bins:?}");
     }
+}
+
+/// Truths drawn from the prior: totals of what is spent next fall within 90% intervals nine times of ten, if these hold how sure the population is.
+#[test]
+fn intervals_of_totals_hold_how_sure_the_population_is() {
+    let (rounds, customers, next, draws) = (300_u64, 60, 4, 300);
+    let mut within = [0.0_f64; 2];
+    for round in 0..rounds {
+        let mut rng = ChaCha8Rng::seed_from_u64(77);
+        rng.set_stream(round);
+        let truth: Vec<f64> = TRUTH
+            .iter()
+            .map(|median| {
+                let z: f64 = StandardNormal.sample(&mut rng);
+                median * (0.4 * z).exp()
+            })
+            .collect();
+        let (mut means, mut total) = (Vec::new(), 0.0);
+        // One in three has not bought again, and is known by the population alone.
+        let x: Vec<u32> = (0..customers).map(|i| i % 3).collect();
+        for x in &x {
+            let nu = Gamma::new(truth[1], 1.0 / truth[2]).unwrap().sample(&mut rng);
+            let amount = Gamma::new(truth[0], 1.0 / nu).unwrap();
+            let known: f64 = (0..*x).map(|_| amount.sample(&mut rng)).sum();
+            means.push(known / f64::from((*x).max(1)));
+            total += (0..next).map(|_| amount.sample(&mut rng)).sum::<f64>();
+        }
+        let t_x: Vec<f64> = x.iter().map(|x| f64::from((*x).min(1))).collect();
+        let age = vec![2.0; x.len()];
+        let who = Customers::new(TimeUnit::Week, &x, &t_x, &age, Some(&means)).unwrap();
+        let mut settings = BayesSpend::new(GammaGammaFit::new()).chains(1, 300).unwrap();
+        for (name, median) in ["p", "q", "gamma"].into_iter().zip(TRUTH) {
+            settings = settings.prior(name, median, 0.4).unwrap();
+        }
+        let posterior = settings.customers(&who, &Context::default().seed(round)).unwrap();
+        let many = SpendPosteriorModel::of_draws(&posterior, TimeUnit::Week, SpendBasis::default()).unwrap();
+        let one = posterior.mode.parameters.iter().map(|p| p.value).collect::<Vec<_>>();
+        let one = SpendModel::new(GammaGamma::new(one[0], one[1], one[2]).unwrap(), TimeUnit::Week);
+        for (model, within) in [&many as &dyn Predict, &one].into_iter().zip(&mut within) {
+            let mut totals = vec![0.0; draws];
+            for row in 0..who.len() {
+                let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, row).unwrap();
+                let mut spent = Vec::new();
+                for (draw, sum) in totals.iter_mut().enumerate() {
+                    spent.clear();
+                    amounts((draw, next), &mut rng, &mut spent);
+                    *sum += spent.iter().sum::<f64>();
+                }
+            }
+            let (low, high) = Drawn::of(totals).unwrap().interval(0.9).unwrap();
+            *within += f64::from(u8::from(low <= total && total <= high)) / rounds as f64;
+        }
+    }
+    let [many, one] = within;
+    assert!((many - 0.9).abs() < 3.0 * (0.09 / rounds as f64).sqrt(), "{many}");
+    assert!(one < many - 0.03, "the most likely population alone is too sure: {one} {many}");
+}
+
+#[test]
+fn a_posterior_of_spend_is_a_model() {
+    let log = log(200, 21, |_, count, rng| gamma_gamma(1.0, count, rng));
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap();
+    let settings = BayesSpend::new(GammaGammaFit::new()).chains(2, 400).unwrap();
+    let fitted = settings.fit(&training, &Context::default().seed(3)).unwrap();
+    assert!(fitted.report.converged && fitted.report.sampling.unwrap().draws == 800, "{:?}", fitted.report);
+    holds(&fitted.report, &TRUTH);
+    // One of six has bought once.
+    assert!(matches!(fitted.report.warnings[..], [Warning::LeftOut { .. }]), "{:?}", fitted.report.warnings);
+    let model = fitted.model;
+    let ask = Ask::over(Span::weeks(20.0).unwrap());
+    let forecast = training.forecast(&model, &ask).unwrap().spend.unwrap();
+    let summary = training.summary();
+    for (row, spend) in forecast.iter().enumerate().step_by(7) {
+        let history = summary.history(row);
+        let (x, mean) = (f64::from(history.frequency), history.spend.unwrap_or(0.0));
+        let each = model.models().iter().map(|one| one.parameters().expected_mean(x, mean).unwrap());
+        let expected = each.sum::<f64>() / model.models().len() as f64;
+        assert!((spend.unwrap() - expected).abs() < 1e-10 * expected);
+        let of = model.spend().unwrap();
+        assert!((of.expected_spend(&history).unwrap().unwrap() - expected).abs() < 1e-10 * expected);
+        // Of what is drawn the share below a quantile is its probability.
+        let who = summary.customers();
+        let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(row as u64), Vec::new());
+        let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, row).unwrap();
+        (0..20_000).for_each(|draw| amounts((draw, 1), &mut rng, &mut drawn));
+        for probability in [0.05, 0.5, 0.9] {
+            let amount = of.spend_quantile(&history, probability).unwrap();
+            let below = drawn.iter().filter(|drawn| **drawn < amount).count() as f64 / 20_000.0;
+            let error = (probability * (1.0 - probability) / 20_000.0).sqrt();
+            assert!((below - probability).abs() < 4.5 * error, "{row} {probability}: {below}");
+        }
+    }
+    let mut registry = Registry::core();
+    clv_btyd::register(&mut registry);
+    let text = to_string(&model).unwrap();
+    let loaded = registry.read(&text).unwrap();
+    assert_eq!(loaded.kind().full_name(), "posterior of gamma-gamma");
+    assert_eq!(training.forecast(&loaded, &ask).unwrap().spend.unwrap(), forecast);
+    assert!(settings.clone().chains(0, 400).is_err());
 }
 
 #[test]

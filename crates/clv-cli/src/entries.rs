@@ -14,9 +14,9 @@ use crate::failure::Failure;
 /// What is scored beside the models themselves.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Beside {
-    /// What purchase models are joined with.
-    #[arg(long, value_enum, value_name = "MODEL", default_value_t = SpendArg::GammaGamma)]
-    spend_model: SpendArg,
+    /// What purchase models are joined with [default: gamma-gamma].
+    #[arg(long, value_enum, value_name = "MODEL")]
+    spend_model: Option<SpendArg>,
     #[command(flatten)]
     pub over_time: OverTime,
     #[command(flatten)]
@@ -24,8 +24,9 @@ pub(crate) struct Beside {
 }
 
 /// A model of spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SpendArg {
+    #[default]
     GammaGamma,
     GammaGammaIndividually,
     LognormalSpend,
@@ -73,7 +74,11 @@ pub(crate) fn entries<'a>(
             "--over-time tells a model nothing unless --purchases-by, --dropout-by or --both-by name its columns",
         ));
     }
-    if !args.by.spend_by.is_empty() && (args.spend_model == SpendArg::LognormalSpend || of_contracts) {
+    if args.spend_model.is_some() && of_contracts {
+        return Err(Failure::usage("--spend-model is of purchases: contracts have none"));
+    }
+    let is_lognormal = args.spend_model == Some(SpendArg::LognormalSpend);
+    if !args.by.spend_by.is_empty() && (is_lognormal || of_contracts) {
         return Err(Failure::usage(
             "--spend-by moves gamma-gamma, which no other --spend-model and no contracts are joined with",
         ));
@@ -118,9 +123,14 @@ impl Entry<'_> {
         calendar: (&[Timelines], &clv::Names),
     ) -> Result<BoxedFit, Failure> {
         let horizon = backtest.split().horizon();
-        if backtest.actual_value().is_none() && !args.by.spend_by.is_empty() {
-            return Err(Failure::data("--spend-by: the log has no amounts"));
+        if backtest.actual_value().is_none() {
+            let asked =
+                [("--spend-by", !args.by.spend_by.is_empty()), ("--spend-model", args.spend_model.is_some())];
+            if let Some((flag, _)) = asked.iter().find(|(_, is_there)| *is_there) {
+                return Err(Failure::data(format_args!("{flag}: the log has no amounts")));
+            }
         }
+        let spend_model = args.spend_model.unwrap_or_default();
         let takes_spend = clv::shelf::wants_spend(self.model) && backtest.actual_value().is_some();
         let purchases = match self.moved {
             Moved::ByNothing if !takes_spend => return Ok(clv::shelf::settings_for(backtest, self.model)?),
@@ -133,7 +143,7 @@ impl Entry<'_> {
             return Ok(purchases);
         }
         let gamma = GammaGammaFit::new();
-        let gamma = match args.spend_model {
+        let gamma = match spend_model {
             SpendArg::GammaGamma => Some(gamma),
             SpendArg::GammaGammaIndividually => Some(gamma.individually()),
             SpendArg::LognormalSpend => None,
@@ -142,7 +152,7 @@ impl Entry<'_> {
             Some((gamma, columns)) if self.moved != Moved::ByNothing => {
                 Box::new(Erased(WithSpend::of(purchases, gamma.with(columns))))
             }
-            _ => Box::new(Erased(WithSpend::of(purchases, args.spend_model.settings()))),
+            _ => Box::new(Erased(WithSpend::of(purchases, spend_model.settings()))),
         })
     }
 }

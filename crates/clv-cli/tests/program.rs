@@ -608,6 +608,7 @@ fn covariates_move_a_model_and_its_forecast() {
         "pareto-nbd-abe",
     );
 
+    refused(folder, "fit bg-nbd tx.csv --fix lambda=1 --output x.json", 2, "allowed: r, alpha, a, b");
     // How sure the population is, and a forecast that holds it.
     let drawn = json(
         folder,
@@ -625,8 +626,18 @@ fn covariates_move_a_model_and_its_forecast() {
     let ends = said["interval"]["purchases"].as_array().unwrap();
     let mean = said["expected_purchases"].as_f64().unwrap();
     assert!(ends[0].as_f64().unwrap() < mean && mean < ends[1].as_f64().unwrap(), "{said}");
+    let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
+    done(folder, "fit bg-nbd tx.csv --until 2023-06-30 --output alone.json");
+    let line = "predict tx.csv --people people.csv --model alone.json --until 2023-06-30 --horizon 20 --output y.csv";
+    assert!(told(line).contains("reads nothing of the tables"));
+    refused(folder, &format!("{line} --margin .3"), 2, "--margin is a share of value");
     for (line, says) in [
         ("fit linear tx.csv --horizon 5 --posterior --output x.json", "not for linear"),
+        ("fit lognormal-spend tx.csv --posterior --output x.json", "not for lognormal-spend"),
+        (
+            "fit gamma-gamma tx.csv --posterior --penalty .1 --output x.json",
+            "neither --spend-by nor --penalty",
+        ),
         ("fit bg-cnbd-k tx.csv --posterior --output x.json", "--fix k"),
         ("fit bg-nbd tx.csv --posterior --penalty .1 --output x.json", "priors"),
         ("fit bg-nbd tx.csv --posterior --draws 2 --output x.json", "at least 4"),
@@ -889,6 +900,9 @@ fn contracts_are_fitted_compared_and_forecast() {
         (judged["train"]["unit"].as_str(), judged["holdout"]["horizon"].as_f64()),
         (Some("month"), Some(3.0))
     );
+    refused(folder, &format!("{line} --spend-model gamma-gamma"), 2, "contracts have none");
+    let broken = "evaluate contracts.csv --contracts --train-until 2022-12-31 --holdout-until 2023-03-20";
+    refused(folder, broken, 2, "no whole number of months");
     let origins = judged["models"][1]["origins"].as_array().unwrap();
     assert_eq!(origins[1]["train_until"], "2022-09-30");
     let total = judged["models"][1]["purchases"]["total_actual"].as_f64().unwrap();
@@ -902,7 +916,7 @@ fn contracts_are_fitted_compared_and_forecast() {
     refused(folder, &format!("{line} --model sbg"), 2, "evaluate them apart");
     refused(folder, &format!("{line} --model pareto-nbd"), 2, "and not for pareto-nbd");
     let broken = "evaluate contracts.csv --contracts --train-until 2022-12-31 --holdout-until 2023-03-15";
-    refused(folder, broken, 1, "whole number of the unit");
+    refused(folder, broken, 2, "no whole number of months");
     refused(folder, &format!("{broken} --origins 2"), 2, "end a month");
     refused(folder, "fit weibull-gamma contracts.csv --output x.json", 2, "--contracts");
     refused(folder, "fit sbg contracts.csv --contracts --output x.json", 2, "needs --until");
@@ -986,6 +1000,31 @@ fn spend_has_three_models_and_columns_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     done(folder, SIMULATE);
+    done(
+        folder,
+        "fit bg-nbd tx.csv --posterior --chains 2 --draws 100 --until 2023-06-30 --output many.json",
+    );
+    // Of spend too, and then nothing is taken as certain.
+    let spend = json(
+        folder,
+        "fit gamma-gamma tx.csv --posterior --chains 2 --draws 100 --until 2023-06-30 --output sure.json",
+    );
+    assert_eq!(spend["sampling"]["draws"], 200);
+    done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --output one.json");
+    let line = |spend: &str| {
+        format!(
+            "predict tx.csv --model many.json --spend {spend} --until 2023-06-30 --horizon 20 --interval .9 --draws 200 --margin .5 --output both.csv --format json"
+        )
+    };
+    let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
+    assert!(told(&line("one.json")).contains("take the model of spend as certain"));
+    assert!(!told(&line("sure.json")).contains("certain") && !told(&line("sure.json")).contains("warning"));
+    assert!(told(&line("sure.json").replace(".9", ".99")).contains("more --draws"));
+    let said: Value = serde_json::from_str(&done(folder, &line("sure.json"))).unwrap();
+    let ends = said["interval"]["clv"].as_array().unwrap();
+    let (mean, drawn) = (said["clv"].as_f64().unwrap(), said["interval"]["clv_mean"].as_f64().unwrap());
+    assert!(ends[0].as_f64().unwrap() < mean && mean < ends[1].as_f64().unwrap(), "{said}");
+    assert!((drawn / mean - 1.0).abs() < 0.05, "{said}");
     let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
     let (mut orders, mut people) = ("customer,date,amount\n".to_owned(), "customer,kind\n".to_owned());
     let mut last = String::new();

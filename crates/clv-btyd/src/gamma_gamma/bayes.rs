@@ -85,6 +85,8 @@ impl BayesSpend {
         let Sampled { chains, summaries, accepted, evaluations, mut mode, .. } =
             self.sampler.draw(target, cx)?;
         mode.unit = spent.unit;
+        let most_likely: Vec<f64> = mode.parameters.iter().map(|p| p.value).collect();
+        mode.warnings.extend(spent.warnings(&GammaGamma::from_values(&most_likely)?));
         let population = |values: &Vec<f64>| GammaGamma::from_values(values);
         let chains: Vec<Vec<GammaGamma>> = chains
             .iter()

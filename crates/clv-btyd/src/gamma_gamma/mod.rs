@@ -21,6 +21,7 @@ mod density;
 mod fit;
 mod independence;
 mod likelihood;
+mod posterior;
 
 use clv_core::model::{AmountsOf, Answers, DrawAmounts, Horizons, Kind, Spend};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
@@ -34,6 +35,7 @@ pub use self::covariates::{SpendCovariateModel, SpendWithCovariates};
 pub use self::density::SpendDensity;
 pub use self::fit::GammaGammaFit;
 pub use self::independence::Independence;
+pub use self::posterior::SpendPosteriorModel;
 use crate::process::{Parameter, Scale, check_values, save_parameters, saved_parameters};
 use crate::simulate::gamma;
 
@@ -271,6 +273,7 @@ impl Spend for SpendModel {
 pub(crate) fn register(registry: &mut Registry) {
     registry.register(KIND, |saved, _| Ok(Box::new(load(saved)?)));
     covariates::register(registry);
+    posterior::register(registry);
 }
 
 fn load(saved: &SavedModel) -> Result<SpendModel, Error> {

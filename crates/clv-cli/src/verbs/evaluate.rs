@@ -154,6 +154,13 @@ fn contracts(args: &Args, entries: &[Entry<'_>], names: &[&str], unit: TimeUnit)
     }
     let split = Split::new(Cut::end_of(args.train_until, grain), Cut::end_of(until, grain))
         .map_err(Failure::usage)?;
+    if split.train.units_until(&split.holdout, unit).is_err() {
+        return Err(Failure::usage(format_args!(
+            "from --train-until {} to --holdout-until {} is no whole number of {unit}s, which contracts are counted in: name dates that are, or another --unit",
+            split.train.last_day(),
+            split.holdout.last_day()
+        )));
+    }
     let (table, mut gathered) = input::contracts(&args.transactions, &args.contracts)?;
     input::tell_ends(&table, reads, split.train, unit);
     let log = input::names_of(&table);

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    Abe, Bayes, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CohortFit, GammaGammaFit, GgomNbd, HierarchicalFit,
-    Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTimeFit,
-    ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval, ratio,
+    Abe, Bayes, BayesSpend, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CohortFit, GammaGammaFit, GgomNbd,
+    HierarchicalFit, Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd,
+    Nbd, OverTimeFit, ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval,
+    ratio,
 };
 use clv::model::{Estimate, Reads};
 use clv::{Context, Erased, Fit, FitReport, Names, Span, Timelines, Training, TransactionLog};
@@ -58,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long)]
     individually: bool,
     /// Draw from the posterior instead of finding the likeliest parameters: forecasts are then means over populations, and what clv predict --interval draws
-    /// holds how sure the population is. For models of the process and of contracts.
+    /// holds how sure the population is. For models of the process, of contracts, and gamma-gamma.
     #[arg(long)]
     posterior: bool,
     /// Chains of --posterior.
@@ -217,6 +218,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// With the penalty and the fixed values of the command line.
 fn as_asked<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<MaximumLikelihood<P>, Failure> {
+    if let Some((name, _)) = args.fix.iter().find(|(name, _)| P::PARAMETERS.iter().all(|p| p.name != name)) {
+        let known: Vec<&str> = P::PARAMETERS.iter().map(|p| p.name).collect();
+        return Err(Failure::usage(format_args!(
+            "--fix {name}: {} has no such parameter; allowed: {}",
+            args.model,
+            known.join(", ")
+        )));
+    }
     let fix = |fit: MaximumLikelihood<P>, (name, value): &(String, f64)| fit.fix(name, *value);
     let penalised = fit.penalty(args.penalty).map_err(Failure::usage)?;
     args.fix.iter().try_fold(penalised, fix).map_err(Failure::usage)
@@ -261,7 +270,7 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
 const COHORTS: [&str; 8] = ["nbd", "bg-nbd", "mbg-nbd", "pareto-nbd", "ggom-nbd", "bg-bb", "sbg", "bdw"];
 
 /// Models of which --posterior draws; the hierarchical ones always do.
-const POSTERIORS: [&str; 12] = [
+const POSTERIORS: [&str; 13] = [
     "nbd",
     "bg-nbd",
     "mbg-nbd",
@@ -274,6 +283,7 @@ const POSTERIORS: [&str; 12] = [
     "bdw",
     "exponential-gamma",
     "weibull-gamma",
+    "gamma-gamma",
 ];
 
 fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
@@ -410,7 +420,17 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
                 fit = fit.fix(name, *value).map_err(Failure::usage)?;
             }
             let fit = if args.individually { fit.individually() } else { fit };
-            Ok(match args.by.of_spend()? {
+            let covariates = args.by.of_spend()?;
+            if args.posterior {
+                if covariates.is_some() || args.penalty != 0.0 {
+                    return Err(Failure::usage(
+                        "gamma-gamma with --posterior takes neither --spend-by nor --penalty",
+                    ));
+                }
+                let bayes = BayesSpend::new(fit).chains(args.chains, args.draws).map_err(Failure::usage)?;
+                return Ok(Box::new(Erased(bayes)));
+            }
+            Ok(match covariates {
                 None => Box::new(Erased(fit)),
                 Some(covariates) => Box::new(Erased(fit.with(covariates))),
             })

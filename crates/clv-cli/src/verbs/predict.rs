@@ -62,6 +62,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             model.kind().full_name(),
         )));
     }
+    if args.margin != 1.0
+        && !(model.answers().value || args.asking.spend.is_some() || args.asking.price.is_some())
+    {
+        return Err(Failure::usage(
+            "--margin is a share of value, which this model does not say: give a fitted model to --spend, or one --price",
+        ));
+    }
     let model = if by_the_calendar { model } else { args.asking.with_spend(model)? };
     let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
     let inputs: Vec<_> = args
@@ -90,6 +97,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let known = args.beyond.read(&transactions, &mut gathered, &observed.log)?;
     known.tell_unknown_words(model.needs());
     let is_needed = by_the_calendar || Known::is_needed(model.needs());
+    if !is_needed && args.beyond.inputs().next().is_some() {
+        note(format_args!("{} reads nothing of the tables beyond the log", args.asking.holds(&model)));
+    }
     let beyond = if is_needed { known.of(&observed.log, true)? } else { None };
     let training = crate::beyond::knowing(observed.training()?, beyond.as_ref());
     let timelines = args.over_time.read(&transactions)?;
@@ -146,7 +156,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
                     "level": drawn.level,
                     "draws": args.draws,
                     "purchases": ends(&drawn.total_purchases),
+                    "purchases_mean": drawn.total_purchases.mean(),
                     "clv": drawn.total_value.as_ref().and_then(ends),
+                    "clv_mean": drawn.total_value.as_ref().map(Drawn::mean),
                 })
             }),
             "output": output,
@@ -173,6 +185,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     table(&[header.as_str(), "mean", "from", "to"], rows.collect::<Result<Vec<_>, _>>()?)
 }
 
+/// Draws beyond an end from which on it is told well enough: its place among the draws is then off by a third.
+const ENOUGH: f64 = 10.0;
+
 /// What may come, by numbers that each customer's name leads to.
 fn drawn(
     args: &Args,
@@ -183,10 +198,22 @@ fn drawn(
     (observed, customers): (&Observed, &[u32]),
 ) -> Result<Intervals, Failure> {
     let settings = Possible::new().level(level).and_then(|s| s.draws(args.draws)).map_err(Failure::usage)?;
+    let beyond = 0.5 * (1.0 - level) * args.draws as f64;
+    if beyond < ENOUGH - 1e-9 {
+        note(format_args!(
+            "warning: of {} draws {beyond:.1} lie beyond each end of the middle {}%: ends are rough with fewer than {ENOUGH}, give more --draws or less of an --interval",
+            args.draws,
+            100.0 * level
+        ));
+    }
     let names = observed.log.customers();
     let key = |row: usize| Possible::key(names.name(customers[row]));
-    if args.asking.spend.is_some() {
-        note("intervals take the model of spend as certain: those of value hold a little less than they say");
+    if let Some(path) = &args.asking.spend
+        && crate::args::load(path)?.kind().name != "posterior"
+    {
+        note(
+            "intervals take the model of spend as certain: those of value hold a little less than they say, unless it is fitted with --posterior (gamma-gamma)",
+        );
     }
     let line = Line::new("drawing");
     Ok(settings.of(model, who, ask, key, &Context::default().seed(args.seed).observer(&line))?)
