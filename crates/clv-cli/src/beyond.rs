@@ -171,20 +171,54 @@ pub(crate) const AMOUNTS: &str = "monetary_value";
 
 /// With the customer instead of a row.
 pub(crate) fn of_customer(error: clv::Error, training: &clv::Training<'_>, log: &TransactionLog) -> Failure {
+    match by_name(&error, training, log) {
+        Some(words) => Failure::data(words),
+        None => Failure::from(error),
+    }
+}
+
+/// The same in words, where there are better ones than the error's own.
+pub(crate) fn by_name(
+    error: &clv::Error,
+    training: &clv::Training<'_>,
+    log: &TransactionLog,
+) -> Option<String> {
     let name = |row: usize| training.summary().customer.get(row).map_or("", |&c| log.customers().name(c));
-    match error {
+    Some(match error {
         clv::Error::Cell { row, column, given, allowed } => {
             let given = if given.is_nan() { "not known".to_owned() } else { given.to_string() };
-            Failure::data(format_args!("customer {:?}: {column} is {given}; allowed: {allowed}", name(row)))
+            format!("customer {:?}: {column} is {given}; allowed: {allowed}", name(*row))
         }
         clv::Error::History { row, field, given, allowed } => {
-            Failure::data(format_args!("customer {:?}: {field} is {given}; allowed: {allowed}", name(row)))
+            format!("customer {:?}: {field} is {given}; allowed: {allowed}", name(*row))
         }
-        clv::Error::MissingColumn { model, column } if column == AMOUNTS => Failure::data(format_args!(
-            "{model} needs amounts, and the log has none (--amount names their column)"
-        )),
-        other => Failure::from(other),
+        clv::Error::MissingColumn { model, column } if column == AMOUNTS => {
+            format!("{model} needs amounts, and the log has none (--amount names their column)")
+        }
+        _ => return None,
+    })
+}
+
+/// Of a column that is not there, which there are.
+pub(crate) fn missing_column(error: &clv::Error, columns: &[String], changing: &[String]) -> Option<String> {
+    let clv::Error::MissingColumn { column, .. } = error else { return None };
+    if column == AMOUNTS {
+        return None;
     }
+    // Of words the attribute, once.
+    let attribute = |c: &'_ String| c.split_once('=').map_or(c.as_str(), |(name, _)| name).to_owned();
+    let own: BTreeSet<String> = columns.iter().filter(|c| c.starts_with("own_")).map(attribute).collect();
+    let own: Vec<String> = own.into_iter().collect();
+    let mut there_are = Vec::new();
+    if !changing.is_empty() {
+        there_are.push(format!("columns of --over-time are {}", changing.join(", ")));
+    }
+    there_are.push(if own.is_empty() {
+        "of customers nothing is known for good: give a table with --people".to_owned()
+    } else {
+        format!("columns of --people are {}", own.join(", "))
+    });
+    Some(format!("no column {column:?}; {}", there_are.join("; ")))
 }
 
 /// A training that knows what the tables tell, if there are any.

@@ -658,6 +658,16 @@ fn covariates_move_a_model_and_its_forecast() {
         2,
         "--purchases-by",
     );
+    // A column that is not there is named as in a fit, beside those that are.
+    for threads in ["", "--threads 2"] {
+        let line = format!(
+            "evaluate tx.csv --train-until 2023-01-31 --model pareto-nbd --people people.csv --purchases-by own_x {threads}"
+        );
+        let output = clv(folder, &line);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(told.contains("no column \"own_x\"; columns of --people are own_club"), "{told}");
+    }
     // What never leaves is judged without the column of leaving; of a penalised fit neither test nor criterion is told.
     let line = "evaluate tx.csv --train-until 2023-01-31 --model nbd --model bg-nbd --people people.csv --dropout-by own_club";
     let said = json(folder, line);
@@ -1081,11 +1091,20 @@ fn spend_has_three_models_and_columns_of_its_own() {
     .map(judge);
     assert!(all.iter().all(|one| one.0 == all[0].0), "{all:?}");
     assert!(all[1..].iter().all(|one| one.1 != all[0].1), "{all:?}");
-    let line = "evaluate orders.csv --train-until 2023-06-30 --model pareto-nbd --people people.csv --spend-by own_kind";
-    refused(folder, &format!("{line} --spend-model lognormal-spend"), 2, "gamma-gamma");
-    assert!(done(folder, &format!("{line} --standardize")).contains("pareto-nbd with columns"));
     std::fs::write(folder.join("bare.csv"), "customer,date\na,2023-01-01\na,2023-02-01\nb,2023-01-05\n")
         .unwrap();
+    let line = "evaluate orders.csv --train-until 2023-06-30 --model pareto-nbd --people people.csv --spend-by own_kind";
+    refused(folder, &format!("{line} --spend-model lognormal-spend"), 2, "gamma-gamma");
+    let said = done(folder, &format!("{line} --standardize"));
+    assert!(said.contains("pareto-nbd with columns"));
+    // Of purchases it is the same model, which is not ahead of itself.
+    assert!(!said.contains("By BIC"), "{said}");
+    refused(
+        folder,
+        "evaluate bare.csv --train-until 2023-01-31 --model nbd --spend-model gamma-gamma",
+        1,
+        "no amounts",
+    );
     refused(folder, "fit gamma-gamma bare.csv --output x.json", 1, "needs amounts");
     refused(folder, "fit pareto-nbd orders.csv --individually --output x.json", 2, "gamma-gamma");
     refused(

@@ -18,7 +18,7 @@
 
 use clv_btyd::LikelihoodRatio;
 use clv_core::backtest::{Backtest, BoxedFit, Outcome, Scores};
-use clv_core::model::Reads;
+use clv_core::model::{Progress, Reads};
 use clv_core::{Context, Error, Split, TimeUnit, TransactionLog, Warning};
 
 /// What models made of a log at each of several origins.
@@ -150,9 +150,10 @@ impl Comparison {
         let mut outcomes = Vec::with_capacity(backtests.len());
         for (backtest, settings) in backtests.iter().zip(settings) {
             let mut found = Vec::with_capacity(names.len());
-            for (name, settings) in names.iter().zip(settings) {
+            for (number, (name, settings)) in names.iter().zip(settings).enumerate() {
                 found.push(backtest.run(name.as_ref(), settings, cx));
                 cx.check()?;
+                cx.report(Progress::Model { number: number + 1, of: names.len() });
             }
             outcomes.push(found);
         }
@@ -193,7 +194,15 @@ impl Comparison {
                 bic: report.bic()?,
             })
         };
-        let mut all: Vec<Criteria> = self.judged().filter_map(one).collect();
+        let found: Vec<Criteria> = self.judged().filter_map(one).collect();
+        // Where columns move spend alone it is the same model of purchases twice.
+        let is_again = |of: &Criteria| {
+            of.name.strip_suffix(WITH_COLUMNS).is_some_and(|plain| {
+                let same = |other: &&Criteria| other.name == plain && other.parameters == of.parameters;
+                found.iter().find(same).is_some_and(|other| other.log_likelihood == of.log_likelihood)
+            })
+        };
+        let mut all: Vec<Criteria> = found.iter().filter(|of| !is_again(of)).cloned().collect();
         all.sort_by(|a, b| a.of.cmp(&b.of).then(a.bic.total_cmp(&b.bic)));
         all
     }

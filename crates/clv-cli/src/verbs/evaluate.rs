@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// Seed of models that draw random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Threads, for models that use them: chains run side by side.
+    #[arg(long, default_value_t = NonZeroUsize::MIN, value_name = "N")]
+    threads: NonZeroUsize,
     #[command(flatten)]
     print: Output,
 }
@@ -190,15 +193,23 @@ fn judge(
     let settings: Vec<Vec<BoxedFit>> = backtests.iter().map(of_one).collect::<Result<_, _>>()?;
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let line = Line::new("evaluate");
-    let cx = Context::default().seed(args.seed).observer(&line);
+    let cx = Context::default().seed(args.seed).threads(args.threads).observer(&line);
     let found = Comparison::of_settings(&backtests, &names, &settings, &cx)?;
     drop(line);
     let backtest = &backtests[0];
     let split = backtest.split();
+    let summary_of = backtest.training()?;
+    let columns = if args.beside.by.is_empty() { Vec::new() } else { summary_of.columns_beyond()? };
+    let changing: Vec<String> = timelines.iter().flat_map(|t| t.columns().to_vec()).collect();
+    let in_words = |error: &clv::Error| {
+        crate::beyond::missing_column(error, &columns, &changing)
+            .or_else(|| crate::beyond::by_name(error, &summary_of, log))
+            .unwrap_or_else(|| error.to_string())
+    };
     let mut told_of_spend = BTreeSet::new();
     for (name, outcome) in found.outcomes(0) {
         match outcome {
-            Err(error) => note(format_args!("{name}: {error}")),
+            Err(error) => note(format_args!("{name}: {}", in_words(error))),
             Ok(outcome) => {
                 for warning in &outcome.report.warnings {
                     note(format_args!("{name}: warning: {warning}"));
@@ -215,7 +226,6 @@ fn judge(
             }
         }
     }
-    let summary_of = backtest.training()?;
     let summary = summary_of.summary();
     if summary.first_seen_later > 0 {
         note(format_args!("{} customers first seen in the holdout are left out", summary.first_seen_later));
@@ -232,7 +242,7 @@ fn judge(
                     }
                     said
                 }
-                Err(error) => json!({ "model": name, "error": error.to_string() }),
+                Err(error) => json!({ "model": name, "error": in_words(error) }),
             })
             .collect();
         crate::show::json(&json!({

@@ -1,6 +1,5 @@
 //! `clv fit`.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -12,7 +11,7 @@ use clv::btyd::{
     ratio,
 };
 use clv::model::{Estimate, Reads};
-use clv::{Context, Erased, Fit, FitReport, Names, Span, Timelines, Training, TransactionLog};
+use clv::{Context, Erased, Fit, FitReport, Names, Span, Timelines};
 use serde_json::{Map, Value, json};
 
 use crate::args::{
@@ -81,35 +80,6 @@ pub(crate) struct Args {
     print: Output,
 }
 
-/// What went wrong with columns, in the user's words: the customer, and which columns there are.
-fn explained(
-    error: clv::Error,
-    training: &Training<'_>,
-    log: &TransactionLog,
-    (columns, changing): (&[String], &[String]),
-) -> Failure {
-    match error {
-        clv::Error::MissingColumn { column, .. } if column != crate::beyond::AMOUNTS => {
-            // Of words the attribute, once.
-            let attribute = |c: &'_ String| c.split_once('=').map_or(c.as_str(), |(name, _)| name).to_owned();
-            let own: BTreeSet<String> =
-                columns.iter().filter(|c| c.starts_with("own_")).map(attribute).collect();
-            let own: Vec<String> = own.into_iter().collect();
-            let mut there_are = Vec::new();
-            if !changing.is_empty() {
-                there_are.push(format!("columns of --over-time are {}", changing.join(", ")));
-            }
-            there_are.push(if own.is_empty() {
-                "of customers nothing is known for good: give a table with --people".to_owned()
-            } else {
-                format!("columns of --people are {}", own.join(", "))
-            });
-            Failure::usage(format_args!("no column {column:?}; {}", there_are.join("; ")))
-        }
-        error => crate::beyond::of_customer(error, training, log),
-    }
-}
-
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let unit = args.observation.unit.unwrap_or_default();
     let settings = settings(args, unit)?;
@@ -153,7 +123,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let line = Line::new(&args.model);
         settings
             .fit(&training, &Context::default().seed(args.seed).threads(args.threads).observer(&line))
-            .map_err(|error| explained(error, &training, &observed.log, (&columns, &changing)))?
+            .map_err(|error| match crate::beyond::missing_column(&error, &columns, &changing) {
+                Some(words) => Failure::usage(words),
+                None => crate::beyond::of_customer(error, &training, &observed.log),
+            })?
     };
     clv::saved::save(&fitted.model, &args.output)?;
     note(format_args!("{}: model written", args.output.display()));
