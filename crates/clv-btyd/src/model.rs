@@ -147,8 +147,7 @@ impl<P: Process> Predict for PurchaseModel<P> {
         scratch: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        who.expect_unit(self.unit)?;
-        who.expect_histories(P::KIND.name, P::READS)?;
+        who.expect(P::KIND.name, self.unit, P::READS)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
         let want = Want::of(out);
         let row = |r: usize| self.row(who, r, ask, want);
@@ -213,8 +212,7 @@ impl<P: Process> DrawTimes for PurchaseModel<P> {
         rng: &mut ChaCha8Rng,
         see: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), Error> {
-        who.expect_unit(self.unit)?;
-        who.expect_histories(P::KIND.name, P::READS)?;
+        who.expect(P::KIND.name, self.unit, P::READS)?;
         draw_times(std::slice::from_ref(&self.process), who, row, within, rng, see)
     }
 }

@@ -349,8 +349,7 @@ impl<P: Process> Predict for CohortModel<P> {
         scratch: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        who.expect_unit(self.unit())?;
-        who.expect_histories(P::KIND.name, P::READS)?;
+        who.expect(P::KIND.name, self.unit(), P::READS)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
         if who.is_empty() {
             return Ok(());

@@ -193,7 +193,6 @@ impl<M: Drawn> PosteriorModel<M> {
             column.clear();
             column.resize(who.len(), 0.0);
         }
-        let share = 1.0 / self.models.len() as f64;
         for column in
             [&mut out.p_alive, &mut out.purchases, &mut out.discounted_purchases].into_iter().flatten()
         {
@@ -210,10 +209,14 @@ impl<M: Drawn> PosteriorModel<M> {
             let columns = [&mut out.p_alive, &mut out.purchases, &mut out.discounted_purchases];
             for (sum, one) in columns.into_iter().zip([&*alive, &*purchases, &*discounted]) {
                 for (sum, one) in sum.iter_mut().flat_map(|sum| sum.iter_mut()).zip(one) {
-                    *sum += share * one;
+                    *sum += one;
                 }
             }
         }
+        // Divided at last, so that the mean of ones is one.
+        let n = self.models.len() as f64;
+        let columns = [&mut out.p_alive, &mut out.purchases, &mut out.discounted_purchases];
+        columns.into_iter().flatten().flat_map(|column| column.iter_mut()).for_each(|sum| *sum /= n);
         Ok(())
     }
 }
@@ -227,8 +230,7 @@ impl<M: Drawn> DrawTimes for PosteriorModel<M> {
         rng: &mut ChaCha8Rng,
         see: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), Error> {
-        who.expect_unit(self.unit())?;
-        who.expect_histories(M::KIND.name, self.reads())?;
+        who.expect(M::KIND.name, self.unit(), self.reads())?;
         let own = |model: &M| model.of_customer(who, row);
         let populations: Vec<M::Process> = self.models.iter().map(own).collect::<Result<_, _>>()?;
         draw_times(&populations, who, row, within, rng, see)

@@ -121,8 +121,7 @@ impl<P: Process> Predictive<P> {
         draws: usize,
         cx: &Context<'_>,
     ) -> Result<DrawnFutures, Error> {
-        who.expect_unit(self.unit)?;
-        who.expect_histories(P::KIND.name, P::READS)?;
+        who.expect(P::KIND.name, self.unit, P::READS)?;
         if !self.spend.is_empty() && (who.spend().is_none() || who.basis() != self.basis) {
             let (model, column) = ("a predictive distribution", format!("monetary_value ({:?})", self.basis));
             return Err(Error::MissingColumn { model, column });

@@ -825,6 +825,7 @@ fn contracts_are_fitted_compared_and_forecast() {
             &format!("fit {model} contracts.csv --contracts --until 2023-07-01 --output {model}.json"),
         );
         assert_eq!((found["customers"].as_u64(), found["unit"].as_str()), (Some(60), Some("month")));
+        assert_eq!(found["model"], model, "as it was asked for");
         likelihoods.push(found["log_likelihood"].as_f64().unwrap());
         let said = json(
             folder,
@@ -853,6 +854,13 @@ fn contracts_are_fitted_compared_and_forecast() {
         assert!(most > 4.0 * payments && most % 4.0 == 0.0, "payments are whole ones: {priced}");
         assert!((said["expected_purchases"].as_f64().unwrap() - payments).abs() < 1e-9);
     }
+    // The mean of ones is one.
+    let until = "contracts.csv --contracts --until 2023-07-01";
+    done(folder, &format!("fit sbg {until} --posterior --chains 2 --draws 200 --output many.json"));
+    done(folder, &format!("predict {until} --model many.json --horizon 6 --output many.csv"));
+    let rows = std::fs::read_to_string(folder.join("many.csv")).unwrap();
+    let alive: Vec<&str> = rows.lines().skip(1).map(|row| row.split(',').nth(5).unwrap()).collect();
+    assert!(alive.iter().all(|p| matches!(p.parse(), Ok(0.0 | 1.0))), "{alive:?}");
     // All end at a renewal: models that take ends as coming at any time are warned of, and of ends in between the others.
     let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
     let fit =

@@ -96,8 +96,7 @@ impl Predict for RetentionModel {
         _: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<()> {
-        who.expect_unit(self.unit)?;
-        who.expect_histories(KIND.name, Reads::Renewals)?;
+        who.expect(KIND.name, self.unit, Reads::Renewals)?;
         out.expect(KIND.name, &self.answers(), who.len())?;
         // Months are of unlike lengths: what is near a whole number is one.
         let whole = |t: f64| (t + 0.1).floor();

@@ -129,8 +129,7 @@ impl<P: Process> Predict for CovariateModel<P> {
         scratch: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        who.expect_unit(self.unit())?;
-        who.expect_histories(P::KIND.name, P::READS)?;
+        who.expect(P::KIND.name, self.unit(), P::READS)?;
         out.expect(P::KIND.name, &self.answers(), who.len())?;
         let Scratch { places, row, columns: [terms, ..], .. } = scratch;
         if who.is_empty() {

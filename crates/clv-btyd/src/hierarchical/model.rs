@@ -188,8 +188,7 @@ impl<H: Hierarchy> Predict for HierarchicalModel<H> {
         scratch: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        who.expect_unit(self.unit)?;
-        who.expect_histories(H::KIND.name, Reads::Purchases)?;
+        who.expect(H::KIND.name, self.unit, Reads::Purchases)?;
         out.expect(H::KIND.name, &self.answers(), who.len())?;
         if who.is_empty() {
             return Ok(());
@@ -246,8 +245,7 @@ impl<H: Hierarchy> DrawTimes for HierarchicalModel<H> {
         rng: &mut ChaCha8Rng,
         see: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), Error> {
-        who.expect_unit(self.unit)?;
-        who.expect_histories(H::KIND.name, Reads::Purchases)?;
+        who.expect(H::KIND.name, self.unit, Reads::Purchases)?;
         let (mut places, mut columns, mut moved) = (Vec::new(), vec![0.0; self.names.len()], Vec::new());
         if !self.names.is_empty() {
             who.find(H::KIND.name, &self.names, &mut places)?;

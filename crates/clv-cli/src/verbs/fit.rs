@@ -147,7 +147,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ));
     }
     if args.print.format == Format::Json {
-        return crate::show::json(&report(&fitted.report));
+        let mut said = report(&fitted.report);
+        // As it was asked for: sbg is a case of bdw, and tweedie-glm one of many.
+        said["model"] = json!(args.model);
+        return crate::show::json(&said);
     }
     let report = &fitted.report;
     if !report.parameters.is_empty() {

@@ -273,6 +273,16 @@ impl<'a> Customers<'a> {
         self.histories.map_or(Ok(()), |histories| reads.expect(model, histories, self.unit))
     }
 
+    /// Both: what a model of histories asks of them before it forecasts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unit`], [`Error::Histories`].
+    pub fn expect(&self, model: &'static str, unit: TimeUnit, reads: Reads) -> Result<()> {
+        self.expect_unit(unit)?;
+        self.expect_histories(model, reads)
+    }
+
     /// Checks that purchases are merged as those that a model was fitted to, as far as both are known.
     ///
     /// # Errors
