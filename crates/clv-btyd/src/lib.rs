@@ -107,57 +107,29 @@ use clv_core::saved::Registry;
 
 /// Lets a registry load the models of this crate.
 pub fn register(registry: &mut Registry) {
-    model::register::<Nbd>(registry);
-    covariates::register::<Nbd>(registry);
-    posterior_model::register::<PurchaseModel<Nbd>>(registry);
-    posterior_model::register::<CovariateModel<Nbd>>(registry);
-    pooled::register::<Nbd>(registry);
-    model::register::<BgNbd>(registry);
-    covariates::register::<BgNbd>(registry);
-    posterior_model::register::<PurchaseModel<BgNbd>>(registry);
-    posterior_model::register::<CovariateModel<BgNbd>>(registry);
-    pooled::register::<BgNbd>(registry);
-    model::register::<MbgNbd>(registry);
-    covariates::register::<MbgNbd>(registry);
-    posterior_model::register::<PurchaseModel<MbgNbd>>(registry);
-    posterior_model::register::<CovariateModel<MbgNbd>>(registry);
-    pooled::register::<MbgNbd>(registry);
-    model::register::<ParetoNbd>(registry);
-    covariates::register::<ParetoNbd>(registry);
-    posterior_model::register::<PurchaseModel<ParetoNbd>>(registry);
-    posterior_model::register::<CovariateModel<ParetoNbd>>(registry);
-    pooled::register::<ParetoNbd>(registry);
-    model::register::<GgomNbd>(registry);
-    covariates::register::<GgomNbd>(registry);
-    posterior_model::register::<PurchaseModel<GgomNbd>>(registry);
-    posterior_model::register::<CovariateModel<GgomNbd>>(registry);
-    pooled::register::<GgomNbd>(registry);
-    model::register::<BgCnbd>(registry);
-    covariates::register::<BgCnbd>(registry);
-    posterior_model::register::<PurchaseModel<BgCnbd>>(registry);
-    posterior_model::register::<CovariateModel<BgCnbd>>(registry);
-    model::register::<MbgCnbd>(registry);
-    covariates::register::<MbgCnbd>(registry);
-    posterior_model::register::<PurchaseModel<MbgCnbd>>(registry);
-    posterior_model::register::<CovariateModel<MbgCnbd>>(registry);
-    model::register::<BgBb>(registry);
-    covariates::register::<BgBb>(registry);
-    posterior_model::register::<PurchaseModel<BgBb>>(registry);
-    posterior_model::register::<CovariateModel<BgBb>>(registry);
-    pooled::register::<BgBb>(registry);
-    model::register::<BetaDiscreteWeibull>(registry);
-    covariates::register::<BetaDiscreteWeibull>(registry);
-    posterior_model::register::<PurchaseModel<BetaDiscreteWeibull>>(registry);
-    posterior_model::register::<CovariateModel<BetaDiscreteWeibull>>(registry);
-    pooled::register::<BetaDiscreteWeibull>(registry);
-    model::register::<WeibullGamma>(registry);
-    covariates::register::<WeibullGamma>(registry);
-    posterior_model::register::<PurchaseModel<WeibullGamma>>(registry);
-    posterior_model::register::<CovariateModel<WeibullGamma>>(registry);
+    register_each::<Nbd>(registry);
+    register_each::<BgNbd>(registry);
+    register_each::<MbgNbd>(registry);
+    register_each::<ParetoNbd>(registry);
+    register_each::<GgomNbd>(registry);
+    register_each::<BgCnbd>(registry);
+    register_each::<MbgCnbd>(registry);
+    register_each::<BgBb>(registry);
+    register_each::<BetaDiscreteWeibull>(registry);
+    register_each::<WeibullGamma>(registry);
     gamma_gamma::register(registry);
     over_time::register::<ParetoNbd>(registry);
     over_time::register::<BgNbd>(registry);
     over_time::register::<MbgNbd>(registry);
     lognormal::register(registry);
     hierarchical::register(registry);
+}
+
+/// A model of this process, with columns, as a posterior, and by cohort.
+fn register_each<P: Process>(registry: &mut Registry) {
+    model::register::<P>(registry);
+    covariates::register::<P>(registry);
+    posterior_model::register::<PurchaseModel<P>>(registry);
+    posterior_model::register::<CovariateModel<P>>(registry);
+    pooled::register::<P>(registry);
 }

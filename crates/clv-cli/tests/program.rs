@@ -854,6 +854,20 @@ fn contracts_are_fitted_compared_and_forecast() {
         assert!(most > 4.0 * payments && most % 4.0 == 0.0, "payments are whole ones: {priced}");
         assert!((said["expected_purchases"].as_f64().unwrap() - payments).abs() < 1e-9);
     }
+    // Cohorts of contracts, by when they began.
+    for model in ["sbg", "bdw", "exponential-gamma", "weibull-gamma"] {
+        let until = "contracts.csv --contracts --until 2023-07-01";
+        let line =
+            format!("fit {model} {until} --by-cohort quarter --cohort-deviation .2 --output of_{model}.json");
+        let found = json(folder, &line);
+        let names = keys(&found["parameters"]);
+        assert!(names.iter().any(|name| name.ends_with(".2022-Q2")), "{names:?}");
+        let said =
+            json(folder, &format!("predict {until} --model of_{model}.json --horizon 6 --output o.csv"));
+        let alone = json(folder, &format!("predict {until} --model {model}.json --horizon 6 --output o.csv"));
+        let of = |said: &Value| said["expected_purchases"].as_f64().unwrap();
+        assert!((of(&said) / of(&alone) - 1.0).abs() < 0.2, "{said} {alone}");
+    }
     // The mean of ones is one.
     let until = "contracts.csv --contracts --until 2023-07-01";
     done(folder, &format!("fit sbg {until} --posterior --chains 2 --draws 200 --output many.json"));

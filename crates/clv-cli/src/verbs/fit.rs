@@ -242,11 +242,8 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
     }
 }
 
-/// Models that --by-cohort fits.
-const COHORTS: [&str; 8] = ["nbd", "bg-nbd", "mbg-nbd", "pareto-nbd", "ggom-nbd", "bg-bb", "sbg", "bdw"];
-
-/// Models of which --posterior draws; the hierarchical ones always do.
-const POSTERIORS: [&str; 13] = [
+/// Models that --by-cohort fits, and of which --posterior draws; the hierarchical ones always do.
+const PROCESSES: [&str; 12] = [
     "nbd",
     "bg-nbd",
     "mbg-nbd",
@@ -259,7 +256,6 @@ const POSTERIORS: [&str; 13] = [
     "bdw",
     "exponential-gamma",
     "weibull-gamma",
-    "gamma-gamma",
 ];
 
 fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
@@ -360,17 +356,18 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             args.model
         )));
     }
-    if args.cohorts.by_cohort.is_some() && !COHORTS.contains(&args.model.as_str()) {
+    let is_of_process = PROCESSES.contains(&args.model.as_str());
+    if args.cohorts.by_cohort.is_some() && !is_of_process {
         return Err(Failure::usage(format_args!(
             "--by-cohort is for {}, and not for {}",
-            COHORTS.join(", "),
+            PROCESSES.join(", "),
             args.model
         )));
     }
-    if args.posterior && !POSTERIORS.contains(&args.model.as_str()) {
+    if args.posterior && !is_of_process && args.model != "gamma-gamma" {
         return Err(Failure::usage(format_args!(
-            "--posterior is for {}, and not for {}",
-            POSTERIORS.join(", "),
+            "--posterior is for {}, gamma-gamma, and not for {}",
+            PROCESSES.join(", "),
             args.model
         )));
     }

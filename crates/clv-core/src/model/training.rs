@@ -115,6 +115,17 @@ impl<'a> Training<'a> {
         if plan.is_empty() {
             return Ok(FeatureMatrix::default());
         }
+        // When customers came the summary tells, of contracts too.
+        let cohorts = plan.iter().map(|feature| match feature {
+            Feature::Cohort(period) => Some(*period),
+            _ => None,
+        });
+        if let Some(periods) = cohorts.collect::<Option<Vec<_>>>() {
+            let of =
+                |first: &Moment| periods.iter().map(|period| period.index(*first) as f64).collect::<Vec<_>>();
+            let names = plan.iter().map(Feature::name).collect();
+            return FeatureMatrix::new(names, self.summary.first.iter().flat_map(of).collect());
+        }
         let needs = "the log itself";
         let too_little = Error::TooLittleData { model: "a feature plan", needs, found: 0 };
         let mut named = Vec::new();
