@@ -4,6 +4,7 @@
 //! the fit is at fault; 2: the command line is.
 
 mod args;
+mod between;
 mod beyond;
 mod by;
 mod entries;

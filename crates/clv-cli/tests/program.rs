@@ -1057,6 +1057,17 @@ fn spend_has_three_models_and_columns_of_its_own() {
     let (mean, drawn) = (said["clv"].as_f64().unwrap(), said["interval"]["clv_mean"].as_f64().unwrap());
     assert!(ends[0].as_f64().unwrap() < mean && mean < ends[1].as_f64().unwrap(), "{said}");
     assert!((drawn / mean - 1.0).abs() < 0.05, "{said}");
+    // The same draws say between what lies the value of all together.
+    let value = "value tx.csv --model many.json --spend sure.json --until 2023-06-30 --horizon 20 --interval .9 --draws 200 --output worth.csv";
+    let worth = json(folder, &format!("{value} --margin .5"));
+    assert_eq!(worth["interval"]["future"], said["interval"]["clv"]);
+    assert_eq!(worth["interval"]["future_mean"], said["interval"]["clv_mean"]);
+    let of = |value: &Value| value.as_f64().unwrap();
+    let (low, historic) = (of(&worth["interval"]["future"][0]), of(&worth["equity"]["historic"]));
+    assert!((of(&worth["interval"]["total"][0]) - historic - low).abs() < 1e-6, "{worth}");
+    assert!(done(folder, value).contains("of all together, 90% of futures"));
+    refused(folder, &format!("{value} --per-purchase 2"), 2, "without --per-purchase and --per-year");
+    assert!(json(folder, &value.replace("--interval .9 --draws 200 ", ""))["interval"].is_null());
     let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
     let (mut orders, mut people) = ("customer,date,amount\n".to_owned(), "customer,kind\n".to_owned());
     let mut last = String::new();

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clv::io::write::Beside;
-use clv::model::{Drawn, Intervals, Possible, Reads};
-use clv::{Ask, Context, Customers, Predict, StageRules};
+use clv::model::{Drawn, Reads};
+use clv::{Predict, StageRules};
 use serde_json::json;
 
 use crate::args::{
     Asking, Contracts, Format, Observation, Output, OverTime, Transactions, expect_histories, share,
 };
+use crate::between::Between;
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{Histories, Observed};
@@ -33,15 +34,8 @@ pub(crate) struct Args {
     /// Share of spend that is earned.
     #[arg(long, default_value_t = 1.0, value_parser = share, allow_negative_numbers = true)]
     margin: f64,
-    /// Add columns between which the middle of what may come lies, such as .9 of it, with each customer's own randomness.
-    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
-    interval: Option<f64>,
-    /// Futures drawn for --interval.
-    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "interval")]
-    draws: usize,
-    /// Seed of the draws.
-    #[arg(long, default_value_t = 0, requires = "interval")]
-    seed: u64,
+    #[command(flatten)]
+    between: Between,
     /// Add a column with the lifecycle stage.
     #[arg(long)]
     stages: bool,
@@ -124,10 +118,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let forecast =
         model.predict(&who, &ask).map_err(|e| crate::beyond::of_customer(e, &training, &observed.log))?;
     drop(line);
-    let intervals = args
-        .interval
-        .map(|level| drawn(args, level, &model, &who, &ask, (&observed, &summary.customer)))
-        .transpose()?;
+    let intervals = args.between.draw(&args.asking, &model, &who, &ask, (&observed, &summary.customer))?;
     let stages = args.stages.then(|| {
         let rules = StageRules::learn(&who);
         (0..who.len()).map(|row| rules.by_rhythm(&who.history(row))).collect::<Vec<_>>()
@@ -154,7 +145,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
                 let ends = |of: &Drawn| of.interval(drawn.level).ok();
                 json!({
                     "level": drawn.level,
-                    "draws": args.draws,
+                    "draws": args.between.draws,
                     "purchases": ends(&drawn.total_purchases),
                     "purchases_mean": drawn.total_purchases.mean(),
                     "clv": drawn.total_value.as_ref().and_then(ends),
@@ -183,38 +174,4 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let rows = std::iter::once(row("purchases", &drawn.total_purchases))
         .chain(drawn.total_value.iter().map(|value| row("clv", value)));
     table(&[header.as_str(), "mean", "from", "to"], rows.collect::<Result<Vec<_>, _>>()?)
-}
-
-/// Draws beyond an end from which on it is told well enough: its place among the draws is then off by a third.
-const ENOUGH: f64 = 10.0;
-
-/// What may come, by numbers that each customer's name leads to.
-fn drawn(
-    args: &Args,
-    level: f64,
-    model: &dyn Predict,
-    who: &Customers<'_>,
-    ask: &Ask,
-    (observed, customers): (&Observed, &[u32]),
-) -> Result<Intervals, Failure> {
-    let settings = Possible::new().level(level).and_then(|s| s.draws(args.draws)).map_err(Failure::usage)?;
-    let beyond = 0.5 * (1.0 - level) * args.draws as f64;
-    if beyond < ENOUGH - 1e-9 {
-        note(format_args!(
-            "warning: of {} draws {beyond:.1} lie beyond each end of the middle {}%: ends are rough with fewer than {ENOUGH}, give more --draws or less of an --interval",
-            args.draws,
-            100.0 * level
-        ));
-    }
-    let names = observed.log.customers();
-    let key = |row: usize| Possible::key(names.name(customers[row]));
-    if let Some(path) = &args.asking.spend
-        && crate::args::load(path)?.kind().name != "posterior"
-    {
-        note(
-            "intervals take the model of spend as certain: those of value hold a little less than they say, unless it is fitted with --posterior (gamma-gamma)",
-        );
-    }
-    let line = Line::new("drawing");
-    Ok(settings.of(model, who, ask, key, &Context::default().seed(args.seed).observer(&line))?)
 }

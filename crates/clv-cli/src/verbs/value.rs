@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clv::cohorts::Period;
-use clv::model::Predict;
+use clv::model::{Drawn, Predict};
 use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
 use clv::{Discount, History, Span, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
+use crate::between::Between;
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
@@ -50,6 +51,8 @@ pub(crate) struct Args {
     /// A table about customers: channel, segment, anything to sum up by.
     #[arg(long, value_name = "FILE")]
     customers: Option<PathBuf>,
+    #[command(flatten)]
+    between: Between,
     /// Where to write: .csv, .jsonl (each also .gz or .zst) or .parquet.
     #[arg(long)]
     output: PathBuf,
@@ -79,6 +82,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.returned > 0.0 && args.transactions.cleaning.returns == crate::args::ReturnsArg::Net {
         return Err(Failure::usage(
             "--returned with --returns net would take returns off twice; leave one out",
+        ));
+    }
+    if args.between.interval.is_some() && (args.per_purchase != 0.0 || args.per_year != 0.0) {
+        return Err(Failure::usage(
+            "--interval is of money that comes in: give it without --per-purchase and --per-year, which are not drawn",
         ));
     }
     let costs = args.acquisition_costs.as_ref().map(|path| attribute_table(path, args)).transpose()?;
@@ -158,6 +166,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     let values: Vec<LifetimeValue> = (0..summary.len()).map(value_of).collect::<Result<_, _>>()?;
     drop(line);
+    // What is earned of what is spent, as the values have it.
+    let earned = ask.margin(args.margin * (1.0 - args.returned)).map_err(Failure::usage)?;
+    let intervals = args.between.draw(&args.asking, &model, &who, &earned, (&observed, &summary.customer))?;
     if without_cost.get() > 0 {
         note(format_args!("{} customers have no cost in the table: taken as 0", without_cost.get()));
     }
@@ -196,7 +207,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // Customers without a cost in the table say nothing of what winning one costs.
     let cost = all.acquisition / (all.customers - without_cost.get()).max(1) as f64;
     let payback = if cost > 0.0 { payback(&model, shop.acquisition(cost)?, horizon)? } else { None };
-    tell(args, &groups, &all, payback)
+    let drawn = intervals.as_ref().and_then(|drawn| drawn.total_value.as_ref());
+    tell(args, &groups, &all, (payback, drawn))
 }
 
 /// When a new customer won at this cost has paid for it: `Some(None)` if not within the horizon,
@@ -230,8 +242,10 @@ fn tell(
     args: &Args,
     groups: &[GroupValue],
     all: &GroupValue,
-    payback: Option<Option<Span>>,
+    (payback, drawn): (Option<Option<Span>>, Option<&Drawn>),
 ) -> Result<(), Failure> {
+    let level = args.between.interval.unwrap_or_default();
+    let ends = drawn.map(|drawn| drawn.interval(level)).transpose()?;
     if args.print.format == Format::Json {
         let group = |g: &GroupValue| -> Value {
             json!({
@@ -250,6 +264,13 @@ fn tell(
             "equity": group(all),
             "groups": groups.iter().map(group).collect::<Vec<_>>(),
             "payback_of_a_new_customer_days": payback.flatten().map(|span| span.in_units(TimeUnit::Day)),
+            "interval": ends.map(|(low, high)| json!({
+                "level": level,
+                "draws": args.between.draws,
+                "future": [low, high],
+                "future_mean": drawn.map(Drawn::mean),
+                "total": [all.historic + low, all.historic + high],
+            })),
             "output": args.output.display().to_string(),
         }));
     }
@@ -278,6 +299,13 @@ fn tell(
         ],
         groups.iter().chain([all]).map(row),
     )?;
+    if let (Some(drawn), Some((low, high))) = (drawn, ends) {
+        let header = format!("of all together, {}% of futures", 100.0 * level);
+        let row = |what: &str, before: f64| {
+            vec![what.to_owned(), short(before + drawn.mean()), short(before + low), short(before + high)]
+        };
+        table(&[header.as_str(), "mean", "from", "to"], [row("future", 0.0), row("total", all.historic)])?;
+    }
     match payback {
         None => {}
         Some(Some(span)) => {
