@@ -155,6 +155,20 @@ fn columns_move_what_is_spent() {
     assert!(error.contains("purchases"), "{error}");
 }
 
+/// Parameters about the truth by the prior of [`of_prior`].
+fn from_prior(rng: &mut ChaCha8Rng) -> [f64; 3] {
+    TRUTH.map(|median| {
+        let z: f64 = StandardNormal.sample(rng);
+        median * (0.4 * z).exp()
+    })
+}
+
+fn of_prior() -> BayesSpend {
+    let settings = BayesSpend::new(GammaGammaFit::new()).chains(1, 300).unwrap();
+    let prior = |settings: BayesSpend, (name, median)| settings.prior(name, median, 0.4).unwrap();
+    ["p", "q", "gamma"].into_iter().zip(TRUTH).fold(settings, prior)
+}
+
 /// Ranks of truths drawn from the prior within draws of their posteriors (Talts and others 2018).
 #[test]
 fn ranks_of_the_spend_posterior_are_uniform() {
@@ -164,13 +178,7 @@ fn ranks_of_the_spend_posterior_are_uniform() {
     for round in 0..rounds {
         let mut rng = ChaCha8Rng::seed_from_u64(23);
         rng.set_stream(round);
-        let truth: Vec<f64> = TRUTH
-            .iter()
-            .map(|median| {
-                let z: f64 = StandardNormal.sample(&mut rng);
-                median * (0.4 * z).exp()
-            })
-            .collect();
+        let truth = from_prior(&mut rng);
         let x: Vec<u32> = (0..80).map(|i| 1 + i % 5).collect();
         let means: Vec<f64> = x
             .iter()
@@ -181,11 +189,7 @@ fn ranks_of_the_spend_posterior_are_uniform() {
             .collect();
         let (t_x, age) = (vec![1.0; x.len()], vec![2.0; x.len()]);
         let who = Customers::new(TimeUnit::Week, &x, &t_x, &age, Some(&means)).unwrap();
-        let mut settings = BayesSpend::new(GammaGammaFit::new()).chains(1, 300).unwrap();
-        for (name, median) in ["p", "q", "gamma"].into_iter().zip(TRUTH) {
-            settings = settings.prior(name, median, 0.4).unwrap();
-        }
-        let posterior = settings.customers(&who, &Context::default().seed(round)).unwrap();
+        let posterior = of_prior().customers(&who, &Context::default().seed(round)).unwrap();
         for (i, bins) in ranks.iter_mut().enumerate() {
             let below = posterior.chains[0].iter().step_by(20).filter(|p| p.values()[i] < truth[i]);
             bins[below.count()] += 1.0;
@@ -207,13 +211,7 @@ fn intervals_of_totals_hold_how_sure_the_population_is() {
     for round in 0..rounds {
         let mut rng = ChaCha8Rng::seed_from_u64(77);
         rng.set_stream(round);
-        let truth: Vec<f64> = TRUTH
-            .iter()
-            .map(|median| {
-                let z: f64 = StandardNormal.sample(&mut rng);
-                median * (0.4 * z).exp()
-            })
-            .collect();
+        let truth = from_prior(&mut rng);
         let (mut means, mut total) = (Vec::new(), 0.0);
         // One in three has not bought again, and is known by the population alone.
         let x: Vec<u32> = (0..customers).map(|i| i % 3).collect();
@@ -227,11 +225,7 @@ fn intervals_of_totals_hold_how_sure_the_population_is() {
         let t_x: Vec<f64> = x.iter().map(|x| f64::from((*x).min(1))).collect();
         let age = vec![2.0; x.len()];
         let who = Customers::new(TimeUnit::Week, &x, &t_x, &age, Some(&means)).unwrap();
-        let mut settings = BayesSpend::new(GammaGammaFit::new()).chains(1, 300).unwrap();
-        for (name, median) in ["p", "q", "gamma"].into_iter().zip(TRUTH) {
-            settings = settings.prior(name, median, 0.4).unwrap();
-        }
-        let posterior = settings.customers(&who, &Context::default().seed(round)).unwrap();
+        let posterior = of_prior().customers(&who, &Context::default().seed(round)).unwrap();
         let many = SpendPosteriorModel::of_draws(&posterior, TimeUnit::Week, SpendBasis::default()).unwrap();
         let one = posterior.mode.parameters.iter().map(|p| p.value).collect::<Vec<_>>();
         let one = SpendModel::new(GammaGamma::new(one[0], one[1], one[2]).unwrap(), TimeUnit::Week);

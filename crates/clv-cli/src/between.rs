@@ -1,13 +1,13 @@
 //! Between what ends lies what may come.
 
-use clv::model::{Intervals, Possible};
+use clv::model::{DrawAmounts, Intervals, Possible};
 use clv::{Ask, Context, Customers, Predict};
 
 use crate::args::{Asking, share};
 use crate::failure::Failure;
 use crate::input::Observed;
 use crate::progress::Line;
-use crate::show::note;
+use crate::show::{note, short, table};
 
 /// Draws beyond an end from which on it is told well enough: its place among the draws is then off by a third.
 const ENOUGH: f64 = 10.0;
@@ -39,9 +39,7 @@ impl Between {
         let Some(level) = self.interval else { return Ok(None) };
         let settings =
             Possible::new().level(level).and_then(|s| s.draws(self.draws)).map_err(Failure::usage)?;
-        if let Some(path) = &asking.spend
-            && crate::args::load(path)?.kind().name != "posterior"
-        {
+        if asking.spend.is_some() && !model.draw_amounts().is_some_and(DrawAmounts::draws_population) {
             note(
                 "intervals take the model of spend as certain: those of value hold a little less than they say, unless it is fitted with --posterior (gamma-gamma)",
             );
@@ -59,4 +57,16 @@ impl Between {
         let line = Line::new("drawing");
         Ok(Some(settings.of(model, who, ask, key, &Context::default().seed(self.seed).observer(&line))?))
     }
+}
+
+/// Prints what all customers come to together: mean, and from where to where.
+pub(crate) fn of_all(
+    level: f64,
+    rows: impl IntoIterator<Item = (&'static str, [f64; 3])>,
+) -> Result<(), Failure> {
+    let header = format!("of all together, {}% of futures", 100.0 * level);
+    let row = |(what, ends): (&str, [f64; 3])| {
+        std::iter::once(what.to_owned()).chain(ends.map(short)).collect::<Vec<_>>()
+    };
+    table(&[header.as_str(), "mean", "from", "to"], rows.into_iter().map(row))
 }

@@ -36,10 +36,9 @@ impl fmt::Display for Period {
 }
 
 impl Period {
-    /// The shortest that a purchase of this grain, known by the start of it, surely lies in.
+    /// The month, or what a purchase of this grain, known by the start of it, surely lies in.
     pub fn of_grain(grain: Grain) -> Self {
-        let all = [Self::Week, Self::Month, Self::Quarter, Self::Year];
-        all.into_iter().find(|period| period.holds(grain)).unwrap_or(Self::Year)
+        [Self::Month, Self::Week].into_iter().find(|period| period.holds(grain)).unwrap_or(Self::Year)
     }
 
     /// Whether a purchase of this grain lies in one page whole: a week lies in two months now and then.
@@ -294,6 +293,15 @@ mod tests {
             let error = cohort(grain, period).unwrap_err().to_string();
             assert!(error.contains(&grain.to_string()) && error.contains("allowed: exact"), "{error}");
             assert!(Period::of_grain(grain).holds(grain));
+        }
+        // What is said to be allowed is what is held.
+        let grains = [Grain::Exact, Grain::Hour, Grain::Day, Grain::Week, Grain::Month, Grain::Year];
+        for period in [Period::Week, Period::Month, Period::Quarter, Period::Year] {
+            let held: Vec<String> =
+                grains.iter().filter(|g| period.holds(**g)).map(ToString::to_string).collect();
+            for refused in grains.iter().filter_map(|grain| period.expect_grain(*grain).err()) {
+                assert!(refused.to_string().ends_with(&format!("allowed: {}", held.join(", "))), "{refused}");
+            }
         }
     }
 

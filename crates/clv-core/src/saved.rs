@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::{Grained, Predict};
+use crate::model::{Predict, knowing};
 use crate::units::Grain;
 
 /// Version of the envelope.
@@ -224,11 +224,7 @@ impl Registry {
             .map(serde_json::from_value)
             .transpose()
             .map_err(|source| SavedError::Field { field: "grain".into(), source })?;
-        let model = loader(&SavedModel { kind, version, body }, self)?;
-        Ok(match grain {
-            Some(grain) if model.grain().is_none() => Box::new(Grained::new(model, grain)),
-            _ => model,
-        })
+        Ok(knowing(loader(&SavedModel { kind, version, body }, self)?, grain))
     }
 }
 

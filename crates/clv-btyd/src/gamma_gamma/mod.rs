@@ -132,10 +132,19 @@ impl GammaGamma {
 
     /// What draws the amounts of a customer with so many purchases of this mean.
     fn amounts_given(self, counted: f64, mean: f64) -> AmountsOf<'static> {
-        Box::new(move |(_, count), rng, amounts| {
-            let nu = self.draw_given(counted, mean, rng);
-            amounts.extend((0..count).map(|_| self.draw_amount(nu, rng)));
-        })
+        Box::new(move |(_, count), rng, amounts| self.draw_amounts((counted, mean), count, rng, amounts))
+    }
+
+    /// Appends so many amounts of a customer of whom this many purchases of this mean are known.
+    fn draw_amounts(
+        &self,
+        (counted, mean): (f64, f64),
+        count: usize,
+        rng: &mut ChaCha8Rng,
+        amounts: &mut Vec<f64>,
+    ) {
+        let nu = self.draw_given(counted, mean, rng);
+        amounts.extend((0..count).map(|_| self.draw_amount(nu, rng)));
     }
 
     /// Draws an amount of a customer.
@@ -184,6 +193,28 @@ impl SpendModel {
         Ok(spend)
     }
 
+    /// Writes what is expected of each customer, by the purchases and the mean that count.
+    fn write(
+        &self,
+        who: &Customers<'_>,
+        out: &mut ForecastMut<'_>,
+        expected: impl Fn(f64, f64) -> Option<f64>,
+    ) -> Result<(), Error> {
+        out.expect(KIND.name, &self.answers(), who.len())?;
+        let Some(column) = &mut out.spend else { return Ok(()) };
+        let spend = self.means(who)?;
+        for (row, slot) in column.iter_mut().enumerate() {
+            let (count, mean) = self.counted(who.frequency()[row], Some(spend[row]));
+            *slot = expected(count, mean);
+        }
+        Ok(())
+    }
+
+    /// Purchases and mean that count of one of these customers.
+    fn counted_of(&self, who: &Customers<'_>, row: usize) -> Result<(f64, f64), Error> {
+        Ok(self.counted(who.frequency()[row], Some(self.means(who)?[row])))
+    }
+
     /// Purchases and mean that count: none without a mean, or with one that is not above 0.
     fn counted(&self, frequency: u32, mean: Option<f64>) -> (f64, f64) {
         match mean {
@@ -214,14 +245,7 @@ impl Predict for SpendModel {
         _: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        out.expect(KIND.name, &self.answers(), who.len())?;
-        let Some(column) = &mut out.spend else { return Ok(()) };
-        let spend = self.means(who)?;
-        for (row, slot) in column.iter_mut().enumerate() {
-            let (count, mean) = self.counted(who.frequency()[row], Some(spend[row]));
-            *slot = self.population.expected_mean(count, mean);
-        }
-        Ok(())
+        self.write(who, out, |count, mean| self.population.expected_mean(count, mean))
     }
 
     fn spend(&self) -> Option<&dyn Spend> {
@@ -241,7 +265,7 @@ impl Predict for SpendModel {
 
 impl DrawAmounts for SpendModel {
     fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
-        let (counted, mean) = self.counted(who.frequency()[row], Some(self.means(who)?[row]));
+        let (counted, mean) = self.counted_of(who, row)?;
         Ok(self.population.amounts_given(counted, mean))
     }
 }

@@ -105,15 +105,7 @@ impl Predict for SpendPosteriorModel {
         _: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        out.expect(KIND.name, &self.answers(), who.len())?;
-        let Some(column) = &mut out.spend else { return Ok(()) };
-        let one = &self.models[0];
-        let spend = one.means(who)?;
-        for (row, slot) in column.iter_mut().enumerate() {
-            let (counted, mean) = one.counted(who.frequency()[row], Some(spend[row]));
-            *slot = self.mean(counted, mean);
-        }
-        Ok(())
+        self.models[0].write(who, out, |counted, mean| self.mean(counted, mean))
     }
 
     fn spend(&self) -> Option<&dyn Spend> {
@@ -132,13 +124,15 @@ impl Predict for SpendPosteriorModel {
 
 impl DrawAmounts for SpendPosteriorModel {
     fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
-        let one = &self.models[0];
-        let (counted, mean) = one.counted(who.frequency()[row], Some(one.means(who)?[row]));
+        let known = self.models[0].counted_of(who, row)?;
         Ok(Box::new(move |(draw, count), rng, amounts| {
-            let population = self.models[draw % self.models.len()].population;
-            let nu = population.draw_given(counted, mean, rng);
-            amounts.extend((0..count).map(|_| population.draw_amount(nu, rng)));
+            let model = &self.models[draw % self.models.len()];
+            model.population.draw_amounts(known, count, rng, amounts);
         }))
+    }
+
+    fn draws_population(&self) -> bool {
+        true
     }
 }
 

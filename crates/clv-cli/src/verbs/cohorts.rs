@@ -66,11 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         input::expect_output(path, &args.transactions.inputs())?;
     }
     let grain = args.transactions.grain();
-    let period = match args.by {
-        Some(by) => Period::from(by),
-        None if Period::Month.holds(grain) => Period::Month,
-        None => Period::of_grain(grain),
-    };
+    let period = args.by.map_or_else(|| Period::of_grain(grain), Period::from);
     period.expect_grain(grain).map_err(Failure::usage)?;
     let observed = Observed::read(&args.transactions, &args.observation)?;
     let money = matches!(args.show, Show::Revenue | Show::CumulativeRevenue);

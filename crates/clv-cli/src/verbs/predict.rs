@@ -10,12 +10,12 @@ use serde_json::json;
 use crate::args::{
     Asking, Contracts, Format, Observation, Output, OverTime, Transactions, expect_histories, share,
 };
-use crate::between::Between;
+use crate::between::{Between, of_all};
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{Histories, Observed};
 use crate::progress::Line;
-use crate::show::{note, short, short_or_dash, table};
+use crate::show::{note, short_or_dash, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -166,12 +166,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ]],
     )?;
     let Some(drawn) = intervals else { return Ok(()) };
-    let row = |what: &str, of: &Drawn| {
+    let row = |what, of: &Drawn| {
         let (from, to) = of.interval(drawn.level)?;
-        Ok::<_, Failure>(vec![what.to_owned(), short(of.mean()), short(from), short(to)])
+        Ok::<_, Failure>((what, [of.mean(), from, to]))
     };
-    let header = format!("of all together, {}% of futures", 100.0 * drawn.level);
     let rows = std::iter::once(row("purchases", &drawn.total_purchases))
         .chain(drawn.total_value.iter().map(|value| row("clv", value)));
-    table(&[header.as_str(), "mean", "from", "to"], rows.collect::<Result<Vec<_>, _>>()?)
+    of_all(drawn.level, rows.collect::<Result<Vec<_>, _>>()?)
 }

@@ -10,7 +10,7 @@ use clv::{Discount, History, Span, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
-use crate::between::Between;
+use crate::between::{Between, of_all};
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// Costs of winning them, customer by customer: a table with the columns customer and cost.
     #[arg(long, value_name = "FILE", conflicts_with = "acquisition")]
     acquisition_costs: Option<PathBuf>,
-    /// Sum up by acquisition month, or by this column of --customers.
+    /// Sum up by acquisition month (of --grain week or year by these), or by this column of --customers.
     #[arg(long, default_value = "cohort", value_name = "cohort|COLUMN")]
     by: String,
     /// A table about customers: channel, segment, anything to sum up by.
@@ -177,11 +177,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let groups = match (args.by.as_str(), &table_of) {
         ("cohort", _) => {
             // First purchases are known by their grain.
-            let period = if Period::Month.holds(transactions.grain()) {
-                Period::Month
-            } else {
-                Period::of_grain(transactions.grain())
-            };
+            let period = Period::of_grain(transactions.grain());
             by_group(&values, |row| period.name(period.index(summary.first[row])).into())
         }
         (column, None) => {
@@ -300,11 +296,12 @@ fn tell(
         groups.iter().chain([all]).map(row),
     )?;
     if let (Some(drawn), Some((low, high))) = (drawn, ends) {
-        let header = format!("of all together, {}% of futures", 100.0 * level);
-        let row = |what: &str, before: f64| {
-            vec![what.to_owned(), short(before + drawn.mean()), short(before + low), short(before + high)]
-        };
-        table(&[header.as_str(), "mean", "from", "to"], [row("future", 0.0), row("total", all.historic)])?;
+        let more = all.historic;
+        let rows = [
+            ("future", [drawn.mean(), low, high]),
+            ("total", [more + drawn.mean(), more + low, more + high]),
+        ];
+        of_all(level, rows)?;
     }
     match payback {
         None => {}

@@ -12,14 +12,13 @@ use crate::error::{Error, Result};
 use crate::features::Feature;
 use crate::names::Names;
 use crate::saved::SaveWriter;
-use crate::summary::Summary;
 use crate::timelines::Timelines;
 use crate::units::{Grain, Span, TimeUnit};
 
 /// A model that forecasts purchases merged as those that it was fitted to, and refuses others.
 ///
 /// Rates of purchases by the day say nothing of purchases by the month: there are fewer of these, and each is worth more. The grain is saved with
-/// the model. [`Erased`](crate::Erased) settings fit these; a model that was fitted as itself is made one by [`Grained::as_in`].
+/// the model. [`Erased`](crate::Erased) settings fit these; a model that was fitted as itself is made one by [`Grained::new`].
 ///
 /// ```
 /// use clv_core::model::{Grained, Histories};
@@ -42,21 +41,11 @@ impl<M: Predict> Grained<M> {
     pub fn new(model: M, grain: Grain) -> Self {
         Self { model, grain }
     }
-
-    /// That was fitted to these histories, if they are of purchases.
-    pub fn as_in(model: M, summary: &Summary) -> Option<Self> {
-        Some(Self::new(model, summary.histories.grain()?))
-    }
-
-    /// The model.
-    pub fn into_inner(self) -> M {
-        self.model
-    }
 }
 
 /// A model that knows the grain of what it was fitted to, as far as there is one and it does not know it yet.
-pub(crate) fn knowing_grain<M: Predict + 'static>(model: M, summary: &Summary) -> Box<dyn Predict> {
-    match summary.histories.grain() {
+pub(crate) fn knowing<M: Predict + 'static>(model: M, grain: Option<Grain>) -> Box<dyn Predict> {
+    match grain {
         Some(grain) if model.grain().is_none() => Box::new(Grained::new(model, grain)),
         _ => Box::new(model),
     }

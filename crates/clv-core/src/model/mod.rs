@@ -33,6 +33,7 @@ pub use context::{Context, Observer, Progress};
 pub use customers::{Customers, History, Place};
 pub use forecast::{Forecast, ForecastMut, Scratch};
 pub use grained::Grained;
+pub(crate) use grained::knowing;
 pub use possible::{AmountsOf, DrawAmounts, DrawTimes, Drawn, Intervals, Possible};
 pub use reads::{Histories, Reads};
 pub use report::{Estimate, FitReport, Sampling, Warning};
@@ -297,7 +298,7 @@ where
 {
     type Model = Box<dyn Predict>;
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>> {
-        Ok(self.0.fit(data, cx)?.map(|model| grained::knowing_grain(model, data.summary())))
+        Ok(self.0.fit(data, cx)?.map(|model| knowing(model, data.summary().histories.grain())))
     }
 }
 

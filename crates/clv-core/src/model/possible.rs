@@ -41,6 +41,11 @@ pub trait DrawAmounts: Debug {
     ///
     /// As [`Predict::predict_into`].
     fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>>;
+
+    /// Whether futures have populations of their own, so that they hold how sure it is; else it is taken as certain.
+    fn draws_population(&self) -> bool {
+        false
+    }
 }
 
 /// Appends so many amounts of future number `draw` of one customer, who spends after one fashion in all of them: `(draw, count), rng, amounts`.
