@@ -60,7 +60,7 @@ impl<P: Process> MaximumLikelihood<P> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] for a name that the model does not have, [`Error::Setting`] unless the
+    /// [`Error::UnknownName`] for a parameter that the model does not have, [`Error::Setting`] unless the
     /// value is finite and positive.
     pub fn fix(self, name: &str, value: f64) -> Result<Self, Error> {
         Ok(Self { options: self.options.fix(P::PARAMETERS, name, value)?, ..self })

@@ -254,7 +254,7 @@ impl LognormalSpendFit {
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] for another name, [`Error::Setting`] unless the value is finite and positive.
+    /// [`Error::UnknownName`] for another name, [`Error::Setting`] unless the value is finite and positive.
     pub fn fix(self, name: &str, value: f64) -> Result<Self, Error> {
         Ok(Self { options: self.options.fix(&PARAMETERS, name, value)? })
     }
@@ -421,7 +421,7 @@ impl Predict for LognormalSpendModel {
 }
 
 impl DrawAmounts for LognormalSpendModel {
-    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
+    fn amounts_of(&self, who: &Customers<'_>, row: usize, _: usize) -> Result<AmountsOf<'_>, Error> {
         self.expect_basis(who)?;
         let (mut places, mut columns) = (Vec::new(), vec![0.0; NEEDS.len()]);
         who.find(KIND.name, &self.names, &mut places)?;

@@ -2,6 +2,7 @@
 
 use clv_core::model::{
     Activity, Answers, DrawTimes, Horizons, Kind, NextPurchase, PurchaseForecast, Reads, Sample,
+    population_of,
 };
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::value::discounted_total;
@@ -232,7 +233,7 @@ pub(crate) fn draw_times<P: Process>(
     let own: Vec<(f64, Future)> = populations.iter().map(of).collect();
     let mut times = Vec::new();
     for draw in 0..draws {
-        let (p_alive, future) = &own[draw * own.len() / draws];
+        let (p_alive, future) = &own[population_of(draw, draws, own.len())];
         times.clear();
         if uniform(rng) < *p_alive {
             future.purchase_times(length, rng, &mut times);

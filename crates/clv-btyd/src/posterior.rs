@@ -15,7 +15,7 @@
 
 use std::borrow::Cow;
 
-use clv_core::model::{Estimate, Sampling};
+use clv_core::model::{Estimate, Possible, Sampling};
 use clv_core::{Cells, Context, Error, FitReport, TimeUnit, Warning};
 use clv_math::chains::{effective_sample_size, r_hat};
 use clv_math::linalg::{cholesky, cholesky_solve, inverse, symmetric_eigen};
@@ -29,7 +29,7 @@ use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use crate::covariates::{BayesWithCovariates, Covariates};
 use crate::estimate::MaximumLikelihood;
 use crate::over_time::{BayesOverTime, OverTime};
-use crate::process::{Parameter, Process, cells_of, mean_age};
+use crate::process::{Parameter, Process, cells_of, mean_age, unknown_parameter};
 use crate::search::{Coordinate, Found, Level, Search};
 use crate::simulate::uniform;
 use crate::uncertainty::Draws;
@@ -130,12 +130,8 @@ impl Sampler {
         median: f64,
         deviation: f64,
     ) -> Result<Self, Error> {
-        let unknown = || Error::Unreadable {
-            what: "parameter name",
-            given: name.to_owned(),
-            allowed: "the names of the model's parameters",
-        };
-        let name = parameters.iter().find(|p| p.name == name).ok_or_else(unknown)?.name;
+        let known = parameters.iter().find(|p| p.name == name);
+        let name = known.ok_or_else(|| unknown_parameter(name, parameters))?.name;
         let median = clv_core::setting::above_zero("median", median)?;
         let deviation = clv_core::setting::above_zero("deviation", deviation)?;
         self.priors.retain(|prior| prior.0 != name);
@@ -195,7 +191,8 @@ impl Sampler {
         for chain in 0..self.chains {
             cx.check()?;
             let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
-            rng.set_stream(chain as u64 + 1);
+            // Of each model its own: two that are asked for one seed are joined draw by draw.
+            rng.set_stream(Possible::key(name).wrapping_add(chain as u64 + 1));
             let drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
             accepted += drawn.accepted;
             chains.push(drawn.draws);
@@ -317,7 +314,7 @@ impl<P: Process> Bayes<P> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] for a name that the model does not have; [`Error::Setting`] unless both are finite and above 0.
+    /// [`Error::UnknownName`] for a parameter that the model does not have; [`Error::Setting`] unless both are finite and above 0.
     pub fn prior(self, name: &str, median: f64, deviation: f64) -> Result<Self, Error> {
         Ok(Self { sampler: self.sampler.prior(P::PARAMETERS, name, median, deviation)?, ..self })
     }

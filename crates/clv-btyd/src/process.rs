@@ -218,6 +218,12 @@ pub(crate) fn cells_of<P: Process>(cells: &Cells) -> Result<Cow<'_, Cells>, Erro
     Ok(Cow::Owned(whole))
 }
 
+/// That a model has no parameter of this name.
+pub(crate) fn unknown_parameter(name: &str, parameters: &[Parameter]) -> Error {
+    let known: Vec<&str> = parameters.iter().map(|p| p.name).collect();
+    Error::UnknownName { what: "parameter", given: name.to_owned(), known: known.join(", ") }
+}
+
 /// Checks values against the parameter table.
 pub(crate) fn check_values<const N: usize>(
     parameters: &[Parameter],

@@ -10,7 +10,7 @@ use clv_core::{Context, Error, FitReport, TimeUnit, Warning};
 use clv_math::curvature::Curvature;
 use clv_math::minimise::{Derivatives, Minimum, Newton, StopReason, newton};
 
-use crate::process::{Parameter, Scale};
+use crate::process::{Parameter, Scale, unknown_parameter};
 
 /// A parameter is searched from 1e-6 to 1e6 times its centre.
 const SEARCHED: f64 = 1e6;
@@ -36,12 +36,7 @@ impl Options {
 
     pub(crate) fn fix(mut self, parameters: &[Parameter], name: &str, value: f64) -> Result<Self, Error> {
         let known = parameters.iter().find(|p| p.name == name);
-        let unknown = || Error::Unreadable {
-            what: "parameter name",
-            given: name.to_owned(),
-            allowed: "the names of the model's parameters",
-        };
-        let name = known.ok_or_else(unknown)?.name;
+        let name = known.ok_or_else(|| unknown_parameter(name, parameters))?.name;
         if !(value.is_finite() && value > 0.0) {
             return Err(Error::Setting { name, given: value, allowed: "finite, above 0" });
         }

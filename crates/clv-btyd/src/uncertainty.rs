@@ -14,7 +14,7 @@ use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
-use crate::process::{Process, Scale};
+use crate::process::{Process, Scale, unknown_parameter};
 use crate::side_by_side::side_by_side;
 
 /// How many standard errors on either side.
@@ -128,7 +128,7 @@ impl<P: Process> MaximumLikelihood<P> {
     /// # Errors
     ///
     /// [`Error::Setting`] unless the level is above 0 and below 1, or with a penalty, whose maximum is another;
-    /// [`Error::Unreadable`] for a name that the model does not have; as the refits.
+    /// [`Error::UnknownName`] for a parameter that the model does not have; as the refits.
     pub fn profile_interval(
         &self,
         cells: &Cells,
@@ -143,12 +143,8 @@ impl<P: Process> MaximumLikelihood<P> {
             return Err(Error::Setting { name: "penalty", given, allowed });
         }
         let report = &fitted.report;
-        let unknown = || Error::Unreadable {
-            what: "parameter name",
-            given: name.to_owned(),
-            allowed: "the names of the model's parameters",
-        };
-        let estimate = report.parameters.iter().find(|p| p.name == name).ok_or_else(unknown)?;
+        let estimate = report.parameters.iter().find(|p| p.name == name);
+        let estimate = estimate.ok_or_else(|| unknown_parameter(name, P::PARAMETERS))?;
         let most = report.log_likelihood.unwrap_or(f64::NAN);
         let fixed_name = P::PARAMETERS.iter().map(|p| p.name).find(|n| *n == name).unwrap_or("parameter");
         let is_count = P::PARAMETERS.iter().any(|p| p.name == name && p.scale == Scale::Count);

@@ -8,12 +8,12 @@ use clv_btyd::{
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
-use clv_core::model::Possible;
+use clv_core::model::{Grained, Possible};
 use clv_core::saved::{Registry, to_string};
 use clv_core::summary::Purchases;
 use clv_core::{
-    Ask, Context, Cut, Discount, Grain, LogBuilder, Moment, Predict, Span, TimeUnit, Timelines, Training,
-    Transaction, TransactionLog, WithSpend,
+    Ask, Context, Cut, Discount, Grain, LogBuilder, Moment, Predict, Price, Span, TimeUnit, Timelines,
+    Training, Transaction, TransactionLog, WithSpend,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -101,6 +101,20 @@ fn check<P: OverTime>(truth: P) {
     assert_eq!(foreseen.columns(), ["season", "price"]);
     let foreseen = foreseen.foresee(&training, &[&calendar], names, ask.horizon()).unwrap();
     assert_eq!(foreseen.predict(&who, &ask).unwrap(), other);
+    // What it was fitted to it knows as others do, and refuses to foresee from something else.
+    let knowing = registry.read(&to_string(&Grained::new(loaded, Grain::Day)).unwrap()).unwrap();
+    assert_eq!(knowing.grain(), Some(Grain::Day));
+    let of = knowing.foresee().unwrap();
+    let foresee = || of.foresee(&training, &[&calendar], names, ask.horizon()).unwrap();
+    let joined = foresee();
+    assert_eq!((joined.grain(), joined.predict(&who, &ask).unwrap()), (Some(Grain::Day), other.clone()));
+    let price = |grain| Grained::new(Price::new(3.0, TimeUnit::Week).unwrap(), grain);
+    assert!(WithSpend::join(foresee(), price(Grain::Week)).is_err());
+    assert!(WithSpend::join(joined, price(Grain::Day)).is_ok());
+    let weekly = Purchases::of(&log, Grain::Week).unwrap();
+    let weekly = Training::new(&weekly, Cut::end_of(cut.last(), Grain::Week), TimeUnit::Week).unwrap();
+    let error = of.foresee(&weekly, &[&calendar], names, ask.horizon()).unwrap_err().to_string();
+    assert!(error.contains("these are of grain week; allowed: day"), "{error}");
     // Beside a spend model it is value; for other horizons and customers it says nothing.
     let spend = SpendModel::new(GammaGamma::new(6.0, 4.0, 15.0).unwrap(), TimeUnit::Week);
     let joined = WithSpend::join(foreseen, spend).unwrap();

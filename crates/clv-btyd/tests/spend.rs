@@ -8,12 +8,12 @@ use clv_btyd::{
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
-use clv_core::model::{Drawn, Warning};
+use clv_core::model::{Drawn, Spend, Warning, population_of};
 use clv_core::saved::{Registry, to_string};
 use clv_core::summary::{Purchases, SpendBasis};
 use clv_core::{
-    Ask, Context, Customers, Cut, Fit, FitReport, Grain, LogBuilder, Moment, Predict, Span, TimeUnit,
-    Training, Transaction, TransactionLog, WithSpend,
+    Ask, Context, Customers, Cut, Fit, FitReport, Grain, History, LogBuilder, Moment, Predict, Span,
+    TimeUnit, Training, Transaction, TransactionLog, WithSpend,
 };
 use clv_math::special::{gamma_q, ln_gamma};
 use rand::{RngExt, SeedableRng};
@@ -232,7 +232,7 @@ fn intervals_of_totals_hold_how_sure_the_population_is() {
         for (model, within) in [&many as &dyn Predict, &one].into_iter().zip(&mut within) {
             let mut totals = vec![0.0; draws];
             for row in 0..who.len() {
-                let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, row).unwrap();
+                let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, row, draws).unwrap();
                 let mut spent = Vec::new();
                 for (draw, sum) in totals.iter_mut().enumerate() {
                     spent.clear();
@@ -275,7 +275,7 @@ fn a_posterior_of_spend_is_a_model() {
         // Of what is drawn the share below a quantile is its probability.
         let who = summary.customers();
         let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(row as u64), Vec::new());
-        let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, row).unwrap();
+        let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, row, 20_000).unwrap();
         (0..20_000).for_each(|draw| amounts((draw, 1), &mut rng, &mut drawn));
         for probability in [0.05, 0.5, 0.9] {
             let amount = of.spend_quantile(&history, probability).unwrap();
@@ -291,6 +291,108 @@ fn a_posterior_of_spend_is_a_model() {
     assert_eq!(loaded.kind().full_name(), "posterior of gamma-gamma");
     assert_eq!(training.forecast(&loaded, &ask).unwrap().spend.unwrap(), forecast);
     assert!(settings.clone().chains(0, 400).is_err());
+    // Over all purchases, the first with them, nobody is left out; and means over the others are refused.
+    let summary = purchases.summary(cut(), TimeUnit::Week, SpendBasis::All).unwrap();
+    let all = Training::from_summary(summary);
+    let fitted = settings.fit(&all, &Context::default().seed(3)).unwrap();
+    assert!(fitted.report.warnings.is_empty(), "{:?}", fitted.report.warnings);
+    holds(&fitted.report, &TRUTH);
+    let loaded = registry.read(&to_string(&fitted.model).unwrap()).unwrap();
+    assert!(training.forecast(&loaded, &ask).unwrap_err().to_string().contains("spend basis"));
+    let forecast = all.forecast(&loaded, &ask).unwrap().spend.unwrap();
+    for (row, spend) in forecast.iter().enumerate().step_by(7) {
+        let (x, mean) =
+            (f64::from(all.summary().frequency[row]) + 1.0, all.summary().history(row).spend.unwrap());
+        let each = fitted.model.models().iter().map(|one| one.parameters().expected_mean(x, mean).unwrap());
+        let expected = each.sum::<f64>() / fitted.model.models().len() as f64;
+        assert!((spend.unwrap() - expected).abs() < 1e-10 * expected, "{row}");
+    }
+}
+
+/// A posterior of populations chosen by hand.
+fn posterior_of(populations: Vec<GammaGamma>) -> SpendPosteriorModel {
+    let who = Customers::new(TimeUnit::Week, &[3, 2], &[1.0, 1.0], &[2.0, 2.0], Some(&[4.0, 9.0])).unwrap();
+    let mut posterior = of_prior().customers(&who, &Context::default()).unwrap();
+    posterior.chains = vec![populations];
+    SpendPosteriorModel::of_draws(&posterior, TimeUnit::Week, SpendBasis::default()).unwrap()
+}
+
+#[test]
+fn populations_are_drawn_as_often_as_each_other() {
+    // Everybody spends a hundredth less than the population's number more than 1.
+    let number = |i: usize| GammaGamma::new(1e8, 1e8, 1.0 + 0.01 * i as f64).unwrap();
+    let model = posterior_of((0..400).map(number).collect());
+    let who = Customers::new(TimeUnit::Week, &[0], &[0.0], &[2.0], Some(&[0.0])).unwrap();
+    for draws in [1_000, 200, 400, 7] {
+        let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, 0, draws).unwrap();
+        let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(1), Vec::new());
+        (0..draws).for_each(|draw| amounts((draw, 1), &mut rng, &mut drawn));
+        let found: Vec<usize> =
+            drawn.iter().map(|amount| ((amount - 1.0) * 100.0).round() as usize).collect();
+        let expected: Vec<usize> = (0..draws).map(|draw| population_of(draw, draws, 400)).collect();
+        assert_eq!(found, expected);
+        let times: Vec<usize> = (0..400).map(|i| found.iter().filter(|one| **one == i).count()).collect();
+        let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(most - least <= 1, "{draws}: {least} to {most}");
+    }
+}
+
+#[test]
+fn quantiles_of_a_mixture_keep_their_digits() {
+    let new = History::new(0, 0.0, 5.0).unwrap();
+    // Of equal populations they are those of one, however heavy its tail or light its head.
+    for (p, q, gamma) in [(6.25, 3.74, 15.44), (0.01, 2.0, 1.0), (4.0, 0.05, 1e-3), (4.0, 0.02, 1e100)] {
+        let one = GammaGamma::new(p, q, gamma).unwrap();
+        let model = posterior_of(vec![one; 5]);
+        for probability in [1e-9, 0.01, 0.5, 0.9, 0.99, 1.0 - 1e-9] {
+            let expected = one.amount_quantile(0.0, 0.0, probability);
+            let found = model.spend_quantile(&new, probability);
+            if expected > f64::MAX {
+                assert!(found.unwrap_err().to_string().contains("10^308"));
+                continue;
+            }
+            let expected = expected.max(f64::MIN_POSITIVE);
+            let found = found.unwrap();
+            assert!((found / expected - 1.0).abs() < 1e-7, "{p} {q} {probability}: {found:e} {expected:e}");
+        }
+        assert!(model.spend_quantile(&new, 1.0).is_err());
+    }
+    // One of ten beyond any number does not take the others along.
+    let mut populations = vec![GammaGamma::new(6.25, 3.74, 15.44).unwrap(); 9];
+    populations.push(GammaGamma::new(6.25, 1e-4, 15.44).unwrap());
+    let model = posterior_of(populations);
+    let middle = model.spend_quantile(&new, 0.5).unwrap();
+    assert!((20.0..80.0).contains(&middle), "{middle}");
+    assert!(model.spend_quantile(&new, 0.95).is_err());
+}
+
+#[test]
+fn a_small_shop_is_told_that_a_mean_may_not_exist() {
+    // With q = 2 and forty customers some populations drawn have none.
+    let log = log(40, 5, |_, count, rng| {
+        let nu = Gamma::new(2.0, 1.0 / 15.0).unwrap().sample(rng);
+        let amount = Gamma::new(6.0, 1.0 / nu).unwrap();
+        (0..count).map(|_| amount.sample(rng)).collect()
+    });
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap();
+    let fitted = BayesSpend::new(GammaGammaFit::new()).fit(&training, &Context::default()).unwrap();
+    let told = fitted.report.warnings.iter().find_map(|warning| match warning {
+        Warning::HeavyTail { populations, of, least } => Some((*populations, *of, *least)),
+        _ => None,
+    });
+    let (populations, of, least) = told.expect("some populations have no mean");
+    let q = |model: &SpendModel| model.parameters().values()[1];
+    assert!(populations < of / 2 && of == 400 && least <= 1.0, "{populations} {of} {least}");
+    assert_eq!(least, fitted.model.models().iter().map(q).fold(f64::MAX, f64::min));
+    let ask = Ask::over(Span::weeks(20.0).unwrap());
+    let spend = training.forecast(&fitted.model, &ask).unwrap().spend.unwrap();
+    let summary = training.summary();
+    assert!(summary.frequency.contains(&0));
+    for (row, spend) in spend.iter().enumerate() {
+        assert_eq!(spend.is_some(), summary.frequency[row] > 0, "{row}");
+        assert!(fitted.model.spend_quantile(&summary.history(row), 0.5).is_ok());
+    }
 }
 
 #[test]

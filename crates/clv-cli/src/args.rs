@@ -1,6 +1,6 @@
 //! What several verbs ask for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use clv::cleaning::{OutlierAction, OutlierRule, Outliers, Policy, Returns};
@@ -11,6 +11,7 @@ use clv::model::Reads;
 use clv::{Ask, Cleaning, Discount, Grain, Moment, Predict, Price, Span, TimeUnit, WithSpend};
 
 use crate::failure::Failure;
+use crate::show::note;
 
 /// Transaction files and how to read them.
 #[derive(Clone, Debug, Args)]
@@ -39,15 +40,34 @@ impl Transactions {
         self.grain.unwrap_or_default()
     }
 
-    /// The same, read as a model wants them: purchases merged as those that it was fitted to.
-    pub(crate) fn of(&self, model: &dyn Predict, file: &std::path::Path) -> Result<Self, Failure> {
-        match (model.grain(), self.grain) {
-            (Some(fitted), Some(given)) if fitted != given => Err(Failure::usage(format_args!(
-                "--grain {given}: {} ({}) was fitted to purchases of grain {fitted}, and forecasts those: give --grain {fitted}, or none",
-                model.kind().full_name(),
-                file.display()
-            ))),
-            (fitted, given) => Ok(Self { grain: given.or(fitted), ..self.clone() }),
+    /// The same, read as models from these files want them: purchases merged as those that the first was fitted to which knows it.
+    pub(crate) fn of<'a>(
+        &self,
+        models: impl IntoIterator<Item = (&'a dyn Predict, &'a Path)>,
+    ) -> Result<Self, Failure> {
+        let models: Vec<_> = models.into_iter().collect();
+        let fitted = models.iter().find_map(|(model, file)| Some((model.grain()?, model, file)));
+        match (fitted, self.grain) {
+            (Some((fitted, model, file)), Some(given)) if fitted != given => {
+                Err(Failure::usage(format_args!(
+                    "--grain {given}: {} ({}) was fitted to purchases of grain {fitted}, and forecasts those: give --grain {fitted}, or none",
+                    model.kind().full_name(),
+                    file.display()
+                )))
+            }
+            (fitted, given) => {
+                if let (None, None, Some((model, file))) = (fitted, given, models.first())
+                    && model.reads() == Reads::Purchases
+                {
+                    note(format_args!(
+                        "{} ({}) does not know of what grain the purchases were that it was fitted to: taken as {}, name another with --grain",
+                        model.kind().full_name(),
+                        file.display(),
+                        self.grain()
+                    ));
+                }
+                Ok(Self { grain: given.or(fitted.map(|fitted| fitted.0)), ..self.clone() })
+            }
         }
     }
 }
@@ -97,8 +117,11 @@ impl OverTime {
 }
 
 /// What is said of transactions alone.
-const NOT_OF_CONTRACTS: [&str; 10] = [
+const NOT_OF_CONTRACTS: [&str; 13] = [
     "grain",
+    "date",
+    "latest",
+    "aliases",
     "amount",
     "order",
     "product",
@@ -446,9 +469,20 @@ impl Asking {
                 self.model.display()
             )));
         }
-        let transactions = given.of(&model, &self.model)?;
+        let spend = self.spend(model.unit())?;
+        let transactions = self.as_fitted(given, &model, spend.as_deref())?;
         expect_histories(false, self.holds(&model), model.reads(), transactions.grain(), model.unit())?;
-        Ok((self.with_spend(model)?, transactions))
+        Ok((self.joined(model, spend)?, transactions))
+    }
+
+    /// Transactions read as the models want them.
+    pub(crate) fn as_fitted(
+        &self,
+        given: &Transactions,
+        model: &dyn Predict,
+        spend: Option<&dyn Predict>,
+    ) -> Result<Transactions, Failure> {
+        given.of([(model, &*self.model)].into_iter().chain(spend.zip(self.spend.as_deref())))
     }
 
     /// The model of purchases.
@@ -464,13 +498,13 @@ impl Asking {
         Ok(model)
     }
 
-    /// A model joined with the spend model if there is one.
-    pub(crate) fn with_spend(&self, model: Box<dyn Predict>) -> Result<Box<dyn Predict>, Failure> {
+    /// The model of spend, or a price, for purchases that count time in this unit.
+    pub(crate) fn spend(&self, unit: TimeUnit) -> Result<Option<Box<dyn Predict>>, Failure> {
         if let Some(amount) = self.price {
-            let price = Price::new(amount, model.unit()).map_err(Failure::usage)?;
-            return Ok(Box::new(WithSpend::join(model, price)?));
+            let price = Price::new(amount, unit).map_err(Failure::usage)?;
+            return Ok(Some(Box::new(price)));
         }
-        let Some(path) = &self.spend else { return Ok(model) };
+        let Some(path) = &self.spend else { return Ok(None) };
         let spend = load(path)?;
         if !spend.answers().spend {
             return Err(Failure::usage(format_args!(
@@ -479,8 +513,20 @@ impl Asking {
                 spend.kind().name
             )));
         }
-        let joined = WithSpend::join(model, spend)
-            .map_err(|error| Failure::usage(format_args!("--spend {}: {error}", path.display())))?;
+        Ok(Some(spend))
+    }
+
+    /// A model joined with that of spend if there is one.
+    pub(crate) fn joined(
+        &self,
+        model: Box<dyn Predict>,
+        spend: Option<Box<dyn Predict>>,
+    ) -> Result<Box<dyn Predict>, Failure> {
+        let Some(spend) = spend else { return Ok(model) };
+        let joined = WithSpend::join(model, spend).map_err(|error| match &self.spend {
+            Some(path) => Failure::usage(format_args!("--spend {}: {error}", path.display())),
+            None => Failure::usage(error),
+        })?;
         Ok(Box::new(joined))
     }
 

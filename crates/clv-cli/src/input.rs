@@ -196,19 +196,33 @@ pub(crate) fn tell_ends(contracts: &Contracts, reads: Reads, cut: Cut, unit: Tim
     /// The share of ends that may be otherwise.
     const FEW: f64 = 0.1;
     let (ended, at_renewals) = contracts.ended(cut, unit);
-    let share = at_renewals as f64 / ended.max(1) as f64;
     if ended < ENOUGH {
         return;
     }
-    if reads == Reads::Renewals && share < 1.0 - FEW {
+    let few = FEW * ended as f64;
+    let between = |unit: TimeUnit| {
+        let (ended, at_renewals) = contracts.ended(cut, unit);
+        (ended - at_renewals) as f64
+    };
+    // Contracts of a year end at the renewals of months too: the longest tells how they are made.
+    let longest =
+        [TimeUnit::Year, TimeUnit::Month, TimeUnit::Week].into_iter().find(|unit| between(*unit) < few);
+    if reads == Reads::Renewals && between(unit) > few {
         note(format_args!(
             "warning: {} of {ended} contracts ended between two renewals: models of renewals take one that goes on as decided at its last, though it has survived part of the way to the next, and tell too few renewals; exponential-gamma and weibull-gamma take ends as they come",
             ended - at_renewals
         ));
     }
-    if reads == Reads::Tenures && share > 1.0 - FEW && unit != TimeUnit::Day {
+    let Some(longest) = longest else { return };
+    let at_renewals = ended - between(longest) as usize;
+    if reads == Reads::Tenures {
         note(format_args!(
-            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {unit}: models of tenures take ends as coming at any time; sbg and bdw are of renewals"
+            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {longest}: models of tenures take ends as coming at any time; sbg and bdw with --unit {longest} are of renewals"
+        ));
+    }
+    if reads == Reads::Renewals && longest.days() > unit.days() {
+        note(format_args!(
+            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {longest}, and not each {unit}: give --unit {longest}"
         ));
     }
 }

@@ -711,7 +711,7 @@ fn models_remember_how_purchases_were_merged() {
         folder,
         &format!("{predict} --spend day.json"),
         2,
-        "gamma-gamma was fitted to purchases of grain day",
+        "bg-nbd was fitted to purchases of grain month and gamma-gamma to those of grain day: fit both to the same",
     );
     done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --grain month --output spend.json");
     let value =
@@ -728,7 +728,79 @@ fn models_remember_how_purchases_were_merged() {
     assert_eq!(json(folder, "cohorts tx.csv --grain year")["cohorts"][0]["cohort"], "2022");
     refused(folder, "cohorts tx.csv --grain week --by month", 2, "allowed: exact, hour, day, month");
     let line = "fit bg-nbd tx.csv --grain week --until 2023-06-25 --by-cohort month --output c.json";
-    refused(folder, line, 1, "allowed: exact, hour, day, month");
+    refused(folder, line, 2, "allowed: exact, hour, day, month");
+
+    // A file that does not know: it is told of, and the spend model's grain holds where that knows one.
+    let typed = clv::btyd::PurchaseModel::new(
+        clv::btyd::BgNbd::new(0.9, 8.0, 0.7, 3.0).unwrap(),
+        clv::TimeUnit::Week,
+    );
+    clv::saved::save(&typed, &folder.join("typed.json")).unwrap();
+    let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
+    let predict = "predict tx.csv --until 2023-06-30 --horizon 26 --output out.csv --model typed.json";
+    let words = "typed.json) does not know of what grain";
+    assert!(told(predict).contains(words));
+    assert!(!told(&format!("{predict} --grain day")).contains(words));
+    let joined = format!("{predict} --spend spend.json");
+    assert!(!told(&joined).contains(words));
+    assert_eq!(json(folder, &joined), json(folder, &format!("{joined} --grain month")));
+    let value =
+        "value tx.csv --until 2023-06-30 --horizon 26 --output v.csv --model typed.json --spend spend.json";
+    assert_eq!(json(folder, value), json(folder, &format!("{value} --grain month")));
+    for line in [joined.as_str(), value] {
+        let says = "gamma-gamma (spend.json) was fitted to purchases of grain month";
+        refused(folder, &format!("{line} --grain day"), 2, says);
+    }
+}
+
+#[test]
+fn what_a_mean_does_not_exist_of_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Forty customers with amounts of a heavy tail.
+    let simulate = "simulate --model pareto-nbd --param r=.9 --param alpha=8 --param s=.6 --param beta=15 --spend-param p=6 --spend-param q=1.2 --spend-param gamma=15 \
+         --customers 40 --start 2022-01-01 --end 2023-12-31 --seed 3 --output tx.csv";
+    done(folder, simulate);
+    done(folder, "fit bg-nbd tx.csv --output model.json");
+    let fit = json(folder, "fit gamma-gamma tx.csv --posterior --output spend.json");
+    let warnings = fit["warnings"].to_string();
+    assert!(warnings.contains("populations drawn have a q near or below 1"), "{warnings}");
+    let predict = "predict tx.csv --model model.json --spend spend.json --horizon 52 --interval .9 --draws 200 --output out.csv";
+    let said = json(folder, predict);
+    let rows = std::fs::read_to_string(folder.join("out.csv")).unwrap();
+    let header: Vec<&str> = rows.lines().next().unwrap().split(',').collect();
+    let place = header.iter().position(|name| *name == "clv").unwrap();
+    let cells: Vec<&str> = rows.lines().skip(1).map(|row| row.split(',').nth(place).unwrap()).collect();
+    let unsaid = cells.iter().filter(|cell| cell.is_empty()).count();
+    assert!(unsaid > 0 && unsaid < cells.len());
+    assert_eq!(said["without_clv"].as_u64(), Some(unsaid as u64));
+    let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
+    let words = format!("{unsaid} of {} customers have no value", cells.len());
+    assert!(told(predict).contains(&words), "{words}");
+    let value = "value tx.csv --model model.json --spend spend.json --horizon 52 --output v.csv";
+    assert!(told(value).contains(&format!("{unsaid} customers have an undefined future")));
+}
+
+#[test]
+fn names_that_are_not_known_are_told_beside_those_that_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, SIMULATE);
+    for (model, known) in [
+        ("bg-nbd", "r, alpha, a, b"),
+        ("bg-cnbd-k", "r, alpha, a, b, k"),
+        ("gamma-gamma", "p, q, gamma"),
+        ("lognormal-spend", "median, sigma, tau"),
+    ] {
+        let line = format!("fit {model} tx.csv --fix zeta=1 --output x.json");
+        refused(
+            folder,
+            &line,
+            2,
+            &format!("--fix zeta=1: parameter \"zeta\" is not known; allowed: {known}"),
+        );
+    }
+    refused(folder, "fit mbg-cnbd-k tx.csv --fix k=1.5 --output x.json", 2, "--fix k=1.5");
 }
 
 #[test]
@@ -896,6 +968,79 @@ fn contracts_are_fitted_compared_and_forecast() {
         2,
         "--grain",
     );
+    // Payments by the month tell what a table of contracts tells, whichever the model was fitted to.
+    let (mut payments, mut paid) = ("customer,date\n".to_owned(), "customer_id,start,end\n".to_owned());
+    for i in 0..60_u32 {
+        let (first, last) = (1 + i % 6, 2 + i % 6 + i % 9);
+        let date = |month: u32, day: u32| {
+            format!("{}-{:02}-{day:02}", 2022 + (month - 1) / 12, (month - 1) % 12 + 1)
+        };
+        (first..=last).for_each(|month| payments += &format!("c{i},{}\n", date(month, 1)));
+        let end = if last < 12 { date(last + 1, 1) } else { String::new() };
+        paid += &format!("c{i},{},{end}\n", date(first, 1));
+    }
+    payments = payments.lines().filter(|row| !row.contains(",2023")).map(|row| format!("{row}\n")).collect();
+    std::fs::write(folder.join("payments.csv"), payments).unwrap();
+    std::fs::write(folder.join("paid.csv"), paid).unwrap();
+    let (of_payments, of_paid) = (
+        "payments.csv --grain month --unit month --until 2022-12-31",
+        "paid.csv --contracts --unit month --until 2022-12-31",
+    );
+    let [one, other] = [(of_payments, "p"), (of_paid, "c")].map(|(files, name)| {
+        json(folder, &format!("fit sbg {files} --output {name}.json"))["parameters"].clone()
+    });
+    assert_eq!(one, other);
+    let said = [of_payments, of_paid].map(|files| {
+        ["p", "c"].map(|name| {
+            let line = format!("predict {files} --model {name}.json --horizon 6 --output x.csv");
+            let said = json(folder, &line);
+            (said["expected_active"].clone(), said["expected_purchases"].clone())
+        })
+    });
+    assert_eq!(said[0][0], said[0][1]);
+    assert_eq!(said[1][0], said[1][1]);
+    assert_eq!(said[0][0], said[1][0]);
+    // What is said of transactions alone is refused beside contracts.
+    for flag in [
+        "--grain day",
+        "--date start",
+        "--amount plan",
+        "--order plan",
+        "--product plan",
+        "--event-id plan",
+        "--aliases contracts.csv",
+        "--latest 2023-01-01",
+        "--returns net",
+        "--zero-amounts drop",
+        "--duplicates drop",
+        "--outliers iqr:3",
+        "--test-mark x",
+    ] {
+        let (name, _) = flag.split_once(' ').unwrap();
+        for line in [
+            "fit sbg contracts.csv --contracts --until 2023-07-01 --output x.json",
+            "predict --model sbg.json contracts.csv --contracts --until 2023-07-01 --horizon 1 --output x.csv",
+            "evaluate contracts.csv --contracts --train-until 2022-12-31 --holdout-until 2023-03-31",
+        ] {
+            let output = clv(folder, &format!("{line} {flag}"));
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{line} {flag}: {told}");
+            assert!(told.contains(name) && told.contains("cannot be used with"), "{told}");
+        }
+    }
+    // Contracts of a year end at renewals of months too, and are told to be of years.
+    let yearly = (0..30).fold("customer_id,start,end\n".to_owned(), |table, i| {
+        let end = if i % 3 == 0 { String::new() } else { format!("{}-02-10", 2019 + i % 4) };
+        table + &format!("c{i},2018-02-10,{end}\n")
+    });
+    std::fs::write(folder.join("yearly.csv"), yearly).unwrap();
+    let tenures = fit("exponential-gamma", "yearly.csv");
+    assert!(
+        tenures.contains("one each year") && tenures.contains("sbg and bdw with --unit year"),
+        "{tenures}"
+    );
+    assert!(fit("sbg", "yearly.csv").contains("one each year, and not each month: give --unit year"));
+    assert!(!fit("sbg", "yearly.csv --unit year").contains("ended at renewals"));
     // What may bend fits no worse than what may not.
     assert!(likelihoods[1] >= likelihoods[0] - 1e-9 && likelihoods[3] >= likelihoods[2] - 1e-9);
     std::fs::write(
@@ -1043,16 +1188,18 @@ fn spend_has_three_models_and_columns_of_its_own() {
     );
     assert_eq!(spend["sampling"]["draws"], 200);
     done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --output one.json");
-    let line = |spend: &str| {
+    let line_of = |spend: &str| {
         format!(
             "predict tx.csv --model many.json --spend {spend} --until 2023-06-30 --horizon 20 --interval .9 --draws 200 --margin .5 --output both.csv --format json"
         )
     };
     let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
-    assert!(told(&line("one.json")).contains("take the model of spend as certain"));
-    assert!(!told(&line("sure.json")).contains("certain") && !told(&line("sure.json")).contains("warning"));
-    assert!(told(&line("sure.json").replace(".9", ".99")).contains("more --draws"));
-    let said: Value = serde_json::from_str(&done(folder, &line("sure.json"))).unwrap();
+    assert!(told(&line_of("one.json")).contains("take the model of spend as certain"));
+    assert!(
+        !told(&line_of("sure.json")).contains("certain") && !told(&line_of("sure.json")).contains("warning")
+    );
+    assert!(told(&line_of("sure.json").replace(".9", ".99")).contains("more --draws"));
+    let said: Value = serde_json::from_str(&done(folder, &line_of("sure.json"))).unwrap();
     let ends = said["interval"]["clv"].as_array().unwrap();
     let (mean, drawn) = (said["clv"].as_f64().unwrap(), said["interval"]["clv_mean"].as_f64().unwrap());
     assert!(ends[0].as_f64().unwrap() < mean && mean < ends[1].as_f64().unwrap(), "{said}");
@@ -1068,6 +1215,18 @@ fn spend_has_three_models_and_columns_of_its_own() {
     assert!(done(folder, value).contains("of all together, 90% of futures"));
     refused(folder, &format!("{value} --per-purchase 2"), 2, "without --per-purchase and --per-year");
     assert!(json(folder, &value.replace("--interval .9 --draws 200 ", ""))["interval"].is_null());
+    // Amounts one by one, or with a parameter held, have a posterior as well, which is saved as it is.
+    for more in ["--individually", "--fix p=6"] {
+        let line = format!(
+            "fit gamma-gamma tx.csv {more} --posterior --chains 2 --draws 100 --until 2023-06-30 --output held.json"
+        );
+        let found = json(folder, &line);
+        let held = more.starts_with("--fix");
+        assert_eq!(found["standard_errors"]["p"].is_null(), held, "{found}");
+        let said: Value = serde_json::from_str(&done(folder, &line_of("held.json"))).unwrap();
+        let near = said["clv"].as_f64().unwrap() / mean;
+        assert!((near - 1.0).abs() < 0.1, "{more}: {near}");
+    }
     let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
     let (mut orders, mut people) = ("customer,date,amount\n".to_owned(), "customer,kind\n".to_owned());
     let mut last = String::new();

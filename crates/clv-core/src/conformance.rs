@@ -20,18 +20,20 @@
 
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
-use crate::model::{Answers, Ask, Customers, Forecast, ForecastMut, Horizons, Predict, Scratch, Training};
+use crate::model::{
+    Answers, Ask, Customers, Forecast, ForecastMut, Histories, Horizons, Predict, Scratch, Training,
+};
 use crate::saved::{Registry, SavedError, to_string};
-use crate::units::{Discount, Span, TimeUnit};
+use crate::units::{Discount, Grain, Span, TimeUnit};
 
 /// Runs a model through the suite on the customers of a training log. Returns a sentence for each
 /// promise that it breaks; an empty list is a pass.
 ///
 /// The promises: forecasts are finite, not negative, probabilities at most 1; each customer's
 /// forecast is the same alone, in a batch and in any order; columns that were not asked for change
-/// nothing; what is not known of a customer (NaN) is refused by the column's name or forecast all the same; what it cannot say, another unit, another horizon (if it has one) and columns of the wrong
-/// length are typed errors; discounting never adds; a loaded copy forecasts the same bits; damage to
-/// the saved form is noticed.
+/// nothing; what is not known of a customer (NaN) is refused by the column's name or forecast all the same; what it cannot say, another unit, another horizon (if it has one), columns of the wrong
+/// length and, of a model that knows its grain, purchases of another are typed errors; discounting never adds; a loaded copy forecasts the same bits and knows the same of what it
+/// reads; damage to the saved form is noticed.
 ///
 /// # Errors
 ///
@@ -171,6 +173,12 @@ impl Suite<'_> {
             let refused = matches!(said, Err(Error::Unit { .. }));
             self.expect(refused, || "another time unit is not refused".into());
         }
+        if let Some(fitted) = self.model.grain() {
+            let grain = if fitted == Grain::Day { Grain::Month } else { Grain::Day };
+            let said = self.model.predict(&who.of(Histories::Purchases(grain)), &self.ask);
+            let refused = matches!(said, Err(Error::Grain { .. } | Error::Histories { .. }));
+            self.expect(refused, || "purchases merged otherwise are not refused".into());
+        }
         if let Horizons::Only(trained) = answers.horizons {
             let twice = Ask::over(Span::days(2.0 * trained.in_days() + 1.0)?);
             let said = self.model.predict(who, &twice);
@@ -231,6 +239,8 @@ impl Suite<'_> {
                 return Ok(());
             }
         };
+        let knows = (loaded.grain(), loaded.reads()) == (self.model.grain(), self.model.reads());
+        self.expect(knows, || "a loaded copy knows otherwise what it reads".into());
         let again = loaded.predict(who, &self.ask)?;
         self.expect(again == *whole, || "a loaded copy forecasts otherwise".into());
         let stable = to_string(loaded.as_ref())? == text;

@@ -149,7 +149,9 @@ pub enum Error {
         unit: TimeUnit,
     },
     /// Purchases are merged otherwise than those that the model was fitted to.
-    #[error("{model} was fitted to purchases of grain {fitted}; these are of grain {given}")]
+    #[error(
+        "{model} was fitted to purchases of grain {fitted}; these are of grain {given}; allowed: {fitted}"
+    )]
     Grain {
         /// The model.
         model: &'static str,
@@ -157,6 +159,30 @@ pub enum Error {
         fitted: Grain,
         /// The grain of these.
         given: Grain,
+    },
+    /// Models that were fitted to purchases merged unlike each other's are to be joined.
+    #[error(
+        "{one} was fitted to purchases of grain {of_one} and {other} to those of grain {of_other}: fit both to the same"
+    )]
+    GrainsApart {
+        /// One model.
+        one: &'static str,
+        /// The grain of what it was fitted to.
+        of_one: Grain,
+        /// The other.
+        other: &'static str,
+        /// The grain of what it was fitted to.
+        of_other: Grain,
+    },
+    /// A name that is none of those known.
+    #[error("{what} {given:?} is not known; allowed: {known}")]
+    UnknownName {
+        /// What was named.
+        what: &'static str,
+        /// As it was given.
+        given: String,
+        /// Those known, with commas between.
+        known: String,
     },
     /// A model was asked for something that it cannot say.
     #[error("{model} does not say {quantity}{}", .hint)]

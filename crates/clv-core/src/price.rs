@@ -103,7 +103,7 @@ impl Spend for Price {
 }
 
 impl DrawAmounts for Price {
-    fn amounts_of(&self, _: &Customers<'_>, _: usize) -> Result<AmountsOf<'_>> {
+    fn amounts_of(&self, _: &Customers<'_>, _: usize, _: usize) -> Result<AmountsOf<'_>> {
         Ok(Box::new(|(_, count): (usize, usize), _: &mut ChaCha8Rng, amounts: &mut Vec<f64>| {
             amounts.extend(std::iter::repeat_n(self.amount, count));
         }))

@@ -1,10 +1,10 @@
 //! How a model rests on disk: one JSON document, versioned and checksummed; data, never code.
 //!
 //! ```text
-//! {"clv_model": 1, "kind": "pareto-nbd", "kind_version": 1, "grain": "day", "checksum": "crc32:…", "body": {…}}
+//! {"clv_model": 2, "kind": "pareto-nbd", "kind_version": 1, "grain": "day", "checksum": "crc32:…", "body": {…}}
 //! ```
 //!
-//! `grain` stands there for models that know it ([`Predict::grain`]).
+//! `grain` stands there for models that know it ([`Predict::grain`]); those that do not are of version 1.
 //!
 //! A file that is damaged, foreign, newer, or of an unknown kind is refused with a [`SavedError`].
 
@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::model::{Predict, knowing};
 use crate::units::Grain;
 
-/// Version of the envelope.
-const FORMAT: u64 = 1;
+/// Version of the envelope: 2 with the grain of what the model was fitted to, which a program that knows 1 alone would take for damage.
+const FORMAT: u64 = 2;
 
 /// Why a saved model was refused.
 #[derive(Debug, thiserror::Error)]
@@ -239,6 +239,9 @@ pub fn to_string(model: &dyn Predict) -> Result<String> {
 
 /// Writes a model to a file, whole or not at all.
 ///
+/// What [`Erased`](crate::Erased) settings fitted knows the grain of its purchases, and so does the file. A model that was fitted as itself does not: loaded
+/// again it takes purchases of any grain, unless it is made a [`Grained`](crate::model::Grained) first.
+///
 /// # Errors
 ///
 /// [`Error::Io`], or as its `save`.
@@ -298,7 +301,7 @@ fn envelope(model: &dyn Predict) -> Result<Value> {
     let grain = model.grain().map(|grain| json!(grain));
     let checksum = checksum(&name, version, grain.as_ref(), &writer.body);
     let mut envelope = json!({
-        "clv_model": FORMAT,
+        "clv_model": if grain.is_some() { FORMAT } else { 1 },
         "kind": name,
         "kind_version": version,
         "checksum": checksum,

@@ -190,7 +190,10 @@ fn a_model_knows_the_grain_of_what_it_was_fitted_to() {
         Grain::Month,
     );
     let error = WithSpend::join(fit("bg-nbd"), spend).unwrap_err().to_string();
-    assert!(error.contains("gamma-gamma was fitted to purchases of grain month"), "{error}");
+    assert!(
+        error.contains("bg-nbd was fitted to purchases of grain day and gamma-gamma to those of grain month"),
+        "{error}"
+    );
     let joined = WithSpend::join(fit("bg-nbd"), fit("gamma-gamma")).unwrap();
     let drawn = Possible::new().draws(10).unwrap().of(
         &joined,
@@ -200,6 +203,28 @@ fn a_model_knows_the_grain_of_what_it_was_fitted_to() {
         &Context::default(),
     );
     assert!(drawn.unwrap_err().to_string().contains("grain"));
+    // Of purchases alone too, where the spend model knows the grain, and loaded again.
+    let half_knowing = WithSpend::join(purchases_alone(), fit("gamma-gamma")).unwrap();
+    let text = clv::saved::to_string(&half_knowing).unwrap();
+    let loaded = clv::registry().read(&text).unwrap();
+    for model in [&half_knowing as &dyn Predict, &joined, &*loaded] {
+        assert_eq!((model.grain(), model.reads()), (Some(Grain::Day), clv::model::Reads::Purchases));
+        let mut purchases = vec![0.0; by_month.len()];
+        let mut out = clv::ForecastMut { purchases: Some(&mut purchases), ..Default::default() };
+        let said = model.predict_into(&by_month.customers(), &ask, &mut clv::Scratch::default(), &mut out);
+        assert!(matches!(said, Err(Error::Grain { .. })), "{said:?}");
+    }
+    // A program that knows no grains is told of a newer file, not of a damaged one.
+    assert!(text.contains("\"clv_model\": 2"));
+    let ours = clv::saved::to_string(&purchases_alone()).unwrap();
+    assert!(ours.contains("\"clv_model\": 1") && clv::registry().read(&ours).unwrap().grain().is_none());
+    let knowing = clv::saved::to_string(&Grained::new(purchases_alone(), Grain::Day)).unwrap();
+    let odd = clv::registry().read(&knowing.replace("\"day\"", "\"fortnight\"")).unwrap_err().to_string();
+    assert!(odd.contains("checksum"), "{odd}");
+}
+
+fn purchases_alone() -> PurchaseModel<BgNbd> {
+    PurchaseModel::new(BgNbd::new(0.9, 8.0, 0.7, 3.0).unwrap(), TimeUnit::Week)
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(crate) use moved::{MOST, Moved, saved_scaling};
 pub use term::Term;
 pub(crate) use term::Words;
 
-use crate::process::{Parameter, Process};
+use crate::process::{Parameter, Process, unknown_parameter};
 
 /// Which columns act upon what.
 ///
@@ -158,12 +158,8 @@ pub(crate) fn places<S: AsRef<str>>(
     named: &[(S, f64)],
 ) -> Result<Vec<(usize, f64)>, Error> {
     let one = |(name, power): &(S, f64)| {
-        let unknown = || Error::Unreadable {
-            what: "parameter name",
-            given: name.as_ref().to_owned(),
-            allowed: "the names of the model's parameters",
-        };
-        let place = parameters.iter().position(|p| p.name == name.as_ref()).ok_or_else(unknown)?;
+        let place = parameters.iter().position(|p| p.name == name.as_ref());
+        let place = place.ok_or_else(|| unknown_parameter(name.as_ref(), parameters))?;
         Ok((place, *power))
     };
     named.iter().map(one).collect()

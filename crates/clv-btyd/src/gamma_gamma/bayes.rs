@@ -49,7 +49,7 @@ impl BayesSpend {
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] for another name; [`Error::Setting`] unless both are finite and above 0.
+    /// [`Error::UnknownName`] for another name; [`Error::Setting`] unless both are finite and above 0.
     pub fn prior(self, name: &str, median: f64, deviation: f64) -> Result<Self, Error> {
         Ok(Self { sampler: self.sampler.prior(&PARAMETERS, name, median, deviation)?, ..self })
     }

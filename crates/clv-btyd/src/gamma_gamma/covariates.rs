@@ -187,7 +187,7 @@ impl Predict for SpendCovariateModel {
 }
 
 impl DrawAmounts for SpendCovariateModel {
-    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
+    fn amounts_of(&self, who: &Customers<'_>, row: usize, _: usize) -> Result<AmountsOf<'_>, Error> {
         let population = GammaGamma::from_values(&self.moved.of_customer(who, row)?)?;
         let (counted, mean) = self.base.counted(who.frequency()[row], Some(self.base.means(who)?[row]));
         Ok(population.amounts_given(counted, mean))

@@ -77,7 +77,7 @@ impl GammaGammaFit {
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] for another name, [`Error::Setting`] unless the value is finite and
+    /// [`Error::UnknownName`] for another name, [`Error::Setting`] unless the value is finite and
     /// positive.
     pub fn fix(self, name: &str, value: f64) -> Result<Self, Error> {
         Ok(Self { options: self.options.fix(&PARAMETERS, name, value)?, ..self })

@@ -215,6 +215,14 @@ impl SpendModel {
         Ok(self.counted(who.frequency()[row], Some(self.means(who)?[row])))
     }
 
+    fn expect_quantile(&self, history: &History, probability: f64) -> Result<(), Error> {
+        Customers::one(history, self.unit)?;
+        if probability > 0.0 && probability < 1.0 {
+            return Ok(());
+        }
+        Err(Error::Setting { name: "probability", given: probability, allowed: "above 0, below 1" })
+    }
+
     /// Purchases and mean that count: none without a mean, or with one that is not above 0.
     fn counted(&self, frequency: u32, mean: Option<f64>) -> (f64, f64) {
         match mean {
@@ -264,7 +272,7 @@ impl Predict for SpendModel {
 }
 
 impl DrawAmounts for SpendModel {
-    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
+    fn amounts_of(&self, who: &Customers<'_>, row: usize, _: usize) -> Result<AmountsOf<'_>, Error> {
         let (counted, mean) = self.counted_of(who, row)?;
         Ok(self.population.amounts_given(counted, mean))
     }
@@ -278,20 +286,17 @@ impl Spend for SpendModel {
     }
 
     fn spend_quantile(&self, history: &History, probability: f64) -> Result<f64, Error> {
-        Customers::one(history, self.unit)?;
-        if !(probability > 0.0 && probability < 1.0) {
-            let (name, allowed) = ("probability", "above 0, below 1");
-            return Err(Error::Setting { name, given: probability, allowed });
-        }
+        self.expect_quantile(history, probability)?;
         let (count, mean) = self.counted(history.frequency, history.spend);
         let amount = self.population.amount_quantile(count, mean, probability);
-        if amount.is_finite() {
-            return Ok(amount);
-        }
-        // With a tiny q the tail is so heavy that the quantile lies beyond any number.
-        let hint = ": it lies beyond 10^308; q is so small that large amounts have no scale";
-        Err(Error::CannotSay { model: KIND.name, quantity: "this quantile of the amount", hint })
+        if amount.is_finite() { Ok(amount) } else { Err(beyond_any_number()) }
     }
+}
+
+/// With a tiny q the tail is so heavy that a quantile lies beyond any number.
+fn beyond_any_number() -> Error {
+    let hint = ": it lies beyond 10^308; q is so small that large amounts have no scale";
+    Error::CannotSay { model: KIND.name, quantity: "this quantile of the amount", hint }
 }
 
 pub(crate) fn register(registry: &mut Registry) {

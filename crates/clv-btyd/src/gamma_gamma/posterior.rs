@@ -1,17 +1,24 @@
 //! Spend under many populations: forecasts that hold how sure the population is.
 
-use clv_core::model::{AmountsOf, Answers, DrawAmounts, Fit, Fitted, Kind, Spend};
+use clv_core::model::{AmountsOf, Answers, DrawAmounts, Fit, Fitted, Kind, Spend, Warning, population_of};
 use clv_core::saved::{Registry, SaveWriter};
 use clv_core::summary::SpendBasis;
 use clv_core::{Ask, Context, Customers, Error, ForecastMut, History, Predict, Scratch, TimeUnit, Training};
 use clv_math::special::beta_inc;
 
-use super::{BayesSpend, GammaGamma, KIND, SpendModel, load};
+use super::{BayesSpend, GammaGamma, KIND, SpendModel, beyond_any_number, load};
 use crate::posterior::Posterior;
 use crate::posterior_model::{KEPT, evenly, told};
 
+/// With a `q` below this a population says more than ten times `pγ` of a new customer.
+const HEAVY: f64 = 1.1;
+
 /// Draws from a posterior of Gamma-Gamma as one model. The spend that it forecasts is the mean over the populations drawn, and amounts that are drawn of it
 /// ([`Possible`](clv_core::model::Possible)) hold how sure the population is: futures of one number have the same one, whoever the customer is.
+///
+/// A population with `q ≤ 1` has no mean. If one of those drawn is such, customers of whom no purchase counts have no expected spend, as with a single
+/// population; with `q` near 1 the mean is that of a few draws. The fit warns of both ([`Warning::HeavyTail`]); quantiles ([`Spend::spend_quantile`]) always
+/// exist.
 ///
 /// ```
 /// use clv_btyd::{BayesSpend, BgNbd, GammaGamma, GammaGammaFit, PurchaseModel, Simulation};
@@ -65,6 +72,14 @@ impl SpendPosteriorModel {
         &self.models
     }
 
+    /// Populations whose mean hardly exists, if there are any.
+    fn heavy_tail(&self) -> Option<Warning> {
+        let q = |model: &SpendModel| model.population.q;
+        let least = self.models.iter().map(q).fold(f64::INFINITY, f64::min);
+        let heavy = self.models.iter().filter(|model| q(model) < HEAVY).count();
+        (heavy > 0).then_some(Warning::HeavyTail { populations: heavy, of: self.models.len(), least })
+    }
+
     /// The mean over the populations; none if one of them has none.
     fn mean(&self, counted: f64, mean: f64) -> Option<f64> {
         let each = self.models.iter().map(|model| model.population.expected_mean(counted, mean));
@@ -80,7 +95,9 @@ impl Fit for BayesSpend {
         let summary = data.summary();
         let posterior = self.training(data, cx)?;
         let model = SpendPosteriorModel::of_draws(&posterior, summary.unit, summary.basis)?;
-        Ok(Fitted { model, report: told(&posterior) })
+        let mut report = told(&posterior);
+        report.warnings.extend(model.heavy_tail());
+        Ok(Fitted { model, report })
     }
 }
 
@@ -123,10 +140,10 @@ impl Predict for SpendPosteriorModel {
 }
 
 impl DrawAmounts for SpendPosteriorModel {
-    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>, Error> {
+    fn amounts_of(&self, who: &Customers<'_>, row: usize, draws: usize) -> Result<AmountsOf<'_>, Error> {
         let known = self.models[0].counted_of(who, row)?;
         Ok(Box::new(move |(draw, count), rng, amounts| {
-            let model = &self.models[draw % self.models.len()];
+            let model = &self.models[population_of(draw, draws, self.models.len())];
             model.population.draw_amounts(known, count, rng, amounts);
         }))
     }
@@ -145,30 +162,46 @@ impl Spend for SpendPosteriorModel {
 
     /// Of the mixture of all populations, by bisection between the least and the greatest of theirs.
     fn spend_quantile(&self, history: &History, probability: f64) -> Result<f64, Error> {
+        self.models[0].expect_quantile(history, probability)?;
         let (counted, mean) = self.models[0].counted(history.frequency, history.spend);
-        let (mut low, mut high) = (f64::INFINITY, 0.0_f64);
-        for model in &self.models {
-            let one = model.spend_quantile(history, probability)?;
-            (low, high) = (low.min(one), high.max(one));
-        }
-        let below = |amount: f64| {
-            let one = |model: &SpendModel| {
+        let each =
+            self.models.iter().map(|model| model.population.amount_quantile(counted, mean, probability));
+        // Of those beyond any number the mixture may still have one within.
+        let (low, high) = each.fold((f64::MAX, 0.0_f64), |(low, high), one| (low.min(one), high.max(one)));
+        let (mut low, mut high) = (low.max(f64::MIN_POSITIVE), high.clamp(f64::MIN_POSITIVE, f64::MAX));
+        // Whether an amount is below the quantile: by the nearer tail, which keeps its digits.
+        let from_above = probability > 0.5;
+        let is_below = |amount: f64| {
+            let tail = |model: &SpendModel| {
                 let [p, q, gamma] = model.population.values();
-                let scale = gamma + counted * mean;
-                beta_inc(p, p * counted + q, amount / (scale + amount))
+                let (b, scale) = (p * counted + q, gamma + counted * mean);
+                if from_above {
+                    beta_inc(b, p, part(scale, amount))
+                } else {
+                    beta_inc(p, b, part(amount, scale))
+                }
             };
-            self.models.iter().map(one).sum::<f64>() / self.models.len() as f64
+            let tail = self.models.iter().map(tail).sum::<f64>() / self.models.len() as f64;
+            if from_above { tail > 1.0 - probability } else { tail < probability }
         };
+        if high == f64::MAX && is_below(high) {
+            return Err(beyond_any_number());
+        }
         // Amounts are positive, and may be of any size: halves of their logarithm.
         while high > low * (1.0 + 1e-12) {
-            let middle = (low * high).sqrt();
+            let middle = low.sqrt() * high.sqrt();
             if middle <= low || middle >= high {
                 break;
             }
-            *(if below(middle) < probability { &mut low } else { &mut high }) = middle;
+            *(if is_below(middle) { &mut low } else { &mut high }) = middle;
         }
         Ok(high)
     }
+}
+
+/// `a/(a + b)` of positive numbers of any size.
+fn part(a: f64, b: f64) -> f64 {
+    if a < b { (a / b) / (1.0 + a / b) } else { 1.0 / (1.0 + b / a) }
 }
 
 pub(super) fn register(registry: &mut Registry) {

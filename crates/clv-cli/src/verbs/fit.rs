@@ -194,17 +194,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// With the penalty and the fixed values of the command line.
 fn as_asked<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<MaximumLikelihood<P>, Failure> {
-    if let Some((name, _)) = args.fix.iter().find(|(name, _)| P::PARAMETERS.iter().all(|p| p.name != name)) {
-        let known: Vec<&str> = P::PARAMETERS.iter().map(|p| p.name).collect();
-        return Err(Failure::usage(format_args!(
-            "--fix {name}: {} has no such parameter; allowed: {}",
-            args.model,
-            known.join(", ")
-        )));
-    }
-    let fix = |fit: MaximumLikelihood<P>, (name, value): &(String, f64)| fit.fix(name, *value);
     let penalised = fit.penalty(args.penalty).map_err(Failure::usage)?;
-    args.fix.iter().try_fold(penalised, fix).map_err(Failure::usage)
+    fixed(&args.fix, penalised, MaximumLikelihood::fix)
+}
+
+/// With the values that `--fix` holds.
+fn fixed<F>(
+    values: &[(String, f64)],
+    settings: F,
+    fix: impl Fn(F, &str, f64) -> clv::Result<F>,
+) -> Result<F, Failure> {
+    values.iter().try_fold(settings, |settings, (name, value)| {
+        fix(settings, name, *value)
+            .map_err(|error| Failure::usage(format_args!("--fix {name}={value}: {error}")))
+    })
 }
 
 /// None without a table of what changes.
@@ -266,6 +269,9 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         let fit = as_asked(args, fit)?;
         let covariates = args.by.covariates()?;
         if let Some(period) = args.cohorts.by_cohort {
+            clv::cohorts::Period::from(period)
+                .expect_grain(args.transactions.grain())
+                .map_err(Failure::usage)?;
             if covariates.is_some() || args.posterior {
                 return Err(Failure::usage("--by-cohort stands without --posterior and without columns"));
             }
@@ -334,17 +340,12 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
                 "{model} with several --penalty-of-columns needs --fix k=...: fit it with one first, which chooses k"
             )));
         }
-        let mut each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
-        let mut fit = RegularFit::new();
-        for (name, value) in &args.fix {
-            if name == "k" {
-                // What is no whole number is refused as 0 is.
-                let k = if value.fract() == 0.0 { *value as u32 } else { 0 };
-                fit = fit.only(k).map_err(Failure::usage)?;
-            } else {
-                each = each.fix(name, *value).map_err(Failure::usage)?;
-            }
-        }
+        let (of_k, others): (Vec<_>, Vec<_>) = args.fix.iter().cloned().partition(|(name, _)| name == "k");
+        // What is no whole number is refused as 0 is.
+        let whole = |value: f64| if value.fract() == 0.0 { value as u32 } else { 0 };
+        let fit = fixed(&of_k, RegularFit::new(), |fit, _, value| fit.only(whole(value)))?;
+        let each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
+        let each = fixed(&others, each, MaximumLikelihood::fix)?;
         Ok(match covariates {
             None => Box::new(Erased(fit.each(each))),
             Some(covariates) => Box::new(Erased(fit.each(each).with(covariates))),
@@ -388,10 +389,8 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         "pareto-nbd-abe" => hierarchical::<Abe>(args),
         "pareto-ggg" => hierarchical::<ParetoGgg>(args),
         "gamma-gamma" => {
-            let mut fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
-            for (name, value) in &args.fix {
-                fit = fit.fix(name, *value).map_err(Failure::usage)?;
-            }
+            let fit = GammaGammaFit::new().penalty(args.penalty).map_err(Failure::usage)?;
+            let fit = fixed(&args.fix, fit, GammaGammaFit::fix)?;
             let fit = if args.individually { fit.individually() } else { fit };
             let covariates = args.by.of_spend()?;
             if args.posterior {
@@ -410,11 +409,8 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         }
         "lognormal-spend" => {
             expect_no_columns(args)?;
-            let mut fit = LognormalSpendFit::new().penalty(args.penalty).map_err(Failure::usage)?;
-            for (name, value) in &args.fix {
-                fit = fit.fix(name, *value).map_err(Failure::usage)?;
-            }
-            Ok(Box::new(Erased(fit)))
+            let fit = LognormalSpendFit::new().penalty(args.penalty).map_err(Failure::usage)?;
+            Ok(Box::new(Erased(fixed(&args.fix, fit, LognormalSpendFit::fix)?)))
         }
         other => {
             expect_no_columns(args)?;

@@ -63,7 +63,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "--margin is a share of value, which this model does not say: give a fitted model to --spend, or one --price",
         ));
     }
-    let model = if by_the_calendar { model } else { args.asking.with_spend(model)? };
+    let mut spend = args.asking.spend(model.unit())?;
+    let transactions = args.asking.as_fitted(&args.transactions, &model, spend.as_deref())?;
+    // What is foreseen with a calendar is joined once it is.
+    let model = if by_the_calendar { model } else { args.asking.joined(model, spend.take())? };
     let ask = args.asking.ask(&model)?.margin(args.margin).map_err(Failure::usage)?;
     let inputs: Vec<_> = args
         .asking
@@ -74,7 +77,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .collect();
     crate::input::expect_output(&args.output, &inputs)?;
     let reads = model.reads();
-    let transactions = args.transactions.of(&model, &args.asking.model)?;
     let (contracts, grain) = (args.contracts.contracts, transactions.grain());
     expect_histories(contracts, args.asking.holds(&model), reads, grain, model.unit())?;
     if args.contracts.contracts && args.stages {
@@ -103,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let timelines: Vec<_> = timelines.iter().collect();
             let names = observed.log.customers();
             let foreseen = of.foresee(&training, &timelines, names, ask.horizon())?;
-            Some(args.asking.with_spend(foreseen)?)
+            Some(args.asking.joined(foreseen, spend)?)
         }
     };
     let kind = model.kind();
@@ -128,6 +130,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     clv::io::write::forecast(summary, customers, &forecast, beside, &args.output)?;
     let sum = |column: &Option<Vec<f64>>| column.as_ref().map(|c| c.iter().sum::<f64>());
     let value = forecast.value.as_ref().map(|c| c.iter().flatten().sum::<f64>());
+    let unsaid = forecast.value.as_ref().map_or(0, |c| c.iter().filter(|v| v.is_none()).count());
+    if unsaid > 0 {
+        note(format_args!(
+            "warning: {unsaid} of {} customers have no value, as the mean of what they spend does not exist: they are not in the total of it{}",
+            summary.len(),
+            if intervals.is_some() { ", and in what is drawn they are" } else { "" }
+        ));
+    }
     let active = sum(&forecast.p_alive);
     let purchases = sum(&forecast.purchases);
     let output = args.output.display().to_string();
@@ -141,6 +151,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "expected_active": active,
             "expected_purchases": purchases,
             "clv": value,
+            "without_clv": unsaid,
             "interval": intervals.as_ref().map(|drawn| {
                 let ends = |of: &Drawn| of.interval(drawn.level).ok();
                 json!({

@@ -79,10 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             model.kind().name
         )));
     }
-    let transactions = match (&model, &args.model) {
-        (Some(model), Some(file)) => args.transactions.of(model, file)?,
-        _ => args.transactions.clone(),
-    };
+    let transactions = args.transactions.of(model.as_deref().zip(args.model.as_deref()))?;
     let (mut observed, since) = match &args.prospects {
         None => (Observed::read(&transactions, &args.observation)?, None),
         Some(path) => {

@@ -311,7 +311,11 @@ fn tell(
         Some(None) => note("a new customer does not pay back within the horizon what winning them costs"),
     }
     if all.undefined > 0 {
-        note(format_args!("{} customers have an undefined future, which is not in the sums", all.undefined));
+        note(format_args!(
+            "warning: {} customers have an undefined future, which is not in the sums{}",
+            all.undefined,
+            if drawn.is_some() { ", and in what is drawn it is" } else { "" }
+        ));
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ use crate::units::{Grain, Span, TimeUnit};
 /// let model = Grained::new(Price::new(12.5, TimeUnit::Week)?, Grain::Day);
 /// let by_month = Customers::new(TimeUnit::Week, &[1], &[4.0], &[9.0], None)?.of(Histories::Purchases(Grain::Month));
 /// let error = model.predict(&by_month, &Ask::over(Span::weeks(4.0)?)).unwrap_err();
-/// assert_eq!(error.to_string(), "price was fitted to purchases of grain day; these are of grain month");
+/// assert_eq!(error.to_string(), "price was fitted to purchases of grain day; these are of grain month; allowed: day");
 /// # Ok::<(), clv_core::Error>(())
 /// ```
 #[derive(Debug, Clone)]

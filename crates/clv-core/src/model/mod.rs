@@ -34,7 +34,7 @@ pub use customers::{Customers, History, Place};
 pub use forecast::{Forecast, ForecastMut, Scratch};
 pub use grained::Grained;
 pub(crate) use grained::knowing;
-pub use possible::{AmountsOf, DrawAmounts, DrawTimes, Drawn, Intervals, Possible};
+pub use possible::{AmountsOf, DrawAmounts, DrawTimes, Drawn, Intervals, Possible, population_of};
 pub use reads::{Histories, Reads};
 pub use report::{Estimate, FitReport, Sampling, Warning};
 pub use reshaped::{Reshaped, ReshapedModel, Shape};
@@ -146,7 +146,8 @@ pub trait Predict: Debug + Send + Sync {
     /// # Errors
     ///
     /// When asked for a column that it cannot say, in another unit, or for a horizon that it was
-    /// not trained for.
+    /// not trained for; [`Error::Grain`] and [`Error::Histories`] for histories of something else
+    /// than those that it was fitted to.
     fn predict_into(
         &self,
         who: &Customers<'_>,

@@ -18,7 +18,7 @@ use crate::value::discount_factor;
 /// Times of purchases to come, drawn.
 pub trait DrawTimes: Debug {
     /// Draws futures of a customer `within` a length, so many of them, and shows each with its number: the times of purchases, in order and in the model's unit.
-    /// A model of many populations gives futures of one number the same population, whoever the customer is.
+    /// A model of many populations gives futures of one number the same population, whoever the customer is ([`population_of`]).
     ///
     /// # Errors
     ///
@@ -35,12 +35,12 @@ pub trait DrawTimes: Debug {
 
 /// Amounts of purchases to come, drawn.
 pub trait DrawAmounts: Debug {
-    /// What draws the amounts of a customer.
+    /// What draws the amounts of a customer in so many futures (`draws`). A model of many populations spreads the futures over them as [`population_of`] says.
     ///
     /// # Errors
     ///
     /// As [`Predict::predict_into`].
-    fn amounts_of(&self, who: &Customers<'_>, row: usize) -> Result<AmountsOf<'_>>;
+    fn amounts_of(&self, who: &Customers<'_>, row: usize, draws: usize) -> Result<AmountsOf<'_>>;
 
     /// Whether futures have populations of their own, so that they hold how sure it is; else it is taken as certain.
     fn draws_population(&self) -> bool {
@@ -50,6 +50,19 @@ pub trait DrawAmounts: Debug {
 
 /// Appends so many amounts of future number `draw` of one customer, who spends after one fashion in all of them: `(draw, count), rng, amounts`.
 pub type AmountsOf<'a> = Box<dyn FnMut((usize, usize), &mut ChaCha8Rng, &mut Vec<f64>) + 'a>;
+
+/// Which of so many `populations` future number `draw` of so many `draws` belongs to: in their order, each as often as the others or once more.
+///
+/// ```
+/// use clv_core::model::population_of;
+///
+/// let of = |draws: usize| (0..draws).map(|draw| population_of(draw, draws, 3)).collect::<Vec<_>>();
+/// assert_eq!(of(6), [0, 0, 1, 1, 2, 2]);
+/// assert_eq!(of(2), [0, 1]);
+/// ```
+pub fn population_of(draw: usize, draws: usize, populations: usize) -> usize {
+    draw * populations / draws.max(1)
+}
 
 /// Draws of a number, in ascending order.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,7 +236,7 @@ impl Possible {
     ///
     /// # Errors
     ///
-    /// [`Error::CannotSay`] for a model that draws no futures, or says value and draws no amounts; as [`Predict::predict_into`]; [`Error::Stopped`].
+    /// [`Error::CannotSay`] for a model that draws no futures, or says value and draws no amounts; [`Error::Grain`]; as [`Predict::predict_into`]; [`Error::Stopped`].
     pub fn of(
         &self,
         model: &dyn Predict,
@@ -264,7 +277,7 @@ impl Possible {
                 rng.set_stream(key(row));
                 rng
             });
-            let mut amounts_of = amounts.map(|amounts| amounts.amounts_of(who, row)).transpose()?;
+            let mut amounts_of = amounts.map(|amounts| amounts.amounts_of(who, row, n)).transpose()?;
             times.visit_futures(who, row, (length, n), &mut rng, &mut |draw, times| {
                 counts[draw] = times.len() as f64;
                 values[draw] = 0.0;

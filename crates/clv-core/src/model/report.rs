@@ -174,6 +174,15 @@ pub enum Warning {
         /// The estimate of `q`.
         q: f64,
     },
+    /// Populations drawn of which the mean spend does not exist, or hardly does.
+    HeavyTail {
+        /// How many.
+        populations: usize,
+        /// Of how many.
+        of: usize,
+        /// The least `q` of them.
+        least: f64,
+    },
     /// The past is too short for the horizon, so a shorter window was learned and scaled up.
     ShortWindow {
         /// What was learned.
@@ -243,6 +252,14 @@ impl fmt::Display for Warning {
             Self::UndefinedMean { q } => write!(
                 f,
                 "q is {q:.3}, and with q ≤ 1 the mean spend of the population does not exist: new customers get no expected spend, use the median"
+            ),
+            Self::HeavyTail { populations, of, least } if *least <= 1.0 => write!(
+                f,
+                "{populations} of {of} populations drawn have a q near or below 1 (the least {least:.3}), and with q ≤ 1 a mean does not exist: customers without a repeat purchase get no expected spend; fit the likeliest population, or use the median"
+            ),
+            Self::HeavyTail { populations, of, least } => write!(
+                f,
+                "{populations} of {of} populations drawn have a q near 1 (the least {least:.3}), and with q ≤ 1 a mean does not exist: the expected spend of customers without a repeat purchase is that of a few draws; use the median"
             ),
             Self::ShortWindow { window, horizon } => write!(
                 f,

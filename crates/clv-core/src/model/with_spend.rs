@@ -73,6 +73,8 @@ impl<P: Predict, S: Predict> Predict for WithSpend<P, S> {
         out: &mut ForecastMut<'_>,
     ) -> Result<()> {
         out.expect(KIND.name, &self.answers(), who.len())?;
+        // Of both: the purchases alone may be asked for, and the spend know the grain.
+        who.expect_grain(self)?;
         let only_spend = |column| ForecastMut { spend: Some(column), ..ForecastMut::default() };
         match (&mut out.value, &mut out.spend) {
             (Some(value), _) => self.spend.predict_into(who, ask, scratch, &mut only_spend(value))?,
@@ -177,8 +179,8 @@ impl<P: Predict, S: Predict> WithSpend<P, S> {
     ///
     /// # Errors
     ///
-    /// [`Error::CannotSay`] if the first does not say purchases or the second does not say spend; [`Error::Grain`] if they were fitted to
-    /// purchases merged unlike each other, which are not worth the same.
+    /// [`Error::CannotSay`] if the first does not say purchases or the second does not say spend; [`Error::GrainsApart`] if they were
+    /// fitted to purchases merged unlike each other, which are not worth the same.
     pub fn join(purchases: P, spend: S) -> Result<Self> {
         let missing = |model: Kind, quantity| Error::CannotSay { model: model.name, quantity, hint: "" };
         if !purchases.answers().purchases {
@@ -187,10 +189,11 @@ impl<P: Predict, S: Predict> WithSpend<P, S> {
         if !spend.answers().spend {
             return Err(missing(spend.kind(), "spend"));
         }
-        if let (Some(given), Some(fitted)) = (purchases.grain(), spend.grain())
-            && given != fitted
+        if let (Some(of_one), Some(of_other)) = (purchases.grain(), spend.grain())
+            && of_one != of_other
         {
-            return Err(Error::Grain { model: spend.kind().name, fitted, given });
+            let (one, other) = (purchases.kind().name, spend.kind().name);
+            return Err(Error::GrainsApart { one, of_one, other, of_other });
         }
         Ok(Self::of(purchases, spend).with_needs())
     }
