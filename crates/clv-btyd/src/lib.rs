@@ -42,6 +42,7 @@
 //! Models over time are not on the facade's shelf, as they need the calendar of what is to come ([`clv_core::model::Foresee`]).
 
 mod amounts;
+mod bayes_spend;
 mod beta_geometric;
 mod bg_bb;
 mod bg_nbd;
@@ -72,6 +73,7 @@ mod simulate;
 mod sums;
 mod uncertainty;
 
+pub use bayes_spend::{BayesSpend, SpendPosteriorModel};
 pub use bg_bb::{BgBb, Tries};
 pub use bg_nbd::BgNbd;
 pub use clv_core::model::Drawn;
@@ -81,8 +83,8 @@ pub use covariates::{BayesWithCovariates, CovariateModel, Covariates, PenaltySco
 pub use estimate::MaximumLikelihood;
 pub use future::{Future, Mixing};
 pub use gamma_gamma::{
-    BayesSpend, GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendDensity, SpendModel,
-    SpendPosteriorModel, SpendWithCovariates,
+    GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendDensity, SpendModel,
+    SpendWithCovariates,
 };
 pub use ggom_nbd::GgomNbd;
 pub use hierarchical::{

@@ -46,6 +46,10 @@ const FALL: f64 = 10.0;
 const STEPS: usize = 30;
 /// The share of draws that go to all parts alike.
 const ALIKE: f64 = 0.1;
+/// If a smaller share of the first chain's proposals is taken, parts are added where they are too few: this many at most, of so many draws each.
+const GOOD: f64 = 0.45;
+const MENDS: usize = 25;
+const DRAWS_OF_A_MEND: usize = 80;
 /// Draws at the start of a chain that are thrown away: they leave the mode behind.
 const WARMUP: usize = 30;
 
@@ -75,7 +79,7 @@ pub struct Bayes<P> {
 
 /// Priors and chains.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sampler {
+pub struct Sampler {
     deviation: f64,
     priors: Vec<(&'static str, f64, f64)>,
     /// Of a coefficient, for one standard deviation of its column.
@@ -185,7 +189,7 @@ impl Sampler {
             let mean = search.objective(point, &natural, customers);
             mean.value.is_finite().then_some(mean)
         };
-        let proposal = Proposal::along_ridge(&mode, customers, &curved)
+        let mut proposal = Proposal::along_ridge(&mode, customers, &curved)
             .ok_or_else(|| no_estimate("the posterior has no curvature at its mode"))?;
         let (mut chains, mut accepted) = (Vec::with_capacity(self.chains), 0);
         for chain in 0..self.chains {
@@ -193,7 +197,11 @@ impl Sampler {
             let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
             // Of each model its own: two that are asked for one seed are joined draw by draw.
             rng.set_stream(Possible::key(name).wrapping_add(chain as u64 + 1));
-            let drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
+            let mut drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
+            if chain == 0 && (drawn.accepted as f64) < GOOD * self.draws as f64 {
+                proposal = proposal.mended(drawn.tried, &mut ln_density, &mut rng);
+                drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
+            }
             accepted += drawn.accepted;
             chains.push(drawn.draws);
         }
@@ -461,6 +469,11 @@ impl Part {
         Self { centre: self.centre.clone(), root, degrees, ln_constant: of_degrees - ln_root }
     }
 
+    /// The same about another centre.
+    fn about(&self, centre: Vec<f64>) -> Self {
+        Self { centre, root: self.root.clone(), ..*self }
+    }
+
     fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
         let d = self.centre.len();
         let degrees = self.degrees;
@@ -487,6 +500,29 @@ impl Part {
         let (d, degrees) = (self.centre.len() as f64, self.degrees);
         self.ln_constant - 0.5 * (degrees + d) * (self.distance(point) / degrees).ln_1p()
     }
+}
+
+/// Of weighted points, about a centre or their mean.
+fn covariance<'a>(
+    points: impl Iterator<Item = &'a [f64]> + Clone,
+    weights: &[f64],
+    centre: Option<&[f64]>,
+) -> Option<Vec<f64>> {
+    let d = points.clone().next()?.len();
+    let total: f64 = weights.iter().sum();
+    let mean: Vec<f64> = match centre {
+        Some(centre) => centre.to_vec(),
+        None => (0..d)
+            .map(|i| points.clone().zip(weights).map(|(point, w)| w * point[i]).sum::<f64>() / total)
+            .collect(),
+    };
+    let mut of = vec![0.0; d * d];
+    for (point, weight) in points.zip(weights) {
+        for (e, entry) in of.iter_mut().enumerate() {
+            *entry += weight / total * (point[e / d] - mean[e / d]) * (point[e % d] - mean[e % d]);
+        }
+    }
+    Some(of)
 }
 
 /// A mixture of them.
@@ -543,6 +579,8 @@ fn crest(
 struct Chain {
     draws: Vec<Vec<f64>>,
     accepted: usize,
+    /// What was proposed, with the logarithm of the posterior's density there.
+    tried: Vec<(Vec<f64>, f64)>,
 }
 
 /// A point of the ridge: minus the logarithm of the density there, how the ridge goes on, and the covariance across it.
@@ -614,6 +652,55 @@ impl Proposal {
         (!parts.is_empty()).then_some(Self { parts })
     }
 
+    /// With parts where draws of it weigh most, as the posterior is wider there: incremental mixture importance sampling (Raftery & Bao 2010,
+    /// Biometrics 66(4), section 3).
+    fn mended(
+        mut self,
+        mut tried: Vec<(Vec<f64>, f64)>,
+        ln_density: &mut dyn FnMut(&[f64]) -> f64,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
+        let d = self.parts[0].1.centre.len();
+        // Of draws of the proposal as it was, so that what is near is the same throughout.
+        let even = vec![1.0; tried.len()];
+        let Some(metric) = covariance(tried.iter().map(|(point, _)| &point[..]), &even, None)
+            .and_then(|spread| Part::new(vec![0.0; d], &spread, DEGREES))
+        else {
+            return self;
+        };
+        for _ in 0..MENDS {
+            let weigh = |(point, ln): &(Vec<f64>, f64)| ln - self.ln_density(point);
+            let ln_weights: Vec<f64> = tried.iter().map(weigh).collect();
+            let total = ln_sum_exp(&ln_weights);
+            let weights: Vec<f64> = ln_weights.iter().map(|ln| (ln - total).exp()).collect();
+            let effective = weights.iter().map(|w| w * w).sum::<f64>().recip();
+            let Some(heaviest) = (0..tried.len()).max_by(|a, b| weights[*a].total_cmp(&weights[*b])) else { break };
+            if !(effective < GOOD * tried.len() as f64) {
+                break;
+            }
+            let centre = tried[heaviest].0.clone();
+            let about = metric.about(centre.clone());
+            let mut near: Vec<(f64, usize)> =
+                tried.iter().enumerate().map(|(i, (point, _))| (about.distance(point), i)).collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0));
+            near.truncate(DRAWS_OF_A_MEND);
+            // Half by what they weigh, half alike.
+            let weight = |&(_, i): &(f64, usize)| weights[i] + 1.0 / tried.len() as f64;
+            let of_near: Vec<f64> = near.iter().map(weight).collect();
+            let spread = covariance(near.iter().map(|(_, i)| &tried[*i].0[..]), &of_near, Some(&centre));
+            let Some(part) = spread.and_then(|spread| Part::new(centre, &spread, DEGREES)) else { break };
+            for _ in 0..DRAWS_OF_A_MEND {
+                let point = part.draw(rng);
+                let ln = ln_density(&point);
+                tried.push((point, ln));
+            }
+            let share = DRAWS_OF_A_MEND as f64 / tried.len() as f64;
+            self.parts.iter_mut().for_each(|part| part.0 *= 1.0 - share);
+            self.parts.push((share, part));
+        }
+        self
+    }
+
     fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
         let mut left = uniform(rng);
         let chosen = self.parts.iter().find(|(weight, _)| {
@@ -637,13 +724,14 @@ impl Proposal {
         ln_density: &mut dyn FnMut(&[f64]) -> f64,
         rng: &mut ChaCha8Rng,
     ) -> Chain {
-        let mut weigh = |point: &[f64]| ln_density(point) - self.ln_density(point);
         let mut now = start.to_vec();
-        let mut weight = weigh(&now);
-        let mut chain = Chain { draws: Vec::with_capacity(draws), accepted: 0 };
+        let mut weight = ln_density(start) - self.ln_density(start);
+        let mut chain = Chain { draws: Vec::with_capacity(draws), accepted: 0, tried: Vec::new() };
         for draw in 0..draws + WARMUP {
             let next = self.draw(rng);
-            let of_next = weigh(&next);
+            let there = ln_density(&next);
+            let of_next = there - self.ln_density(&next);
+            chain.tried.push((next.clone(), there));
             if uniform(rng).ln() < of_next - weight {
                 (now, weight) = (next, of_next);
                 chain.accepted += usize::from(draw >= WARMUP);

@@ -26,6 +26,21 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// In a posterior priors take the place of a penalty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for one.
+    pub(crate) fn expect_no_penalty(&self) -> Result<(), Error> {
+        match self.penalty {
+            0.0 => Ok(()),
+            given => {
+                let allowed = "0: in a posterior priors take its place";
+                Err(Error::Setting { name: "penalty", given, allowed })
+            }
+        }
+    }
+
     pub(crate) fn penalty(self, lambda: f64) -> Result<Self, Error> {
         Ok(Self { penalty: clv_core::setting::at_least_zero("penalty", lambda)?, ..self })
     }

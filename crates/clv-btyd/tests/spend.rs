@@ -226,7 +226,9 @@ fn intervals_of_totals_hold_how_sure_the_population_is() {
         let age = vec![2.0; x.len()];
         let who = Customers::new(TimeUnit::Week, &x, &t_x, &age, Some(&means)).unwrap();
         let posterior = of_prior().customers(&who, &Context::default().seed(round)).unwrap();
-        let many = SpendPosteriorModel::of_draws(&posterior, TimeUnit::Week, SpendBasis::default()).unwrap();
+        let many =
+            SpendPosteriorModel::<SpendModel>::of_draws(&posterior, TimeUnit::Week, SpendBasis::default())
+                .unwrap();
         let one = posterior.mode.parameters.iter().map(|p| p.value).collect::<Vec<_>>();
         let one = SpendModel::new(GammaGamma::new(one[0], one[1], one[2]).unwrap(), TimeUnit::Week);
         for (model, within) in [&many as &dyn Predict, &one].into_iter().zip(&mut within) {
@@ -314,7 +316,7 @@ fn posterior_of(populations: Vec<GammaGamma>) -> SpendPosteriorModel {
     let who = Customers::new(TimeUnit::Week, &[3, 2], &[1.0, 1.0], &[2.0, 2.0], Some(&[4.0, 9.0])).unwrap();
     let mut posterior = of_prior().customers(&who, &Context::default()).unwrap();
     posterior.chains = vec![populations];
-    SpendPosteriorModel::of_draws(&posterior, TimeUnit::Week, SpendBasis::default()).unwrap()
+    SpendPosteriorModel::<SpendModel>::of_draws(&posterior, TimeUnit::Week, SpendBasis::default()).unwrap()
 }
 
 #[test]
@@ -418,6 +420,93 @@ fn lognormal_likelihood_is_the_integral_over_the_customers_middle() {
     let error = population.ln_likelihood(&[3.0, 0.0]).unwrap_err().to_string();
     assert!(error.contains("row 1") && error.contains("above 0"), "{error}");
     assert!(LognormalSpend::new(1.0, -1.0, 1.0).is_err());
+}
+
+/// Amounts of sixty customers, one to four each.
+fn lognormal_amounts(truth: &LognormalSpend, rng: &mut ChaCha8Rng) -> Vec<Vec<f64>> {
+    (0..60).map(|i| truth.draw(1 + i % 4, rng)).collect()
+}
+
+/// Ranks of truths drawn from the prior within draws of their posteriors.
+#[test]
+fn ranks_of_the_posterior_of_lognormal_spend_are_uniform() {
+    const BINS: usize = 16;
+    const MIDDLE: [f64; 3] = [30.0, 0.5, 0.8];
+    let names = ["median", "sigma", "tau"];
+    let settings = BayesSpend::new(LognormalSpendFit::new()).chains(1, 300).unwrap();
+    let settings =
+        names.into_iter().zip(MIDDLE).fold(settings, |s, (name, at)| s.prior(name, at, 0.4).unwrap());
+    let rounds = 480;
+    let mut ranks = [[0.0; BINS]; 3];
+    for round in 0..rounds {
+        let mut rng = ChaCha8Rng::seed_from_u64(31);
+        rng.set_stream(round);
+        let truth = MIDDLE.map(|median| {
+            let z: f64 = StandardNormal.sample(&mut rng);
+            median * (0.4 * z).exp()
+        });
+        let amounts =
+            lognormal_amounts(&LognormalSpend::new(truth[0], truth[1], truth[2]).unwrap(), &mut rng);
+        let posterior = settings.amounts(&amounts, &Context::default().seed(round)).unwrap();
+        for (i, bins) in ranks.iter_mut().enumerate() {
+            let below = posterior.chains[0].iter().step_by(20).filter(|p| p.values()[i] < truth[i]);
+            bins[below.count()] += 1.0;
+        }
+    }
+    let expected = rounds as f64 / BINS as f64;
+    for (i, bins) in ranks.iter().enumerate() {
+        let chi: f64 = bins.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
+        let p = gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
+        assert!(p > 0.01 / 3.0, "{i}: p = {p}, ranks {bins:?}");
+    }
+}
+
+#[test]
+fn a_posterior_of_lognormal_spend_is_a_model() {
+    let truth = LognormalSpend::new(30.0, 0.5, 0.8).unwrap();
+    let log = log(400, 3, |_, count, rng| truth.draw(count, rng));
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap();
+    let cx = Context::default();
+    let settings = BayesSpend::new(LognormalSpendFit::new()).chains(2, 400).unwrap();
+    let fitted = settings.fit(&training, &cx).unwrap();
+    holds(&fitted.report, &truth.values());
+    // The likeliest is near, and the deviations are those of the curvature.
+    let one = LognormalSpendFit::new().fit(&training, &cx).unwrap();
+    for (many, one) in fitted.report.parameters.iter().zip(&one.report.parameters) {
+        let error = one.standard_error.unwrap();
+        assert!((many.value - one.value).abs() < 0.3 * error, "{many:?} {one:?}");
+        assert!((many.standard_error.unwrap() / error - 1.0).abs() < 0.2, "{many:?} {one:?}");
+    }
+    let model = fitted.model;
+    let ask = Ask::over(Span::weeks(20.0).unwrap());
+    let spend = training.forecast(&model, &ask).unwrap().spend.unwrap();
+    let features = training.features(model.needs()).unwrap();
+    let who = training.summary().customers().with_features(&features).unwrap();
+    for (row, spend) in spend.iter().enumerate().step_by(23) {
+        let known = features.row(row);
+        let each = model.models().iter().map(|one| one.parameters().expected(known[0], known[1]));
+        let expected = each.sum::<f64>() / model.models().len() as f64;
+        assert!((spend.unwrap() - expected).abs() < 1e-10 * expected);
+        // What is drawn has it as its mean.
+        let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(row as u64), Vec::new());
+        let mut amounts = model.draw_amounts().unwrap().amounts_of(&who, row, 40_000).unwrap();
+        (0..40_000).for_each(|draw| amounts((draw, 1), &mut rng, &mut drawn));
+        let mean = drawn.iter().sum::<f64>() / 40_000.0;
+        let variance = drawn.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 40_000.0;
+        assert!((mean - expected).abs() < 4.5 * (variance / 40_000.0).sqrt(), "{row}: {mean} {expected}");
+    }
+    let mut registry = Registry::core();
+    clv_btyd::register(&mut registry);
+    let loaded = registry.read(&to_string(&model).unwrap()).unwrap();
+    assert_eq!(loaded.kind().full_name(), "posterior of lognormal-spend");
+    assert!(loaded.draw_amounts().unwrap().draws_population());
+    assert_eq!(training.forecast(&loaded, &ask).unwrap().spend.unwrap(), spend);
+    // Priors take the place of a penalty.
+    let penalised = BayesSpend::new(LognormalSpendFit::new().penalty(0.1).unwrap());
+    assert!(penalised.fit(&training, &cx).unwrap_err().to_string().contains("priors"));
+    let penalised = BayesSpend::new(GammaGammaFit::new().penalty(0.1).unwrap());
+    assert!(penalised.fit(&training, &cx).unwrap_err().to_string().contains("priors"));
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Between {
             Possible::new().level(level).and_then(|s| s.draws(self.draws)).map_err(Failure::usage)?;
         if asking.spend.is_some() && !model.draw_amounts().is_some_and(DrawAmounts::draws_population) {
             note(
-                "intervals take the model of spend as certain: those of value hold a little less than they say, unless it is fitted with --posterior (gamma-gamma)",
+                "intervals take the model of spend as certain: those of value hold a little less than they say, unless it is fitted with --posterior",
             );
         }
         let beyond = 0.5 * (1.0 - level) * self.draws as f64;

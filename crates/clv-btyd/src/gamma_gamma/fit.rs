@@ -21,7 +21,7 @@ use crate::search::{Coordinate, Found, Level, Options, Search};
 /// | `individually` | no | from means, as published: they are all that a summary holds |
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct GammaGammaFit {
-    options: Options,
+    pub(super) options: Options,
     individually: bool,
 }
 

@@ -15,7 +15,6 @@
 //! Fader, Hardie & Lee (2005), Journal of Marketing Research 42(4), 415–430; Fader & Hardie (2013),
 //! "The Gamma-Gamma Model of Monetary Value", equation (1a).
 
-mod bayes;
 mod covariates;
 mod density;
 mod fit;
@@ -30,12 +29,10 @@ use clv_core::{Ask, Customers, Error, ForecastMut, History, Predict, Scratch, Ti
 use clv_math::special::beta_inc_inverse;
 use rand_chacha::ChaCha8Rng;
 
-pub use self::bayes::BayesSpend;
 pub use self::covariates::{SpendCovariateModel, SpendWithCovariates};
 pub use self::density::SpendDensity;
 pub use self::fit::GammaGammaFit;
 pub use self::independence::Independence;
-pub use self::posterior::SpendPosteriorModel;
 use crate::process::{Parameter, Scale, check_values, save_parameters, saved_parameters};
 use crate::simulate::gamma;
 
@@ -302,7 +299,7 @@ fn beyond_any_number() -> Error {
 pub(crate) fn register(registry: &mut Registry) {
     registry.register(KIND, |saved, _| Ok(Box::new(load(saved)?)));
     covariates::register(registry);
-    posterior::register(registry);
+    crate::bayes_spend::register::<SpendModel>(registry);
 }
 
 fn load(saved: &SavedModel) -> Result<SpendModel, Error> {

@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long)]
     individually: bool,
     /// Draw from the posterior instead of finding the likeliest parameters: forecasts are then means over populations, and what clv predict --interval draws
-    /// holds how sure the population is. For models of the process, of contracts, and gamma-gamma.
+    /// holds how sure the population is. For models of the process, of contracts, and of spend.
     #[arg(long)]
     posterior: bool,
     /// Chains of --posterior.
@@ -365,12 +365,15 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             args.model
         )));
     }
-    if args.posterior && !is_of_process && args.model != "gamma-gamma" {
+    if args.posterior && !is_of_process && !matches!(args.model.as_str(), "gamma-gamma" | "lognormal-spend") {
         return Err(Failure::usage(format_args!(
-            "--posterior is for {}, gamma-gamma, and not for {}",
+            "--posterior is for {}, gamma-gamma, lognormal-spend, and not for {}",
             PROCESSES.join(", "),
             args.model
         )));
+    }
+    if args.posterior && args.penalty != 0.0 {
+        return Err(Failure::usage("--posterior takes no --penalty: priors take its place"));
     }
     match args.model.as_str() {
         "nbd" => likelihood::<Nbd>(args),
@@ -394,10 +397,8 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             let fit = if args.individually { fit.individually() } else { fit };
             let covariates = args.by.of_spend()?;
             if args.posterior {
-                if covariates.is_some() || args.penalty != 0.0 {
-                    return Err(Failure::usage(
-                        "gamma-gamma with --posterior takes neither --spend-by nor --penalty",
-                    ));
+                if covariates.is_some() {
+                    return Err(Failure::usage("gamma-gamma with --posterior takes no --spend-by"));
                 }
                 let bayes = BayesSpend::new(fit).chains(args.chains, args.draws).map_err(Failure::usage)?;
                 return Ok(Box::new(Erased(bayes)));
@@ -410,7 +411,12 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         "lognormal-spend" => {
             expect_no_columns(args)?;
             let fit = LognormalSpendFit::new().penalty(args.penalty).map_err(Failure::usage)?;
-            Ok(Box::new(Erased(fixed(&args.fix, fit, LognormalSpendFit::fix)?)))
+            let fit = fixed(&args.fix, fit, LognormalSpendFit::fix)?;
+            if args.posterior {
+                let bayes = BayesSpend::new(fit).chains(args.chains, args.draws).map_err(Failure::usage)?;
+                return Ok(Box::new(Erased(bayes)));
+            }
+            Ok(Box::new(Erased(fit)))
         }
         other => {
             expect_no_columns(args)?;

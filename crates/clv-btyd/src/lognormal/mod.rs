@@ -15,10 +15,12 @@
 //!
 //! The normal–normal model of random effects (Searle, Casella & McCulloch 1992, "Variance Components", chapter 3) on logarithms.
 
+mod posterior;
+
 use std::collections::BTreeMap;
 
 use clv_core::model::{AmountsOf, Answers, DrawAmounts, Horizons, Kind};
-use clv_core::saved::{Registry, SaveWriter};
+use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::summary::SpendBasis;
 use clv_core::{
     Ask, Context, Customers, Error, Feature, Fit, Fitted, ForecastMut, Predict, Scratch, TimeUnit, Training,
@@ -28,6 +30,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::amounts::Paid;
+use crate::bayes_spend::DrawnSpend;
 use crate::process::{Parameter, Scale, Sums, check_values, save_parameters, saved_parameters};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
@@ -143,6 +146,20 @@ impl LognormalSpend {
         let (within, between) = (self.sigma * self.sigma, self.tau * self.tau);
         let total = within + count * between;
         ((within * self.median.ln() + count * between * mean_ln) / total, within * between / total)
+    }
+
+    /// Appends so many amounts of a customer of whom this many and the mean of their logarithms are known.
+    fn draw_given(
+        &self,
+        (known, mean_ln): (f64, f64),
+        count: usize,
+        rng: &mut ChaCha8Rng,
+        amounts: &mut Vec<f64>,
+    ) {
+        let (middle, variance) = self.middle(known, mean_ln);
+        let mut normal = || -> f64 { StandardNormal.sample(rng) };
+        let own = middle + variance.sqrt() * normal();
+        amounts.extend((0..count).map(|_| (own + self.sigma * normal()).exp()));
     }
 
     /// Draws a customer's amounts.
@@ -270,6 +287,36 @@ impl LognormalSpendFit {
         customers: &[A],
         cx: &Context<'_>,
     ) -> Result<Fitted<LognormalSpend>, Error> {
+        let learned = Learned::of(customers)?;
+        let derivatives = |values: &[f64]| learned.derivatives(values);
+        let middle = learned.middle;
+        let starts = [vec![middle, 0.5, 0.5], vec![middle, 1.0, 0.2], vec![middle, 0.2, 1.0]];
+        let search = Search::over(KIND.name, self.coordinates(&learned), self.options.start.as_ref());
+        let levels = [Level { customers: learned.customers, derivatives: &derivatives }];
+        let Found { values, mut report } = search.run(&starts, &levels, cx)?;
+        report.rows = learned.groups.len();
+        Ok(Fitted { model: LognormalSpend::from_values(&values)?, report })
+    }
+
+    /// What is searched, about the middle of the amounts.
+    fn coordinates(&self, learned: &Learned) -> Vec<Coordinate> {
+        let of = |(parameter, centre)| Coordinate::of(parameter, &self.options, centre);
+        PARAMETERS.iter().zip([learned.middle, 1.0, 1.0]).map(of).collect()
+    }
+}
+
+/// All that the likelihood needs of customers.
+struct Learned {
+    groups: BTreeMap<usize, Group>,
+    /// The sum of the logarithms of all amounts.
+    ln_amounts: f64,
+    customers: f64,
+    /// Of all amounts, the middle of their logarithms.
+    middle: f64,
+}
+
+impl Learned {
+    fn of<A: AsRef<[f64]>>(customers: &[A]) -> Result<Self, Error> {
         let no_estimate = |why| Err(Error::NoEstimate { model: KIND.name, why });
         let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
         let (mut ln_amounts, mut count) = (0.0, 0.0);
@@ -291,24 +338,15 @@ impl LognormalSpendFit {
             return no_estimate("no customer's amounts differ, so there is no spread to learn from");
         }
         let middle = (ln_amounts / count).exp();
-        let derivatives = |values: &[f64]| -> Option<Derivatives> {
-            let population = LognormalSpend::from_values(values).ok()?;
-            let mut all = Sums::<3>::ZERO;
-            groups.iter().for_each(|(x, group)| all.add(1.0, &group.sums(&population, *x as f64)));
-            all.value -= ln_amounts;
-            Some(all.into_derivatives())
-        };
-        let coordinates: Vec<Coordinate> = PARAMETERS
-            .iter()
-            .zip([middle, 1.0, 1.0])
-            .map(|(parameter, centre)| Coordinate::of(parameter, &self.options, centre))
-            .collect();
-        let starts = [vec![middle, 0.5, 0.5], vec![middle, 1.0, 0.2], vec![middle, 0.2, 1.0]];
-        let search = Search::over(KIND.name, coordinates, self.options.start.as_ref());
-        let levels = [Level { customers, derivatives: &derivatives }];
-        let Found { values, mut report } = search.run(&starts, &levels, cx)?;
-        report.rows = groups.len();
-        Ok(Fitted { model: LognormalSpend::from_values(&values)?, report })
+        Ok(Self { groups, ln_amounts, customers, middle })
+    }
+
+    fn derivatives(&self, values: &[f64]) -> Option<Derivatives> {
+        let population = LognormalSpend::from_values(values).ok()?;
+        let mut all = Sums::<3>::ZERO;
+        self.groups.iter().for_each(|(x, group)| all.add(1.0, &group.sums(&population, *x as f64)));
+        all.value -= self.ln_amounts;
+        Some(all.into_derivatives())
     }
 }
 
@@ -344,6 +382,26 @@ impl LognormalSpendModel {
             quantity: "spend from another set of purchases than it was fitted on",
             hint: "; summarise with the same spend basis",
         })
+    }
+
+    /// So many amounts, and the mean of their logarithms, of these of the customers.
+    fn known_rows(
+        &self,
+        who: &Customers<'_>,
+        rows: std::ops::Range<usize>,
+    ) -> Result<Vec<(f64, f64)>, Error> {
+        self.expect_basis(who)?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut places, mut columns) = (Vec::new(), vec![0.0; NEEDS.len()]);
+        who.find(KIND.name, &self.names, &mut places)?;
+        rows.map(|row| {
+            who.fill_row(&places, row, &mut columns);
+            self.expect_known(&columns, row)?;
+            Ok((columns[0], columns[1]))
+        })
+        .collect()
     }
 
     fn expect_known(&self, columns: &[f64], row: usize) -> Result<(), Error> {
@@ -422,23 +480,17 @@ impl Predict for LognormalSpendModel {
 
 impl DrawAmounts for LognormalSpendModel {
     fn amounts_of(&self, who: &Customers<'_>, row: usize, _: usize) -> Result<AmountsOf<'_>, Error> {
-        self.expect_basis(who)?;
-        let (mut places, mut columns) = (Vec::new(), vec![0.0; NEEDS.len()]);
-        who.find(KIND.name, &self.names, &mut places)?;
-        who.fill_row(&places, row, &mut columns);
-        self.expect_known(&columns, row)?;
-        let (middle, variance) = self.population.middle(columns[0], columns[1]);
-        Ok(Box::new(move |(_, count), rng, amounts| {
-            let mut normal = || -> f64 { StandardNormal.sample(rng) };
-            let own = middle + variance.sqrt() * normal();
-            amounts.extend((0..count).map(|_| (own + self.population.sigma * normal()).exp()));
-        }))
+        let known = self.known_of(who, row)?;
+        Ok(Box::new(move |(_, count), rng, amounts| self.population.draw_given(known, count, rng, amounts)))
     }
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.register(KIND, |saved, _| {
-        let population = LognormalSpend::from_values(&saved_parameters(&PARAMETERS, saved)?)?;
-        Ok(Box::new(LognormalSpendModel::new(population, saved.field("unit")?, saved.field("basis")?)))
-    });
+    registry.register(KIND, |saved, _| Ok(Box::new(load(saved)?)));
+    crate::bayes_spend::register::<LognormalSpendModel>(registry);
+}
+
+fn load(saved: &SavedModel) -> Result<LognormalSpendModel, Error> {
+    let population = LognormalSpend::from_values(&saved_parameters(&PARAMETERS, saved)?)?;
+    Ok(LognormalSpendModel::new(population, saved.field("unit")?, saved.field("basis")?))
 }
