@@ -94,7 +94,9 @@ pub use lognormal::{LognormalSpend, LognormalSpendFit, LognormalSpendModel};
 pub use mbg_nbd::MbgNbd;
 pub use model::PurchaseModel;
 pub use nbd::Nbd;
-pub use over_time::{BayesOverTime, FutureOverTime, OverTime, OverTimeFit, OverTimeModel, OwnFuture};
+pub use over_time::{
+    BayesOverTime, FutureOverTime, OverTime, OverTimeFit, OverTimeModel, OwnFuture, PosteriorOverTimeModel,
+};
 pub use pareto_nbd::ParetoNbd;
 pub use pooled::{CohortFit, CohortModel, DeviationScore};
 pub use posterior::{Bayes, Posterior, PosteriorSummary};

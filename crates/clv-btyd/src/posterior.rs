@@ -674,7 +674,9 @@ impl Proposal {
             let total = ln_sum_exp(&ln_weights);
             let weights: Vec<f64> = ln_weights.iter().map(|ln| (ln - total).exp()).collect();
             let effective = weights.iter().map(|w| w * w).sum::<f64>().recip();
-            let Some(heaviest) = (0..tried.len()).max_by(|a, b| weights[*a].total_cmp(&weights[*b])) else { break };
+            let Some(heaviest) = (0..tried.len()).max_by(|a, b| weights[*a].total_cmp(&weights[*b])) else {
+                break;
+            };
             if !(effective < GOOD * tried.len() as f64) {
                 break;
             }

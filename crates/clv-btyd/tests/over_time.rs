@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use clv_btyd::{
-    BgNbd, Covariates, GammaGamma, MbgNbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process,
+    Bayes, BgNbd, Covariates, GammaGamma, MbgNbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process,
     SpendModel,
 };
 use clv_core::attributes::{Attributes, Conflict};
@@ -12,8 +12,8 @@ use clv_core::model::{Grained, Possible};
 use clv_core::saved::{Registry, to_string};
 use clv_core::summary::Purchases;
 use clv_core::{
-    Ask, Context, Cut, Discount, Grain, LogBuilder, Moment, Predict, Price, Span, TimeUnit, Timelines,
-    Training, Transaction, TransactionLog, WithSpend,
+    Ask, Context, Cut, Discount, Forecast, Grain, LogBuilder, Moment, Predict, Price, Span, TimeUnit,
+    Timelines, Training, Transaction, TransactionLog, WithSpend,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -74,6 +74,7 @@ fn check<P: OverTime>(truth: P) {
         Covariates::new().on_purchases(["season", "price"]).unwrap().on_dropout(["season"]).unwrap();
     let plain = OverTimeFit::<P>::new(covariates.clone()).fit(&training, &[&calendar], names, &cx).unwrap();
     let standardized = covariates.clone().standardized();
+    let scaled_covariates = || covariates.clone().standardized();
     let scaled =
         OverTimeFit::<P>::new(standardized.clone()).fit(&training, &[&calendar], names, &cx).unwrap();
     let ln = |fitted: &clv_core::Fitted<OverTimeModel<P>>| fitted.report.log_likelihood.unwrap();
@@ -134,6 +135,32 @@ fn check<P: OverTime>(truth: P) {
     }
     assert!(joined.predict(&who, &Ask::over(Span::weeks(20.0).unwrap())).is_err());
     assert!(to_string(&joined).is_err());
+    // Many populations of one value each foresee what that one does, saved and loaded, and draw as many futures under each.
+    let bayes = Bayes::<P>::new().chains(2, 60).unwrap().over_time(scaled_covariates());
+    let drawn = bayes.fit(&training, &[&calendar], names, &cx).unwrap();
+    assert!(drawn.report.sampling.unwrap().draws == 120);
+    let season = drawn.report.parameters.iter().find(|p| p.name == "purchase.season").unwrap();
+    assert!((season.value - 0.9).abs() < 4.0 * season.standard_error.unwrap(), "{season:?}");
+    let many = registry.read(&to_string(&drawn.model).unwrap()).unwrap();
+    assert_eq!(many.kind().full_name(), format!("posterior of over-time of {}", P::KIND.name));
+    assert!(many.predict(&who, &ask).unwrap_err().to_string().contains("calendar"));
+    let foreseen = many.foresee().unwrap().foresee(&training, &[&calendar], names, ask.horizon()).unwrap();
+    let said = foreseen.predict(&who, &ask).unwrap();
+    let each: Vec<_> = drawn.model.models().iter().map(forecast).collect();
+    for row in (0..who.len()).step_by(50) {
+        let mean = |of: &dyn Fn(&Forecast) -> f64| each.iter().map(of).sum::<f64>() / each.len() as f64;
+        let of_purchases = |forecast: &Forecast| forecast.purchases.as_ref().unwrap()[row];
+        let of_alive = |forecast: &Forecast| forecast.p_alive.as_ref().unwrap()[row];
+        assert!((of_purchases(&said) - mean(&of_purchases)).abs() < 1e-9);
+        assert!((of_alive(&said) - mean(&of_alive)).abs() < 1e-12);
+    }
+    let total =
+        Possible::new().draws(2_000).unwrap().of(&*foreseen, &who, &ask, |row| row as u64, &cx).unwrap();
+    let expected: f64 = said.purchases.iter().flatten().sum();
+    let total = total.total_purchases;
+    let variance = total.sorted().iter().map(|v| (v - total.mean()).powi(2)).sum::<f64>() / 2_000.0;
+    // Futures share populations, so that as many of them say less of the mean than that many of one would.
+    assert!((total.mean() - expected).abs() < 4.0 * (variance / 100.0).sqrt(), "{} {expected}", total.mean());
     // By period ends as well, between nothing and the whole discount.
     let monthly = ask.discount(
         Discount::yearly(0.1).unwrap().at_period_ends(Span::new(1.0, TimeUnit::Month).unwrap()).unwrap(),

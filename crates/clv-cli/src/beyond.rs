@@ -62,7 +62,7 @@ impl Tables {
         for path in &self.people {
             let mut found = one(path, strict, |to| people::attributes(path, &options, to))?.attributes;
             found.settle(same);
-            tell_conflicts(path.display(), found.conflicts());
+            tell_conflicts(path.display(), found.conflicts(), found.first_conflict());
             told += found.conflicts();
             tell_known(path, found.customers(), log);
             attributes.absorb(&found);
@@ -79,7 +79,7 @@ impl Tables {
         std::mem::take(&mut said.events).iter().for_each(|event| events.push(event));
         attributes.absorb(&std::mem::take(&mut said.attributes));
         let attributes = attributes.typed();
-        tell_conflicts("tables beside each other", attributes.conflicts() - told);
+        tell_conflicts("tables beside each other", attributes.conflicts() - told, None);
         tell_attributes("customers", &attributes);
         // Products are named as they are, whatever names a customer.
         let options = options.customer_key(CustomerKey::AsIs);
@@ -87,7 +87,7 @@ impl Tables {
         for path in &self.catalogue {
             let found = one(path, strict, |to| people::catalogue(path, &options, to))?.attributes;
             let bought = log.products().len();
-            tell_conflicts(path.display(), found.conflicts());
+            tell_conflicts(path.display(), found.conflicts(), found.first_conflict());
             let known = log.products().iter().filter(|name| found.customers().find(name).is_some()).count();
             let warning = if known == 0 { "warning: " } else { "" };
             note(format_args!(
@@ -160,9 +160,13 @@ fn tell_known(path: &Path, customers: &clv::Names, log: &TransactionLog) {
     ));
 }
 
-fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64) {
+fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64, first: Option<(&str, &str)>) {
     if conflicts > 0 {
-        note(format_args!("{of}: values stated differently, of which the first stand: {conflicts}"));
+        let first = first
+            .map_or(String::new(), |(whose, what)| format!(" ({what} of {whose:?} is the first of them)"));
+        note(format_args!(
+            "{of}: values stated differently, of which the first stand: {conflicts}{first}; a table says one of each customer"
+        ));
     }
 }
 

@@ -2,9 +2,9 @@
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    BetaDiscreteWeibull, BgBb, BgNbd, CohortFit, CohortModel, CovariateModel, Covariates, GgomNbd,
-    MaximumLikelihood, MbgNbd, Nbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, PenaltyScore, Process,
-    WeibullGamma, WithCovariates,
+    BayesOverTime, BetaDiscreteWeibull, BgBb, BgNbd, CohortFit, CohortModel, CovariateModel, Covariates,
+    GgomNbd, MaximumLikelihood, MbgNbd, Nbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, PenaltyScore,
+    Process, WeibullGamma, WithCovariates,
 };
 use clv::model::Foresee;
 use clv::{Context, Erased, Fit, Fitted, Names, Predict, Span, Timelines, Training};
@@ -200,6 +200,8 @@ impl<P: Process> Fit for BestOf<P> {
 #[derive(Debug)]
 pub(crate) struct ByTheCalendar<P> {
     pub fit: OverTimeFit<P>,
+    /// Draws from its posterior instead.
+    pub bayes: Option<BayesOverTime<P>>,
     /// Penalties of the columns to choose from, if there are several.
     pub lambdas: Vec<f64>,
     pub timelines: Vec<Timelines>,
@@ -207,17 +209,32 @@ pub(crate) struct ByTheCalendar<P> {
 }
 
 impl<P: OverTime> Fit for ByTheCalendar<P> {
-    type Model = OverTimeModel<P>;
+    type Model = Box<dyn Predict>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
         let timelines: Vec<&Timelines> = self.timelines.iter().collect();
+        if let Some(bayes) = &self.bayes {
+            let fitted = bayes.fit(data, &timelines, &self.names, cx)?;
+            return Ok(fitted.map(|model| Box::new(model) as Box<dyn Predict>));
+        }
+        Ok(self.likeliest(data, &timelines, cx)?.map(|model| Box::new(model) as Box<dyn Predict>))
+    }
+}
+
+impl<P: OverTime> ByTheCalendar<P> {
+    fn likeliest(
+        &self,
+        data: &Training<'_>,
+        timelines: &[&Timelines],
+        cx: &Context<'_>,
+    ) -> clv::Result<Fitted<OverTimeModel<P>>> {
         if self.lambdas.len() < 2 {
-            return self.fit.fit(data, &timelines, &self.names, cx);
+            return self.fit.fit(data, timelines, &self.names, cx);
         }
         let lambdas = (&self.lambdas[..], FOLDS);
-        let (best, scores) = self.fit.clone().choose_penalty(data, &timelines, &self.names, lambdas, cx)?;
+        let (best, scores) = self.fit.clone().choose_penalty(data, timelines, &self.names, lambdas, cx)?;
         tell_penalties(&scores, best.penalties().0);
-        best.fit(data, &timelines, &self.names, cx)
+        best.fit(data, timelines, &self.names, cx)
     }
 }
 
@@ -232,8 +249,8 @@ impl<P: OverTime> Fit for Foreseeing<P> {
     type Model = Box<dyn Predict>;
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> clv::Result<Fitted<Self::Model>> {
-        let Fitted { model, report } = self.of.fit(data, cx)?;
         let timelines: Vec<&Timelines> = self.of.timelines.iter().collect();
+        let Fitted { model, report } = self.of.likeliest(data, &timelines, cx)?;
         let model = Foresee::foresee(&model, data, &timelines, &self.of.names, self.horizon)?;
         Ok(Fitted { model, report })
     }
@@ -282,6 +299,7 @@ pub(crate) fn over_time(
         let Some(covariates) = by.covariates()? else { return Ok(None) };
         let of = ByTheCalendar {
             fit: OverTimeFit::<P>::new(covariates),
+            bayes: None,
             lambdas: by.penalty_of_columns.clone(),
             timelines: timelines.to_vec(),
             names: names.clone(),

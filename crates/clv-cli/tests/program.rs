@@ -622,7 +622,7 @@ fn covariates_move_a_model_and_its_forecast() {
         folder,
         "predict tx.csv --people people.csv --model many.json --until 2023-06-30 --horizon 20 --interval .9 --draws 200 --output many.csv",
     );
-    assert_eq!(said["model"], "posterior");
+    assert_eq!(said["model"], "posterior of covariates of bg-nbd");
     let ends = said["interval"]["purchases"].as_array().unwrap();
     let mean = said["expected_purchases"].as_f64().unwrap();
     assert!(ends[0].as_f64().unwrap() < mean && mean < ends[1].as_f64().unwrap(), "{said}");
@@ -630,7 +630,8 @@ fn covariates_move_a_model_and_its_forecast() {
     done(folder, "fit bg-nbd tx.csv --until 2023-06-30 --output alone.json");
     let line = "predict tx.csv --people people.csv --model alone.json --until 2023-06-30 --horizon 20 --output y.csv";
     assert!(told(line).contains("reads nothing of the tables"));
-    refused(folder, &format!("{line} --margin .3"), 2, "--margin is a share of value");
+    refused(folder, &format!("{line} --margin .3"), 2, "--margin is of value");
+    refused(folder, &format!("{line} --discount-rate .1"), 2, "--discount-rate is of value");
     for (line, says) in [
         ("fit linear tx.csv --horizon 5 --posterior --output x.json", "not for linear"),
         ("fit lognormal-spend tx.csv --posterior --output x.json", "not for lognormal-spend"),
@@ -820,7 +821,7 @@ fn cohorts_have_populations_of_their_own() {
     let names = keys(&partly["parameters"]);
     assert!(names.iter().any(|name| name.starts_with("r.20")), "{names:?}");
     let said = json(folder, "predict --model c.json tx.csv --until 2023-06-30 --horizon 20 --output c.csv");
-    assert_eq!(said["model"], "by-cohort");
+    assert_eq!(said["model"], "by-cohort of bg-nbd");
     assert!(said["expected_purchases"].as_f64().unwrap() > 0.0);
     let output =
         clv(folder, &format!("{common} --by-cohort quarter --cohort-deviation 0,0.2,inf --output b.json"));
@@ -845,7 +846,13 @@ fn models_are_judged_at_several_origins() {
     let line =
         "evaluate tx.csv --train-until 2023-06-30 --holdout-until 2023-12-31 --model mean --model pareto-nbd";
     let said = done(folder, &format!("{line} --origins 3"));
-    for words in ["purchases, mean of 3 origins", "value, mean of 3 origins", "has the least squared error"] {
+    for words in [
+        "purchases, mean of 3 origins",
+        "value, mean of 3 origins",
+        "RMSE of purchases, trained until  2023-06-30  2022-12-28  2022-06-27",
+        "RMSE of value, trained until",
+        "has the least squared error",
+    ] {
         assert!(said.contains(words), "{words}: {said}");
     }
     let found = json(folder, &format!("{line} --origins 3"));

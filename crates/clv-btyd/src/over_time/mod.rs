@@ -24,6 +24,7 @@ mod mixture;
 mod model;
 mod pareto;
 mod path;
+mod posterior;
 #[cfg(test)]
 mod tests;
 
@@ -32,3 +33,4 @@ pub use fit::{OverTime, OverTimeFit};
 pub use future::FutureOverTime;
 pub(crate) use model::register;
 pub use model::{OverTimeModel, OwnFuture};
+pub use posterior::PosteriorOverTimeModel;

@@ -1,7 +1,7 @@
 //! A fitted model whose covariates change with time.
 
-use clv_core::model::{Answers, DrawTimes, Foresee, Horizons, Kind};
-use clv_core::saved::{Registry, SaveWriter};
+use clv_core::model::{Answers, DrawTimes, Foresee, Horizons, Kind, population_of};
+use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::value::discounted_total;
 use clv_core::{
     Ask, Customers, Error, FeatureMatrix, Forecast, ForecastMut, Moment, Names, Predict, Scratch, Span,
@@ -15,8 +15,9 @@ use super::fit::OverTime;
 use super::future::{FutureOverTime, Stretch};
 use super::known::{Known, known, path};
 use super::pareto;
-use super::path::{Coefficient, Pace};
+use super::path::{Coefficient, Pace, Pieces};
 use crate::covariates::{Term, Words, saved_scaling};
+use crate::future::Future;
 use crate::model::PurchaseModel;
 use crate::simulate::uniform;
 
@@ -144,19 +145,8 @@ impl<P: OverTime> OverTimeModel<P> {
         names: &Names,
         horizon: Span,
     ) -> Result<Vec<OwnFuture>, Error> {
-        training.summary().customers().expect_unit(self.unit)?;
-        let known = known(training, timelines, (&self.terms, &self.words, &self.scaling))?;
-        let (mut scratch, mut total) = self.scratch();
-        let mut futures = Vec::with_capacity(training.summary().len());
-        for row in 0..training.summary().len() {
-            let (path, end) = path(&known, training, names, row)?;
-            let ln = P::add(&self.values, &self.coefficients, &path, &mut scratch, &mut total);
-            let now = P::alive(&self.values, &self.coefficients, &path, &scratch);
-            let name = names.name(training.summary().customer[row]);
-            let stretches = self.stretches(&known, name, row, (end, end.plus_days(horizon.in_days())))?;
-            futures.push(OwnFuture { p_alive: ln.exp(), alive: FutureOverTime { now, stretches } });
-        }
-        Ok(futures)
+        let foreseen = foreseen(std::slice::from_ref(self), training, timelines, names, horizon)?;
+        Ok((0..training.summary().len()).map(|row| foreseen.own(row, 0)).collect())
     }
 
     fn stretches(
@@ -167,13 +157,7 @@ impl<P: OverTime> OverTimeModel<P> {
         (from, to): (Moment, Moment),
     ) -> Result<Vec<Stretch>, Error> {
         let pieces = known.pieces(name, row, (from, to), &[], self.unit)?;
-        let values = &self.values[P::PARAMETERS.len()..];
-        let mut pace = Pace::new(values.len());
-        let one = |piece: usize| {
-            pace.set(&self.coefficients, values, pieces.row(piece));
-            Stretch { length: pieces.length[piece], buys: pace.a, leaves: pace.b }
-        };
-        Ok((0..pieces.len()).map(one).collect())
+        Ok(stretches(&pieces, &self.coefficients, &self.values[P::PARAMETERS.len()..]))
     }
 
     /// What somebody who first buys at this moment will do from then on, known by timelines alone.
@@ -213,22 +197,55 @@ impl<P: OverTime> OverTimeModel<P> {
         names: &Names,
         ask: &Ask,
     ) -> Result<Forecast, Error> {
-        let foreseen = self.foreseen(training, timelines, names, ask.horizon())?;
+        let foreseen = foreseen(std::slice::from_ref(self), training, timelines, names, ask.horizon())?;
         foreseen.predict(&training.summary().customers(), ask)
     }
 
-    fn foreseen(
-        &self,
-        training: &Training<'_>,
-        timelines: &[&Timelines],
-        names: &Names,
-        horizon: Span,
-    ) -> Result<Foreseen, Error> {
-        let futures = self.futures(training, timelines, names, horizon)?;
-        Ok(Foreseen { model: P::KIND.name, unit: self.unit, horizon, futures })
-    }
+    pub(super) const KIND: Kind = Kind::around("over-time", 1, &P::KIND);
+}
 
-    const KIND: Kind = Kind::around("over-time", 1, &P::KIND);
+/// The pieces of a future, as fast as these coefficients make its clocks.
+fn stretches(pieces: &Pieces, coefficients: &[Coefficient], values: &[f64]) -> Vec<Stretch> {
+    let mut pace = Pace::new(values.len());
+    let one = |piece: usize| {
+        pace.set(coefficients, values, pieces.row(piece));
+        Stretch { length: pieces.length[piece], buys: pace.a, leaves: pace.b }
+    };
+    (0..pieces.len()).map(one).collect()
+}
+
+/// What models that differ in their values alone foresee, on the average of them.
+pub(super) fn foreseen<P: OverTime>(
+    models: &[OverTimeModel<P>],
+    training: &Training<'_>,
+    timelines: &[&Timelines],
+    names: &Names,
+    horizon: Span,
+) -> Result<Foreseen, Error> {
+    let one = &models[0];
+    let summary = training.summary();
+    summary.customers().expect_unit(one.unit)?;
+    let known = known(training, timelines, (&one.terms, &one.words, &one.scaling))?;
+    let (mut scratch, mut total) = one.scratch();
+    let (mut pieces, mut now) = (Vec::with_capacity(summary.len()), Vec::new());
+    for row in 0..summary.len() {
+        let (path, end) = path(&known, training, names, row)?;
+        for model in models {
+            let ln = P::add(&model.values, &model.coefficients, &path, &mut scratch, &mut total);
+            now.push((ln.exp(), P::alive(&model.values, &model.coefficients, &path, &scratch)));
+        }
+        let ahead = (end, end.plus_days(horizon.in_days()));
+        pieces.push(known.pieces(names.name(summary.customer[row]), row, ahead, &[], one.unit)?);
+    }
+    Ok(Foreseen {
+        model: P::KIND.name,
+        unit: one.unit,
+        horizon,
+        coefficients: one.coefficients.clone(),
+        values: models.iter().map(|model| model.values[P::PARAMETERS.len()..].to_vec()).collect(),
+        pieces,
+        now,
+    })
 }
 
 impl<P: OverTime> Foresee for OverTimeModel<P> {
@@ -249,7 +266,7 @@ impl<P: OverTime> Foresee for OverTimeModel<P> {
         names: &Names,
         horizon: Span,
     ) -> Result<Box<dyn Predict>, Error> {
-        Ok(Box::new(self.foreseen(training, timelines, names, horizon)?))
+        Ok(Box::new(foreseen(std::slice::from_ref(self), training, timelines, names, horizon)?))
     }
 }
 
@@ -284,8 +301,7 @@ impl<P: OverTime> Predict for OverTimeModel<P> {
         _: &mut Scratch,
         _: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        let hint = ": give what changes with time until the end of the horizon (foresee, --over-time)";
-        Err(Error::CannotSay { model: P::KIND.name, quantity: "the future without its calendar", hint })
+        Err(without_calendar(P::KIND.name))
     }
 
     fn foresee(&self) -> Option<&dyn Foresee> {
@@ -311,8 +327,32 @@ impl<P: OverTime> Predict for OverTimeModel<P> {
     }
 }
 
+/// A history alone does not tell the calendar.
+pub(super) fn without_calendar(model: &'static str) -> Error {
+    let hint = ": give what changes with time until the end of the horizon (foresee, --over-time)";
+    Error::CannotSay { model, quantity: "the future without its calendar", hint }
+}
+
 pub(crate) fn register<P: OverTime>(registry: &mut Registry) {
-    registry.register(OverTimeModel::<P>::KIND, |saved, _| {
+    registry.register(OverTimeModel::<P>::KIND, |saved, _| Ok(Box::new(OverTimeModel::<P>::load(saved)?)));
+    super::posterior::register::<P>(registry);
+}
+
+impl<P: OverTime> OverTimeModel<P> {
+    /// The same with other values, of the parameters and then of the coefficients.
+    pub(super) fn with_values(&self, values: &[f64]) -> Result<Self, Error> {
+        let (given, expected) = (values.len(), self.values.len());
+        if given != expected {
+            return Err(Error::Length { column: "values", given, expected });
+        }
+        if let Some(given) = values.iter().copied().find(|value| !value.is_finite()) {
+            return Err(Error::Setting { name: "coefficient", given, allowed: "finite" });
+        }
+        let process = P::from_values(&values[..P::PARAMETERS.len()])?;
+        Ok(Self { process, values: values.to_vec(), ..self.clone() })
+    }
+
+    pub(super) fn load(saved: &SavedModel) -> Result<Self, Error> {
         let base: PurchaseModel<P> = crate::model::load(saved)?;
         let (process, terms): (P, Vec<Term>) = (*base.parameters(), saved.field("terms")?);
         let scaling = saved_scaling(saved, terms.len())?;
@@ -329,30 +369,27 @@ pub(crate) fn register<P: OverTime>(registry: &mut Registry) {
             values.push(value);
         }
         let unit = base.unit();
-        Ok(Box::new(OverTimeModel {
-            process,
-            unit,
-            terms,
-            words: saved.field("words")?,
-            scaling,
-            labels,
-            coefficients,
-            values,
-        }))
-    });
+        Ok(Self { process, unit, terms, words: saved.field("words")?, scaling, labels, coefficients, values })
+    }
 }
 
-/// What a model foresees for the customers of one log, over one horizon.
+/// What populations foresee for the customers of one log, over one horizon.
 #[derive(Clone, Debug, PartialEq)]
-struct Foreseen {
+pub(super) struct Foreseen {
     model: &'static str,
     unit: TimeUnit,
     horizon: Span,
-    futures: Vec<OwnFuture>,
+    coefficients: Vec<Coefficient>,
+    /// Of each population the values of the coefficients.
+    values: Vec<Vec<f64>>,
+    /// Of each customer what is to come.
+    pieces: Vec<Pieces>,
+    /// Customer by customer, under each population: whether alive, and how then.
+    now: Vec<(f64, Future)>,
 }
 
 const FORESEEN: Kind = Kind::new("foreseen", 1);
-const PURCHASES: Answers =
+pub(super) const PURCHASES: Answers =
     Answers { p_alive: true, purchases: true, spend: false, value: false, horizons: Horizons::Any };
 
 impl Predict for Foreseen {
@@ -381,17 +418,23 @@ impl Predict for Foreseen {
         answers.expect_horizon(self.model, ask.horizon())?;
         self.expect_all(who)?;
         let horizon = ask.horizon().in_units(self.unit);
-        for (row, future) in self.futures.iter().enumerate() {
+        for row in 0..self.pieces.len() {
+            let futures: Vec<OwnFuture> =
+                (0..self.values.len()).map(|population| self.own(row, population)).collect();
+            let mean =
+                |of: &dyn Fn(&OwnFuture) -> f64| futures.iter().map(of).sum::<f64>() / futures.len() as f64;
             if let Some(column) = &mut out.p_alive {
-                column[row] = future.p_alive;
+                column[row] = mean(&|future| future.p_alive);
             }
             if let Some(column) = &mut out.purchases {
-                column[row] = future.expected(horizon, 0.0);
+                column[row] = mean(&|future| future.expected(horizon, 0.0));
             }
             if let Some(column) = &mut out.discounted_purchases {
-                let (by, within) =
-                    (|t: f64| future.expected(t, 0.0), |delta: f64| future.expected(horizon, delta));
-                column[row] = discounted_total(ask.discounting(), ask.horizon(), self.unit, by, within);
+                column[row] = mean(&|future| {
+                    let (by, within) =
+                        (|t: f64| future.expected(t, 0.0), |delta: f64| future.expected(horizon, delta));
+                    discounted_total(ask.discounting(), ask.horizon(), self.unit, by, within)
+                });
             }
         }
         Ok(())
@@ -419,9 +462,11 @@ impl DrawTimes for Foreseen {
         who.expect_unit(self.unit)?;
         self.answers().expect_horizon(self.model, Span::new(length, self.unit)?)?;
         self.expect_all(who)?;
-        let future = &self.futures[row];
+        let futures: Vec<OwnFuture> =
+            (0..self.values.len()).map(|population| self.own(row, population)).collect();
         let mut times = Vec::new();
         for draw in 0..draws {
+            let future = &futures[population_of(draw, draws, futures.len())];
             times.clear();
             if uniform(rng) < future.p_alive {
                 future.alive.purchase_times(rng, &mut times);
@@ -433,8 +478,15 @@ impl DrawTimes for Foreseen {
 }
 
 impl Foreseen {
+    /// The future of a customer under one of the populations.
+    fn own(&self, row: usize, population: usize) -> OwnFuture {
+        let (p_alive, now) = self.now[row * self.values.len() + population].clone();
+        let stretches = stretches(&self.pieces[row], &self.coefficients, &self.values[population]);
+        OwnFuture { p_alive, alive: FutureOverTime { now, stretches } }
+    }
+
     fn expect_all(&self, who: &Customers<'_>) -> Result<(), Error> {
-        let (given, expected) = (who.len(), self.futures.len());
+        let (given, expected) = (who.len(), self.pieces.len());
         if given == expected {
             return Ok(());
         }

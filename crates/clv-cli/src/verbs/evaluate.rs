@@ -316,6 +316,35 @@ fn over_origins(what: &str, scores: &[MeanScores], origins: usize) -> Result<(),
     table(&[header.as_str(), "of actual", "MAE", "RMSE", "Gini", "decile MAPE", "least RMSE in"], rows)
 }
 
+/// The error at each of the origins, if anything was scored there.
+fn by_origin(
+    found: &Comparison,
+    what: &str,
+    of: impl Fn(&Outcome) -> Option<&Scores>,
+) -> Result<(), Failure> {
+    let splits = found.splits();
+    let at = |origin: usize, place: usize| {
+        let (_, outcome) = found.outcomes(origin).nth(place)?;
+        outcome.as_ref().ok().and_then(&of).map(|scores| scores.rmse)
+    };
+    let header = std::iter::once(format!("RMSE of {what}, trained until"))
+        .chain(splits.iter().map(|split| split.train.last_day().to_string()))
+        .collect::<Vec<_>>();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let rows = found.outcomes(0).enumerate().map(|(place, (name, _))| {
+        let scores: Vec<Option<f64>> = (0..splits.len()).map(|origin| at(origin, place)).collect();
+        (name, scores)
+    });
+    let rows: Vec<_> = rows.filter(|(_, scores)| scores.iter().any(Option::is_some)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let row = |(name, scores): (&str, Vec<Option<f64>>)| {
+        std::iter::once(name.to_owned()).chain(scores.into_iter().map(short_or_dash)).collect::<Vec<_>>()
+    };
+    table(&header, rows.into_iter().map(row))
+}
+
 fn people(backtest: &Backtest<'_>, found: &Comparison, unit: TimeUnit) -> Result<(), Failure> {
     let split = backtest.split();
     crate::show::print(format_args!(
@@ -366,6 +395,8 @@ fn people(backtest: &Backtest<'_>, found: &Comparison, unit: TimeUnit) -> Result
     if origins > 1 {
         over_origins(backtest.counted(), &found.purchases(), origins)?;
         over_origins("value", &found.value(), origins)?;
+        by_origin(found, backtest.counted(), |outcome| Some(&outcome.purchases))?;
+        by_origin(found, "value", |outcome| outcome.value.as_ref())?;
     }
     found.verdict().iter().try_for_each(crate::show::print)
 }

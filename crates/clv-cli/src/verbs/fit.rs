@@ -210,6 +210,16 @@ fn fixed<F>(
     })
 }
 
+/// Draws from the posterior of what these settings leave free.
+fn posterior<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<Bayes<P>, Failure> {
+    if !args.by.penalty_of_columns.is_empty() {
+        return Err(Failure::usage(
+            "with --posterior the prior of the coefficients takes the place of --penalty-of-columns",
+        ));
+    }
+    Bayes::of(fit).and_then(|bayes| bayes.chains(args.chains, args.draws)).map_err(Failure::usage)
+}
+
 /// None without a table of what changes.
 fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Result<Option<BoxedFit>, Failure> {
     fn of<P: clv::btyd::OverTime>(
@@ -222,15 +232,16 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
                 "--over-time tells a model nothing unless --purchases-by, --dropout-by or --both-by name its columns",
             ));
         };
-        if args.posterior {
-            return Err(Failure::usage(
-                "--over-time has no --posterior in the program: clv::btyd::Bayes::over_time draws it",
-            ));
-        }
-        let fit = OverTimeFit::new(covariates).each(as_asked(args, MaximumLikelihood::<P>::new())?);
+        let each = as_asked(args, MaximumLikelihood::<P>::new())?;
+        let bayes = if args.posterior {
+            Some(posterior(args, each.clone())?.over_time(covariates.clone()))
+        } else {
+            None
+        };
+        let fit = OverTimeFit::new(covariates).each(each);
         let (timelines, names, lambdas) =
             (timelines.to_vec(), names.clone(), args.by.penalty_of_columns.clone());
-        Ok(Some(Box::new(Erased(ByTheCalendar { fit, lambdas, timelines, names }))))
+        Ok(Some(Box::new(Erased(ByTheCalendar { fit, bayes, lambdas, timelines, names }))))
     }
     if args.over_time.over_time.is_empty() {
         return Ok(None);
@@ -278,16 +289,9 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             return args.cohorts.settings(CohortFit::by(period.into()).each(fit));
         }
         if args.posterior {
-            let bayes = Bayes::of(fit)
-                .and_then(|bayes| bayes.chains(args.chains, args.draws))
-                .map_err(Failure::usage)?;
+            let bayes = posterior(args, fit)?;
             return Ok(match covariates {
                 None => Box::new(Erased(bayes)),
-                Some(_) if !args.by.penalty_of_columns.is_empty() => {
-                    return Err(Failure::usage(
-                        "with --posterior the prior of the coefficients takes the place of --penalty-of-columns",
-                    ));
-                }
                 Some(covariates) => Box::new(Erased(bayes.with(covariates))),
             });
         }

@@ -56,12 +56,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             model.kind().full_name(),
         )));
     }
-    if args.margin != 1.0
-        && !(model.answers().value || args.asking.spend.is_some() || args.asking.price.is_some())
-    {
-        return Err(Failure::usage(
-            "--margin is a share of value, which this model does not say: give a fitted model to --spend, or one --price",
-        ));
+    let says_value = model.answers().value || args.asking.spend.is_some() || args.asking.price.is_some();
+    let of_value = [
+        ("--margin", args.margin != 1.0),
+        ("--discount-rate", args.asking.discount_rate != 0.0),
+        ("--monthly", args.asking.monthly),
+    ];
+    if let (false, Some((flag, _))) = (says_value, of_value.iter().find(|(_, given)| *given)) {
+        return Err(Failure::usage(format_args!(
+            "{flag} is of value, which this model does not say: give a fitted model to --spend, or one --price"
+        )));
     }
     let mut spend = args.asking.spend(model.unit())?;
     let transactions = args.asking.as_fitted(&args.transactions, &model, spend.as_deref())?;
@@ -143,7 +147,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let output = args.output.display().to_string();
     if args.print.format == Format::Json {
         return crate::show::json(&json!({
-            "model": kind.name,
+            "model": kind.full_name(),
             "until": observed.cut.last_day().to_string(),
             "unit": observed.unit.to_string(),
             "horizon": args.asking.horizon,

@@ -120,7 +120,7 @@ impl Attribute {
 /// people.state("ada", "region", "north");
 /// people.state("bob", "region", "south");
 /// people.state("ada", "age", "37");              // another source: counted, and passed over
-/// assert_eq!(people.conflicts(), 1);
+/// assert_eq!((people.conflicts(), people.first_conflict()), (1, Some(("ada", "age"))));
 /// let people = people.typed();
 /// assert_eq!(people.attribute("age").unwrap().text(0).unwrap(), "36");
 /// assert_eq!(people.attribute("age").unwrap().missing(), 1);
@@ -131,6 +131,8 @@ pub struct Attributes {
     customers: Names,
     columns: Vec<Attribute>,
     conflicts: u64,
+    /// Customer and attribute.
+    first_conflict: Option<(String, String)>,
 }
 
 impl Attributes {
@@ -157,6 +159,7 @@ impl Attributes {
         if value.is_empty() {
             return;
         }
+        let before = self.conflicts;
         match &mut column.values {
             Values::Words(words) => {
                 words.resize(customers, None);
@@ -174,6 +177,9 @@ impl Attributes {
                     settle(&mut numbers[row], number, self.rule, &mut self.conflicts);
                 }
             }
+        }
+        if self.conflicts > before && self.first_conflict.is_none() {
+            self.first_conflict = Some((customer.to_owned(), attribute.to_owned()));
         }
     }
 
@@ -200,6 +206,7 @@ impl Attributes {
             }
         }
         self.conflicts += others.conflicts;
+        self.first_conflict = self.first_conflict.take().or_else(|| others.first_conflict.clone());
     }
 
     /// Who is known.
@@ -220,6 +227,12 @@ impl Attributes {
     /// Statements that contradicted an earlier one.
     pub fn conflicts(&self) -> u64 {
         self.conflicts
+    }
+
+    /// The first statement that contradicted an earlier one: of which customer, and of what. Names of one customer that contradict each other when they are
+    /// brought together ([`Attributes::settle`]) are not among them.
+    pub fn first_conflict(&self) -> Option<(&str, &str)> {
+        self.first_conflict.as_ref().map(|(customer, attribute)| (customer.as_str(), attribute.as_str()))
     }
 
     /// Customers under the names that count; values of one customer under two names are settled by
