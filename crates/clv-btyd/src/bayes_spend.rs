@@ -159,8 +159,8 @@ pub(crate) fn sampled<P>(
 /// ([`Possible`](clv_core::model::Possible)) hold how sure the population is: futures of one number have the same one, whoever the customer is.
 ///
 /// A population of Gamma-Gamma with `q ≤ 1` has no mean. If one of those drawn is such, customers of whom no purchase counts have no expected spend, as with a
-/// single population; with `q` near 1 the mean is that of a few draws. The fit warns of both ([`Warning::HeavyTail`]); quantiles
-/// ([`Spend::spend_quantile`]) always exist.
+/// single population; with `q` near 1 the mean is that of a few draws. The fit warns of both ([`Warning::HeavyTail`], [`DrawAmounts::caution`]); quantiles
+/// ([`Spend::spend_quantile`]) exist unless they lie beyond any number.
 ///
 /// ```
 /// use clv_btyd::{BayesSpend, BgNbd, GammaGamma, GammaGammaFit, PurchaseModel, Simulation};
@@ -293,6 +293,10 @@ impl<M: DrawnSpend> DrawAmounts for SpendPosteriorModel<M> {
 
     fn draws_population(&self) -> bool {
         true
+    }
+
+    fn caution(&self) -> Option<Warning> {
+        M::heavy_tail(&self.models)
     }
 }
 

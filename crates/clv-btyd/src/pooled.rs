@@ -296,6 +296,13 @@ impl<P: Process> CohortModel<P> {
 }
 
 impl<P: Process> CohortModel<P> {
+    fn of_customer(&self, who: &Customers<'_>, row: usize) -> Result<&PurchaseModel<P>, Error> {
+        let (mut places, mut number) = (Vec::new(), [0.0]);
+        who.find(P::KIND.name, &self.names, &mut places)?;
+        who.fill_row(&places, row, &mut number);
+        self.of_number(number[0], row)
+    }
+
     fn of_number(&self, given: f64, row: usize) -> Result<&PurchaseModel<P>, Error> {
         if given.fract() == 0.0 {
             return Ok(self.of_cohort(given as i64));
@@ -314,10 +321,7 @@ impl<P: Process> DrawTimes for CohortModel<P> {
         rng: &mut ChaCha8Rng,
         see: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), Error> {
-        let (mut places, mut number) = (Vec::new(), [0.0]);
-        who.find(P::KIND.name, &self.names, &mut places)?;
-        who.fill_row(&places, row, &mut number);
-        self.of_number(number[0], row)?.visit_futures(who, row, within, rng, see)
+        self.of_customer(who, row)?.visit_futures(who, row, within, rng, see)
     }
 }
 
@@ -367,6 +371,10 @@ impl<P: Process> Predict for CohortModel<P> {
 
     fn draw_times(&self) -> Option<&dyn DrawTimes> {
         Some(self)
+    }
+
+    fn own(&self, who: &Customers<'_>, row: usize) -> Result<Option<Box<dyn Predict>>, Error> {
+        Ok(Some(Box::new(*self.of_customer(who, row)?)))
     }
 
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {

@@ -46,9 +46,9 @@ const FALL: f64 = 10.0;
 const STEPS: usize = 30;
 /// The share of draws that go to all parts alike.
 const ALIKE: f64 = 0.1;
-/// If a smaller share of the first chain's proposals is taken, parts are added where they are too few: this many at most, of so many draws each.
-const GOOD: f64 = 0.45;
-const MENDS: usize = 25;
+/// A proposal of the first chain that weighs more than so many others holds it where it is for as long: parts are added there, of so many draws each,
+/// and no more of them than the chain had.
+const HEAVY: f64 = 8.0;
 const DRAWS_OF_A_MEND: usize = 80;
 /// Draws at the start of a chain that are thrown away: they leave the mode behind.
 const WARMUP: usize = 30;
@@ -198,8 +198,7 @@ impl Sampler {
             // Of each model its own: two that are asked for one seed are joined draw by draw.
             rng.set_stream(Possible::key(name).wrapping_add(chain as u64 + 1));
             let mut drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
-            if chain == 0 && (drawn.accepted as f64) < GOOD * self.draws as f64 {
-                proposal = proposal.mended(drawn.tried, &mut ln_density, &mut rng);
+            if chain == 0 && proposal.mend(drawn.tried, &mut ln_density, &mut rng) {
                 drawn = proposal.chain(&mode, self.draws, &mut ln_density, &mut rng);
             }
             accepted += drawn.accepted;
@@ -652,34 +651,31 @@ impl Proposal {
         (!parts.is_empty()).then_some(Self { parts })
     }
 
-    /// With parts where draws of it weigh most, as the posterior is wider there: incremental mixture importance sampling (Raftery & Bao 2010,
-    /// Biometrics 66(4), section 3).
-    fn mended(
-        mut self,
+    /// Adds parts where draws of it weigh most, as the posterior is wider there: incremental mixture importance sampling (Raftery & Bao 2010,
+    /// Biometrics 66(4), section 3). Whether there were any.
+    fn mend(
+        &mut self,
         mut tried: Vec<(Vec<f64>, f64)>,
         ln_density: &mut dyn FnMut(&[f64]) -> f64,
         rng: &mut ChaCha8Rng,
-    ) -> Self {
-        let d = self.parts[0].1.centre.len();
+    ) -> bool {
+        let (d, parts) = (self.parts[0].1.centre.len(), self.parts.len());
         // Of draws of the proposal as it was, so that what is near is the same throughout.
         let even = vec![1.0; tried.len()];
-        let Some(metric) = covariance(tried.iter().map(|(point, _)| &point[..]), &even, None)
-            .and_then(|spread| Part::new(vec![0.0; d], &spread, DEGREES))
-        else {
-            return self;
+        let spread = covariance(tried.iter().map(|(point, _)| &point[..]), &even, None);
+        let Some(metric) = spread.and_then(|spread| Part::new(vec![0.0; d], &spread, DEGREES)) else {
+            return false;
         };
-        for _ in 0..MENDS {
+        let most = parts + tried.len() / DRAWS_OF_A_MEND;
+        while self.parts.len() < most {
             let weigh = |(point, ln): &(Vec<f64>, f64)| ln - self.ln_density(point);
             let ln_weights: Vec<f64> = tried.iter().map(weigh).collect();
             let total = ln_sum_exp(&ln_weights);
             let weights: Vec<f64> = ln_weights.iter().map(|ln| (ln - total).exp()).collect();
-            let effective = weights.iter().map(|w| w * w).sum::<f64>().recip();
-            let Some(heaviest) = (0..tried.len()).max_by(|a, b| weights[*a].total_cmp(&weights[*b])) else {
+            let heaviest = (0..tried.len()).max_by(|a, b| weights[*a].total_cmp(&weights[*b]));
+            let Some(heaviest) = heaviest.filter(|at| weights[*at] * tried.len() as f64 > HEAVY) else {
                 break;
             };
-            if !(effective < GOOD * tried.len() as f64) {
-                break;
-            }
             let centre = tried[heaviest].0.clone();
             let about = metric.about(centre.clone());
             let mut near: Vec<(f64, usize)> =
@@ -700,7 +696,7 @@ impl Proposal {
             self.parts.iter_mut().for_each(|part| part.0 *= 1.0 - share);
             self.parts.push((share, part));
         }
-        self
+        self.parts.len() > parts
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {

@@ -174,6 +174,15 @@ impl<M: Drawn> Predict for PosteriorModel<M> {
         Some(self)
     }
 
+    fn own(&self, who: &Customers<'_>, row: usize) -> Result<Option<Box<dyn Predict>>, Error> {
+        if self.models[0].activity().is_some() {
+            return Ok(None);
+        }
+        let own = |model: &M| Ok(PurchaseModel::new(model.of_customer(who, row)?, self.unit()));
+        let models = self.models.iter().map(own).collect::<Result<Vec<_>, Error>>()?;
+        Ok(Some(Box::new(PosteriorModel::from_models(models)?)))
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         self.models[0].save(to)?;
         to.field("draws", &self.models.iter().map(Drawn::values).collect::<Vec<_>>())

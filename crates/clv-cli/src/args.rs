@@ -56,14 +56,16 @@ impl Transactions {
                 )))
             }
             (fitted, given) => {
-                if let (None, None, Some((model, file))) = (fitted, given, models.first())
+                if let (None, Some((model, file))) = (given, models.first())
+                    && model.grain().is_none()
                     && model.reads() == Reads::Purchases
                 {
                     note(format_args!(
-                        "{} ({}) does not know of what grain the purchases were that it was fitted to: taken as {}, name another with --grain",
+                        "{} ({}) does not know of what grain the purchases were that it was fitted to: taken as {}{}, name another with --grain",
                         model.kind().full_name(),
                         file.display(),
-                        self.grain()
+                        fitted.map_or_else(|| self.grain(), |fitted| fitted.0),
+                        fitted.map_or_else(String::new, |(_, _, file)| format!(", as of {}", file.display()))
                     ));
                 }
                 Ok(Self { grain: given.or(fitted.map(|fitted| fitted.0)), ..self.clone() })

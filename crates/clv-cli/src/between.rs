@@ -59,6 +59,13 @@ impl Between {
     }
 }
 
+/// Warns of spend whose mean hardly exists.
+pub(crate) fn tell_caution(model: &dyn Predict) {
+    if let Some(warning) = model.draw_amounts().and_then(DrawAmounts::caution) {
+        note(format_args!("warning: {warning}"));
+    }
+}
+
 /// Prints what all customers come to together: mean, and from where to where.
 pub(crate) fn of_all(
     level: f64,

@@ -628,6 +628,31 @@ fn covariates_move_a_model_and_its_forecast() {
     assert!(ends[0].as_f64().unwrap() < mean && mean < ends[1].as_f64().unwrap(), "{said}");
     let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
     done(folder, "fit bg-nbd tx.csv --until 2023-06-30 --output alone.json");
+    // A year of a customer costs as long as they are one, of a model with columns too; of learners, which say nothing of it, the whole horizon.
+    done(folder, "fit gamma-gamma tx.csv --until 2023-06-30 --output spend.json");
+    done(
+        folder,
+        "fit bg-nbd tx.csv --people people.csv --purchases-by own_club --until 2023-06-30 --output by.json",
+    );
+    done(folder, "fit boosted-trees tx.csv --horizon 20 --until 2023-06-30 --output trees.json");
+    done(folder, "fit pareto-nbd-hb tx.csv --until 2023-06-30 --output hb.json");
+    let future = |model: &str, more: &str| {
+        let line = format!(
+            "value tx.csv --people people.csv --model {model} --spend spend.json --until 2023-06-30 --horizon 20 --output w.csv {more}"
+        );
+        json(folder, &line)["equity"]["future"].as_f64().unwrap()
+    };
+    let cost =
+        |model: &str, more: &str| future(model, more) - future(model, &format!("--per-year 52 {more}"));
+    // Of 600 customers at 1 a week: as many years as there are customers alive.
+    let (plain, moved, many) = (cost("alone.json", ""), cost("by.json", ""), cost("many.json", ""));
+    assert!(plain < 0.9 * 600.0 * 20.0 && plain > 0.1 * 600.0 * 20.0, "{plain}");
+    assert!((moved / plain - 1.0).abs() < 0.1 && (many / plain - 1.0).abs() < 0.1, "{plain} {moved} {many}");
+    let all = cost("trees.json", "");
+    assert!((all / (600.0 * 20.0 * 7.0 / 365.25 * 52.0) - 1.0).abs() < 1e-3, "{all}");
+    assert!(cost("trees.json", "--discount-rate .2") < 0.99 * all);
+    let line = "value tx.csv --model hb.json --spend spend.json --until 2023-06-30 --horizon 20 --output w.csv --per-year 5";
+    refused(folder, line, 2, "--per-year needs to know when customers leave");
     let line = "predict tx.csv --people people.csv --model alone.json --until 2023-06-30 --horizon 20 --output y.csv";
     assert!(told(line).contains("reads nothing of the tables"));
     refused(folder, &format!("{line} --margin .3"), 2, "--margin is of value");
@@ -740,10 +765,11 @@ fn models_remember_how_purchases_were_merged() {
     let told = |line: &str| String::from_utf8(clv(folder, line).stderr).unwrap();
     let predict = "predict tx.csv --until 2023-06-30 --horizon 26 --output out.csv --model typed.json";
     let words = "typed.json) does not know of what grain";
+    let of_spend = "taken as month, as of spend.json";
     assert!(told(predict).contains(words));
     assert!(!told(&format!("{predict} --grain day")).contains(words));
     let joined = format!("{predict} --spend spend.json");
-    assert!(!told(&joined).contains(words));
+    assert!(told(&joined).contains(words) && told(&joined).contains(of_spend));
     assert_eq!(json(folder, &joined), json(folder, &format!("{joined} --grain month")));
     let value =
         "value tx.csv --until 2023-06-30 --horizon 26 --output v.csv --model typed.json --spend spend.json";
@@ -780,6 +806,10 @@ fn what_a_mean_does_not_exist_of_is_told() {
     assert!(told(predict).contains(&words), "{words}");
     let value = "value tx.csv --model model.json --spend spend.json --horizon 52 --output v.csv";
     assert!(told(value).contains(&format!("{unsaid} customers have an undefined future")));
+    // Whoever forecasts later is told of it as well.
+    assert!(
+        [predict, value].iter().all(|line| told(line).contains("populations drawn have a q near or below 1"))
+    );
 }
 
 #[test]
@@ -1043,11 +1073,20 @@ fn contracts_are_fitted_compared_and_forecast() {
     std::fs::write(folder.join("yearly.csv"), yearly).unwrap();
     let tenures = fit("exponential-gamma", "yearly.csv");
     assert!(
-        tenures.contains("one each year") && tenures.contains("sbg and bdw with --unit year"),
+        tenures.contains("one each year") && tenures.contains("sbg and bdw, fitted with --unit year"),
         "{tenures}"
     );
-    assert!(fit("sbg", "yearly.csv").contains("one each year, and not each month: give --unit year"));
+    assert!(fit("sbg", "yearly.csv").contains("one each year, and not each month: fit with --unit year"));
     assert!(!fit("sbg", "yearly.csv --unit year").contains("ended at renewals"));
+    // One word of advice, whether the unit is too short or too long.
+    for unit in ["week", "year"] {
+        let table = format!("contracts.csv --unit {unit}");
+        let told = fit("sbg", &table);
+        assert!(
+            told.contains("fit with --unit month") && !told.contains("take ends as they come"),
+            "{unit}: {told}"
+        );
+    }
     // What may bend fits no worse than what may not.
     assert!(likelihoods[1] >= likelihoods[0] - 1e-9 && likelihoods[3] >= likelihoods[2] - 1e-9);
     std::fs::write(

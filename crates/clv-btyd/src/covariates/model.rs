@@ -150,6 +150,10 @@ impl<P: Process> Predict for CovariateModel<P> {
         Some(self)
     }
 
+    fn own(&self, who: &Customers<'_>, row: usize) -> Result<Option<Box<dyn Predict>>, Error> {
+        Ok(Some(Box::new(PurchaseModel::new(self.of_customer(who, row)?, self.unit()))))
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         self.base.save(to)?;
         self.moved.save(P::PARAMETERS, to)

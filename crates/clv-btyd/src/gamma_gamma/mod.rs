@@ -26,7 +26,7 @@ use clv_core::model::{AmountsOf, Answers, DrawAmounts, Horizons, Kind, Spend};
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::summary::SpendBasis;
 use clv_core::{Ask, Customers, Error, ForecastMut, History, Predict, Scratch, TimeUnit};
-use clv_math::special::beta_inc_inverse;
+use clv_math::special::{beta_inc, beta_inc_inverse};
 use rand_chacha::ChaCha8Rng;
 
 pub use self::covariates::{SpendCovariateModel, SpendWithCovariates};
@@ -108,7 +108,7 @@ impl GammaGamma {
         let (a, b) = (self.p, self.p * purchases + self.q);
         let scale = self.gamma + purchases * mean;
         // From whichever end is nearer, so that neither 1 − u nor u loses its digits.
-        if probability <= 0.5 {
+        if probability <= beta_inc(a, b, 0.5) {
             let u = beta_inc_inverse(a, b, probability);
             scale * (u / (1.0 - u))
         } else {

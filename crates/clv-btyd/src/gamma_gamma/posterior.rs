@@ -130,17 +130,19 @@ impl Spend for SpendPosteriorModel<SpendModel> {
         // Of those beyond any number the mixture may still have one within.
         let (low, high) = each.fold((f64::MAX, 0.0_f64), |(low, high), one| (low.min(one), high.max(one)));
         let (mut low, mut high) = (low.max(f64::MIN_POSITIVE), high.clamp(f64::MIN_POSITIVE, f64::MAX));
-        // Whether an amount is below the quantile: by the nearer tail, which keeps its digits.
+        // Whether an amount is below the quantile: by the nearer tail, and in it by the smaller part, which keep their digits.
         let from_above = probability > 0.5;
         let is_below = |amount: f64| {
             let tail = |model: &SpendModel| {
                 let [p, q, gamma] = model.population.values();
                 let (b, scale) = (p * counted + q, gamma + counted * mean);
-                if from_above {
+                let above = amount > scale;
+                let tail = if above {
                     beta_inc(b, p, part(scale, amount))
                 } else {
                     beta_inc(p, b, part(amount, scale))
-                }
+                };
+                if above == from_above { tail } else { 1.0 - tail }
             };
             let tail = self.models.iter().map(tail).sum::<f64>() / self.models.len() as f64;
             if from_above { tail > 1.0 - probability } else { tail < probability }

@@ -480,7 +480,7 @@ impl DrawTimes for Foreseen {
 impl Foreseen {
     /// The future of a customer under one of the populations.
     fn own(&self, row: usize, population: usize) -> OwnFuture {
-        let (p_alive, now) = self.now[row * self.values.len() + population].clone();
+        let (p_alive, now) = self.now[row * self.values.len() + population];
         let stretches = stretches(&self.pieces[row], &self.coefficients, &self.values[population]);
         OwnFuture { p_alive, alive: FutureOverTime { now, stretches } }
     }

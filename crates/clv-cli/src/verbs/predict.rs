@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::{
     Asking, Contracts, Format, Observation, Output, OverTime, Transactions, expect_histories, share,
 };
-use crate::between::{Between, of_all};
+use crate::between::{Between, of_all, tell_caution};
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{Histories, Observed};
@@ -134,6 +134,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     clv::io::write::forecast(summary, customers, &forecast, beside, &args.output)?;
     let sum = |column: &Option<Vec<f64>>| column.as_ref().map(|c| c.iter().sum::<f64>());
     let value = forecast.value.as_ref().map(|c| c.iter().flatten().sum::<f64>());
+    tell_caution(&model);
     let unsaid = forecast.value.as_ref().map_or(0, |c| c.iter().filter(|v| v.is_none()).count());
     if unsaid > 0 {
         note(format_args!(

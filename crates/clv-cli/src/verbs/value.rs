@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clv::cohorts::Period;
-use clv::model::{Drawn, Predict};
+use clv::model::{Activity, Drawn, Predict};
 use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
 use clv::{Discount, History, Span, TimeUnit};
 use serde_json::{Value, json};
 
 use crate::args::{Asking, Format, Observation, Output, Transactions, share};
-use crate::between::{Between, of_all};
+use crate::between::{Between, of_all, tell_caution};
 use crate::beyond::{Known, Tables};
 use crate::failure::Failure;
 use crate::input::{self, Observed};
@@ -115,6 +115,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if features.rows() > 0 {
         who = who.with_features(&features)?;
     }
+    if args.per_year > 0.0 && model.activity().is_none() && (who.is_empty() || model.own(&who, 0)?.is_none())
+    {
+        if model.answers().p_alive {
+            return Err(Failure::usage(format_args!(
+                "--per-year needs to know when customers leave, which {} does not say of a time to come: take another model, or leave it out",
+                model.kind().full_name()
+            )));
+        }
+        note("this model does not say who leaves: --per-year is of all customers, over the whole horizon");
+    }
     let line = Line::new("valuing");
     let forecast =
         model.predict(&who, &ask).map_err(|e| crate::beyond::of_customer(e, &training, &observed.log))?;
@@ -126,12 +136,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             purchases: f64::from(history.frequency) + 1.0,
             years: history.age / observed.unit.per_year(),
         };
-        let years = match model.activity() {
-            Some(activity) if args.per_year > 0.0 => {
-                discounted_years(activity, &history, discount, horizon, observed.unit)?
-            }
-            // A model that does not say who leaves: as if nobody did.
-            _ => horizon.in_units(observed.unit) / observed.unit.per_year(),
+        let years = if args.per_year > 0.0 {
+            let own = model.own(&who, row)?;
+            let activity = own.as_deref().unwrap_or(&model).activity().unwrap_or(&Stays);
+            discounted_years(activity, &history, discount, horizon, observed.unit)?
+        } else {
+            0.0
         };
         let purchases = forecast.discounted_purchases.as_ref().map_or(0.0, |d| d[row]);
         let value = forecast.value.as_ref().and_then(|v| v[row]);
@@ -203,8 +213,25 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // Customers without a cost in the table say nothing of what winning one costs.
     let cost = all.acquisition / (all.customers - without_cost.get()).max(1) as f64;
     let payback = if cost > 0.0 { payback(&model, shop.acquisition(cost)?, horizon)? } else { None };
+    if cost > 0.0 && payback.is_none() {
+        note(format_args!(
+            "{} says nothing of new customers without columns: when one pays back what winning them costs is not told",
+            model.kind().full_name()
+        ));
+    }
+    tell_caution(&model);
     let drawn = intervals.as_ref().and_then(|drawn| drawn.total_value.as_ref());
     tell(args, &groups, &all, (payback, drawn))
+}
+
+/// As if nobody left.
+#[derive(Debug)]
+struct Stays;
+
+impl Activity for Stays {
+    fn p_alive(&self, _: &History, _: f64) -> clv::Result<f64> {
+        Ok(1.0)
+    }
 }
 
 /// When a new customer won at this cost has paid for it: `Some(None)` if not within the horizon,

@@ -107,6 +107,10 @@ impl<M: Predict> Predict for Grained<M> {
         self.model.foresee().map(|_| self as &dyn Foresee)
     }
 
+    fn own(&self, who: &Customers<'_>, row: usize) -> Result<Option<Box<dyn Predict>>> {
+        self.model.own(who, row)
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<()> {
         self.model.save(to)
     }

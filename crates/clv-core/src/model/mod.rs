@@ -146,7 +146,7 @@ pub trait Predict: Debug + Send + Sync {
     /// # Errors
     ///
     /// When asked for a column that it cannot say, in another unit, or for a horizon that it was
-    /// not trained for; [`Error::Grain`] and [`Error::Histories`] for histories of something else
+    /// not trained for; [`Error::Grain`](crate::Error::Grain) and [`Error::Histories`](crate::Error::Histories) for histories of something else
     /// than those that it was fitted to.
     fn predict_into(
         &self,
@@ -205,6 +205,16 @@ pub trait Predict: Debug + Send + Sync {
     /// Forecasts with the calendar of what is to come, of a model that cannot do without.
     fn foresee(&self) -> Option<&dyn Foresee> {
         None
+    }
+
+    /// The model of one of these customers alone, of a model whose customers differ in more than their histories (columns, cohorts): it has the capabilities
+    /// that ask for a history alone. None if the model's own are theirs, or nobody has them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predict::predict_into`].
+    fn own(&self, _who: &Customers<'_>, _row: usize) -> Result<Option<Box<dyn Predict>>> {
+        Ok(None)
     }
 
     /// Writes everything that is needed to load it again.
@@ -268,6 +278,9 @@ macro_rules! forward_predict {
             }
             fn foresee(&self) -> Option<&dyn Foresee> {
                 (**self).foresee()
+            }
+            fn own(&self, who: &Customers<'_>, row: usize) -> Result<Option<Box<dyn Predict>>> {
+                (**self).own(who, row)
             }
             fn save(&self, to: &mut SaveWriter) -> Result<()> {
                 (**self).save(to)

@@ -12,6 +12,7 @@ use super::Predict;
 use super::ask::Ask;
 use super::context::{Context, Progress};
 use super::customers::Customers;
+use super::report::Warning;
 use crate::error::{Error, Result};
 use crate::value::discount_factor;
 
@@ -46,9 +47,15 @@ pub trait DrawAmounts: Debug {
     fn draws_population(&self) -> bool {
         false
     }
+
+    /// What is to be told wherever spend is said: of populations whose mean hardly exists.
+    fn caution(&self) -> Option<Warning> {
+        None
+    }
 }
 
-/// Appends so many amounts of future number `draw` of one customer, who spends after one fashion in all of them: `(draw, count), rng, amounts`.
+/// Appends so many amounts of future number `draw`, below the number of draws, of one customer, who spends after one fashion in all of them:
+/// `(draw, count), rng, amounts`.
 pub type AmountsOf<'a> = Box<dyn FnMut((usize, usize), &mut ChaCha8Rng, &mut Vec<f64>) + 'a>;
 
 /// Which of so many `populations` future number `draw` of so many `draws` belongs to: in their order, each as often as the others or once more.
@@ -61,7 +68,7 @@ pub type AmountsOf<'a> = Box<dyn FnMut((usize, usize), &mut ChaCha8Rng, &mut Vec
 /// assert_eq!(of(2), [0, 1]);
 /// ```
 pub fn population_of(draw: usize, draws: usize, populations: usize) -> usize {
-    draw * populations / draws.max(1)
+    (draw * populations / draws.max(1)).min(populations.saturating_sub(1))
 }
 
 /// Draws of a number, in ascending order.

@@ -142,6 +142,9 @@ impl<P: Predict, S: Predict> Predict for WithSpend<P, S> {
     fn sample(&self) -> Option<&dyn Sample> {
         self.purchases.sample()
     }
+    fn own(&self, who: &Customers<'_>, row: usize) -> Result<Option<Box<dyn Predict>>> {
+        self.purchases.own(who, row)
+    }
 
     fn save(&self, to: &mut SaveWriter) -> Result<()> {
         to.nested("purchases", &self.purchases)?;
