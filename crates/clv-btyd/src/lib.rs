@@ -17,8 +17,8 @@
 //!
 //! What is known of customers moves these: [`WithCovariates`], and from week to week [`OverTimeFit`]. How sure an estimate is:
 //! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`], [`Draws`], [`Bayes`] (with columns [`BayesWithCovariates`],
-//! [`BayesOverTime`]), whose draws are a model of their own, [`PosteriorModel`]; how sure a forecast: [`Possible`](clv_core::model::Possible) of any model,
-//! [`Predictive`].
+//! [`BayesOverTime`]; of spend [`BayesSpend`]), whose draws are a model of their own, [`PosteriorModel`], [`PosteriorOverTimeModel`], [`SpendPosteriorModel`];
+//! how sure a forecast: [`Possible`](clv_core::model::Possible) of any model, [`Predictive`]. Customers of unlike cohorts: [`CohortFit`].
 //!
 //! A population struct ([`ParetoNbd`]) holds parameters; [`MaximumLikelihood`] finds them;
 //! [`PurchaseModel`] answers questions about customers through [`clv_core::Predict`] and its
