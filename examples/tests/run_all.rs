@@ -93,6 +93,11 @@ fn the_best_without_choosing_and_a_model_made_fast() {
     says("33-covariates-over-time", &[], &["times as often", "with season", "nothing from 2026-09-01 on"]);
     says("34-how-sure", &[], &["R-hat", "with 90% from", "the customer base is worth"]);
     says("35-rates-of-their-own", &[], &["Pareto/GGG", "P(alive)", "covariance.lambda.mu"]);
+    says(
+        "36-diagnostics",
+        &[],
+        &["2024-12-31", "P(active) of BG/NBD", "DERT of Pareto/NBD", "a ridge", "deviance"],
+    );
     says("31-beat-and-age", &[], &["clicks to a purchase", "weeks of silence", "ggom-nbd"]);
     says("28-beyond", &[], &["columns that change with the future: 0", "purchases alone", "and all else"]);
 }
