@@ -153,6 +153,12 @@ fn as_many_come_back_as_the_true_model_says() {
     for bin in &bins {
         assert!((bin.share - bin.mean_forecast).abs() < 4.0 * error(bin), "{bin:?}");
     }
+    // All together, where a fifth less of the holdout would be seen.
+    let all = |weeks: f64| {
+        let bins = active(&summary, actual, weeks, 1, &model).unwrap();
+        (bins[0].share - bins[0].mean_forecast) / error(&bins[0])
+    };
+    assert!(all(t).abs() < 3.0 && all(0.8 * t) > 4.0, "{} {}", all(t), all(0.8 * t));
     // Whoever thinks that nobody leaves sees too many coming back.
     let never = PurchaseModel::new(Nbd::new(0.553, 10.578).unwrap(), TimeUnit::Week);
     let bins = active(&summary, actual, t, 10, &never).unwrap();
