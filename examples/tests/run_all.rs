@@ -94,6 +94,11 @@ fn the_best_without_choosing_and_a_model_made_fast() {
     says("34-how-sure", &[], &["R-hat", "with 90% from", "the customer base is worth"]);
     let words = ["Ma & Liu", "by Pareto/NBD", "Pareto/GGG", "P(alive)", "covariance.lambda.mu"];
     says("35-rates-of-their-own", &[], &words);
+    says(
+        "36-diagnostics",
+        &[],
+        &["2024-12-31", "P(active) of BG/NBD", "DERT of Pareto/NBD", "a ridge", "deviance"],
+    );
     says("37-cohorts", &[], &["chosen: ", "together    apart   partly", "a new customer", "sum of errors"]);
     says("31-beat-and-age", &[], &["clicks to a purchase", "weeks of silence", "ggom-nbd"]);
     says("28-beyond", &[], &["columns that change with the future: 0", "purchases alone", "and all else"]);

@@ -19,6 +19,8 @@
 //! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`], [`Draws`], [`Bayes`] (with columns [`BayesWithCovariates`],
 //! [`BayesOverTime`]; of spend [`BayesSpend`]), whose draws are a model of their own, [`PosteriorModel`], [`PosteriorOverTimeModel`], [`SpendPosteriorModel`];
 //! how sure a forecast: [`Possible`](clv_core::model::Possible) of any model, [`Predictive`]. Customers of unlike cohorts: [`CohortFit`].
+//! What to look at: [`Future::heterogeneity`], [`HierarchicalModel::heterogeneity`], [`GammaGamma::spend_densities`],
+//! [`LognormalSpend::spend_densities`], [`MaximumLikelihood::contours`], and [`clv_core::diagnostics`].
 //!
 //! A population struct ([`ParetoNbd`]) holds parameters; [`MaximumLikelihood`] finds them;
 //! [`PurchaseModel`] answers questions about customers through [`clv_core::Predict`] and its
@@ -47,6 +49,7 @@ mod beta_geometric;
 mod bg_bb;
 mod bg_nbd;
 mod cnbd;
+mod contours;
 mod contract;
 mod covariates;
 mod estimate;
@@ -70,6 +73,7 @@ mod regularity;
 mod search;
 mod side_by_side;
 mod simulate;
+mod spend_density;
 mod sums;
 mod uncertainty;
 
@@ -78,13 +82,13 @@ pub use bg_bb::{BgBb, Tries};
 pub use bg_nbd::BgNbd;
 pub use clv_core::model::Drawn;
 pub use cnbd::{BgCnbd, MbgCnbd, RegularFit, RegularWithCovariates};
+pub use contours::ContourPoint;
 pub use contract::{BetaDiscreteWeibull, Cohort, Contract, Tenure, WeibullGamma};
 pub use covariates::{BayesWithCovariates, CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
 pub use estimate::MaximumLikelihood;
-pub use future::{Future, Mixing};
+pub use future::{Future, Mixing, Mixture};
 pub use gamma_gamma::{
-    GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendDensity, SpendModel,
-    SpendWithCovariates,
+    GammaGamma, GammaGammaFit, Independence, SpendCovariateModel, SpendModel, SpendWithCovariates,
 };
 pub use ggom_nbd::GgomNbd;
 pub use hierarchical::{
@@ -105,6 +109,7 @@ pub use predictive::{DrawnFutures, Predictive};
 pub use process::{Parameter, Process, Scale};
 pub use regularity::Regularity;
 pub use simulate::Simulation;
+pub use spend_density::SpendDensity;
 pub use uncertainty::{Draws, LikelihoodRatio, ProfileInterval, Ratio, log_interval, ratio};
 
 use clv_core::saved::Registry;

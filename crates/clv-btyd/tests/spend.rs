@@ -621,3 +621,26 @@ fn densities_of_mean_spend_are_those_that_were_drawn() {
     let none = Customers::new(TimeUnit::Week, &x, &[1.0; 2], &[2.0; 2], None).unwrap();
     assert!(population.spend_densities(&none, 10).is_err());
 }
+
+#[test]
+fn densities_of_mean_spend_under_lognormal_spend_are_those_that_were_drawn() {
+    let truth = LognormalSpend::new(30.0, 0.4, 0.6).unwrap();
+    let log = log(6_000, 4, |_, count, rng| truth.draw(count, rng));
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap();
+    let (who, cx) = (training.summary().customers(), Context::default());
+    let off = |population: &LognormalSpend| {
+        let found = population.spend_densities(&who, 60, &cx).unwrap();
+        assert_eq!(found, population.spend_densities(&who, 60, &cx).unwrap());
+        let highest = found.iter().map(|d| d.expected).fold(0.0, f64::max);
+        found.iter().map(|d| (d.actual - d.expected).abs() / highest).fold(0.0, f64::max)
+    };
+    assert!(off(&truth) < 0.12, "{}", off(&truth));
+    let wrong = LognormalSpend::new(45.0, 0.4, 0.6).unwrap();
+    assert!(off(&wrong) > 0.3, "{}", off(&wrong));
+    let (x, mean) = ([1, 1], [5.0, 5.0]);
+    let alike = Customers::new(TimeUnit::Week, &x, &[1.0; 2], &[2.0; 2], Some(&mean)).unwrap();
+    assert!(truth.spend_densities(&alike, 10, &cx).is_err());
+    let none = Customers::new(TimeUnit::Week, &x, &[1.0; 2], &[2.0; 2], None).unwrap();
+    assert!(truth.spend_densities(&none, 10, &cx).is_err());
+}

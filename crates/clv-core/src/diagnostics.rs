@@ -5,11 +5,15 @@
 //! | Do purchases come when a model says? | [`tracking`], for several models side by side |
 //! | Do as many customers buy so often? | [`frequencies`] |
 //! | Are forecasts right for those who bought often, or lately? | [`by_frequency`], [`by_recency`], [`by_both`] |
-//! | What does a model say of whom? | [`grid`], [`path`] |
+//! | What does a model say of whom? | [`grid`], [`dert`], [`path`] |
+//! | Do as many come back as are said to? | [`active`] |
 //! | How do customers buy? | [`gaps`], [`timing`] |
 //! | Whom does it not understand? | [`worst`] |
 //!
-//! Calibrated probabilities and deciles are in [`metrics`](crate::metrics).
+//! Deciles and other scores are in [`metrics`](crate::metrics); contours of a likelihood, heterogeneity and densities of spend are with the models.
+
+mod active;
+mod grid;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +22,9 @@ use crate::error::{Error, Result};
 use crate::model::{Activity, History, PurchaseForecast};
 use crate::summary::{Purchases, Summary};
 use crate::units::{Moment, Span, TimeUnit};
+
+pub use self::active::active;
+pub use self::grid::{DertCell, GridCell, dert, grid};
 
 /// Repeat purchases of a period, and as many as models expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,48 +226,6 @@ pub fn by_both(
     alike(summary.frequency.iter().zip(&summary.recency).map(key), actual, forecasts)
 }
 
-/// What a model says of a history.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GridCell {
-    /// Repeat purchases.
-    pub frequency: u32,
-    /// When the last of them was.
-    pub recency: f64,
-    /// P(alive).
-    pub p_alive: f64,
-    /// Expected purchases within the horizon.
-    pub expected: f64,
-}
-
-/// P(alive) and expected purchases over a grid of histories of an age: 0 to `most` repeat purchases, the last of them at so many equal steps
-/// up to the age.
-///
-/// # Errors
-///
-/// [`Error::Setting`] without steps; as the model.
-pub fn grid<M: Activity + PurchaseForecast + ?Sized>(
-    model: &M,
-    age: f64,
-    most: u32,
-    steps: u32,
-    horizon: f64,
-) -> Result<Vec<GridCell>> {
-    if steps == 0 {
-        return Err(Error::Setting { name: "steps", given: 0.0, allowed: "at least 1" });
-    }
-    let mut cells = Vec::new();
-    for frequency in 0..=most {
-        for step in if frequency == 0 { 0..1 } else { 1..steps + 1 } {
-            let recency = age * f64::from(step) / f64::from(steps);
-            let history = History::new(frequency, recency, age)?;
-            let (p_alive, expected) =
-                (model.p_alive(&history, 0.0)?, model.expected(&history, 0.0, horizon)?);
-            cells.push(GridCell { frequency, recency, p_alive, expected });
-        }
-    }
-    Ok(cells)
-}
-
 /// P(alive) of one customer over time, from the first purchase to a cut, in steps and at each purchase.
 ///
 /// # Errors
@@ -349,7 +314,7 @@ mod tests {
 
     /// Half a purchase a week for ever, told by Poisson; alive for `e^{−silence/10}`.
     #[derive(Debug)]
-    struct Steady;
+    pub(super) struct Steady;
 
     impl Activity for Steady {
         fn p_alive(&self, history: &History, later: f64) -> Result<f64> {
@@ -375,17 +340,19 @@ mod tests {
             Ok((1..=count).map(f64::from).fold((-mean).exp(), |p, i| p * mean / i))
         }
 
-        fn discounted(&self, _history: &History, _discount: Discount, _horizon: Option<f64>) -> Result<f64> {
-            Ok(0.0)
+        fn discounted(&self, history: &History, discount: Discount, horizon: Option<f64>) -> Result<f64> {
+            let delta = discount.rate_per(TimeUnit::Week);
+            let all = 0.5 / delta * self.p_alive(history, 0.0)?;
+            Ok(all * horizon.map_or(1.0, |t| -(-delta * t).exp_m1()))
         }
     }
 
-    fn cut(day: &str) -> Cut {
+    pub(super) fn cut(day: &str) -> Cut {
         Cut::end_of(Moment::parse_date(day).unwrap(), Grain::Day)
     }
 
     /// Ada on the 1st, 8th and 22nd of January, Bob on the 8th and the 29th, Eve on the 20th; weeks end on the 8th, 15th, …
-    fn log() -> TransactionLog {
+    pub(super) fn log() -> TransactionLog {
         let mut log = LogBuilder::new();
         for (name, day) in [("ada", 1), ("ada", 8), ("ada", 22), ("bob", 8), ("bob", 29), ("eve", 20)] {
             log.push(Transaction::new(name, Moment::parse_date(&format!("2024-01-{day:02}")).unwrap()))
@@ -449,11 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn grids_paths_and_gaps_by_hand() {
-        let cells = grid(&Steady, 20.0, 2, 4, 10.0).unwrap();
-        assert_eq!(cells.len(), 1 + 2 * 4);
-        let last = GridCell { frequency: 2, recency: 20.0, p_alive: 1.0, expected: 5.0 };
-        assert_eq!(cells[8], last);
+    fn paths_and_gaps_by_hand() {
         let purchases = Purchases::of(&log(), Grain::Day).unwrap();
         let two_weeks = Span::weeks(2.0).unwrap();
         let found = path(&purchases, 0, cut("2024-01-29"), TimeUnit::Week, two_weeks, &Steady).unwrap();

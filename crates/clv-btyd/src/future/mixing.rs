@@ -1,6 +1,8 @@
 //! How customers differ: the distributions that a population mixes, and those of one customer given their history.
 
-use clv_math::special::{beta_inc, beta_inc_inverse, gamma_p, ln_beta, ln_gamma};
+use clv_math::special::{
+    beta_inc, beta_inc_inverse, gamma_p, ln_beta, ln_gamma, normal_cdf, normal_quantile,
+};
 
 use super::Future;
 use crate::contract::Contract;
@@ -22,6 +24,13 @@ pub enum Mixing {
         /// Second shape.
         b: f64,
     },
+    /// Of a rate whose logarithm is normal.
+    Lognormal {
+        /// Mean of the logarithm.
+        mu: f64,
+        /// Standard deviation of the logarithm.
+        sigma: f64,
+    },
 }
 
 impl Mixing {
@@ -30,6 +39,7 @@ impl Mixing {
         match *self {
             Self::Gamma { shape, rate } => shape / rate,
             Self::Beta { a, b } => a / (a + b),
+            Self::Lognormal { mu, sigma } => (mu + 0.5 * sigma * sigma).exp(),
         }
     }
 
@@ -42,6 +52,10 @@ impl Mixing {
             Self::Beta { a, b } if at > 0.0 && at < 1.0 => {
                 (a - 1.0) * at.ln() + (b - 1.0) * (-at).ln_1p() - ln_beta(a, b)
             }
+            Self::Lognormal { mu, sigma } if at > 0.0 => {
+                let z = (at.ln() - mu) / sigma;
+                -0.5 * (z * z + std::f64::consts::TAU.ln()) - sigma.ln() - at.ln()
+            }
             _ => f64::NEG_INFINITY,
         };
         ln.exp()
@@ -52,6 +66,7 @@ impl Mixing {
         match *self {
             Self::Gamma { shape, rate } => gamma_p(shape, (rate * at).max(0.0)),
             Self::Beta { a, b } => beta_inc(a, b, at.clamp(0.0, 1.0)),
+            Self::Lognormal { mu, sigma } => normal_cdf((at.max(0.0).ln() - mu) / sigma),
         }
     }
 
@@ -60,33 +75,90 @@ impl Mixing {
         let share = share.clamp(0.0, 1.0);
         match *self {
             Self::Beta { a, b } => beta_inc_inverse(a, b, share),
-            Self::Gamma { .. } if share == 1.0 => f64::INFINITY,
-            Self::Gamma { .. } => {
-                // In the logarithm, as small shapes put quantiles anywhere between 0 and the mean.
-                let (mut low, mut high) = (-745.0, self.mean().ln() + 1.0);
-                while self.below(high.exp()) < share {
-                    high += 1.0;
-                }
-                for _ in 0..200 {
-                    let middle = f64::midpoint(low, high);
-                    if self.below(middle.exp()) < share {
-                        low = middle;
-                    } else {
-                        high = middle;
-                    }
-                }
-                high.exp()
-            }
+            Self::Lognormal { mu, sigma } => (mu + sigma * normal_quantile(share)).exp(),
+            Self::Gamma { .. } => quantile_of(share, self.mean(), |at| self.below(at)),
         }
     }
 
     /// Values and densities, ready to plot: so many values apart alike, from the one that .5% of customers stay below to the one that 99.5% do.
     pub fn series(&self, points: usize) -> Vec<(f64, f64)> {
-        let (low, high) = (self.quantile(0.005), self.quantile(0.995));
-        let step = (high - low) / points.saturating_sub(1).max(1) as f64;
-        let at = |i: usize| low + step * i as f64;
-        (0..points).map(|i| (at(i), self.density(at(i)))).collect()
+        series_of(points, |share| self.quantile(share), |at| self.density(at))
     }
+}
+
+/// How customers differ where the population is known by draws from its posterior: their distributions, each as likely.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mixture {
+    of: Vec<Mixing>,
+}
+
+impl Mixture {
+    /// Of at least one.
+    pub(crate) fn of(of: Vec<Mixing>) -> Self {
+        Self { of }
+    }
+
+    /// The distributions, draw by draw.
+    pub fn draws(&self) -> &[Mixing] {
+        &self.of
+    }
+
+    fn average(&self, of: impl Fn(&Mixing) -> f64) -> f64 {
+        self.of.iter().map(of).sum::<f64>() / self.of.len() as f64
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> f64 {
+        self.average(Mixing::mean)
+    }
+
+    /// The density at a value; 0 where there is none.
+    pub fn density(&self, at: f64) -> f64 {
+        self.average(|mixing| mixing.density(at))
+    }
+
+    /// The share of customers below a value.
+    pub fn below(&self, at: f64) -> f64 {
+        self.average(|mixing| mixing.below(at))
+    }
+
+    /// The value that a share of customers stays below.
+    pub fn quantile(&self, share: f64) -> f64 {
+        quantile_of(share.clamp(0.0, 1.0), self.mean(), |at| self.below(at))
+    }
+
+    /// Values and densities, ready to plot, as [`Mixing::series`].
+    pub fn series(&self, points: usize) -> Vec<(f64, f64)> {
+        series_of(points, |share| self.quantile(share), |at| self.density(at))
+    }
+}
+
+/// Of values above 0, by halves.
+fn quantile_of(share: f64, mean: f64, below: impl Fn(f64) -> f64) -> f64 {
+    if share == 1.0 {
+        return f64::INFINITY;
+    }
+    // In the logarithm, as small shapes put quantiles anywhere between 0 and the mean.
+    let (mut low, mut high) = (-745.0, (mean.ln() + 1.0).min(709.0));
+    while high < 709.0 && below(high.exp()) < share {
+        high += 1.0;
+    }
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if below(middle.exp()) < share {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high.exp()
+}
+
+fn series_of(points: usize, quantile: impl Fn(f64) -> f64, density: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
+    let (low, high) = (quantile(0.005), quantile(0.995));
+    let step = (high - low) / points.saturating_sub(1).max(1) as f64;
+    let at = |i: usize| low + step * i as f64;
+    (0..points).map(|i| (at(i), density(at(i)))).collect()
 }
 
 impl Future {
@@ -150,6 +222,7 @@ mod tests {
             Mixing::Gamma { shape: 4.0, rate: 0.01 },
             Mixing::Beta { a: 0.3, b: 0.7 },
             Mixing::Beta { a: 12.0, b: 2.5 },
+            Mixing::Lognormal { mu: -3.0, sigma: 1.4 },
         ] {
             for share in [0.01, 0.3, 0.5, 0.9, 0.999] {
                 assert!((mixing.below(mixing.quantile(share)) - share).abs() < 1e-9, "{mixing:?} {share}");
@@ -165,6 +238,27 @@ mod tests {
         }
         assert_eq!(Mixing::Beta { a: 2.0, b: 2.0 }.density(1.5), 0.0);
         assert_eq!(Mixing::Gamma { shape: 2.0, rate: 2.0 }.density(-1.0), 0.0);
+        let lognormal = Mixing::Lognormal { mu: 0.0, sigma: 1.0 };
+        assert_eq!((lognormal.density(-1.0), lognormal.below(-1.0)), (0.0, 0.0));
+        assert!((lognormal.mean() - 0.5_f64.exp()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn mixtures_lie_between_what_they_mix() {
+        let (one, other) =
+            (Mixing::Gamma { shape: 2.0, rate: 4.0 }, Mixing::Lognormal { mu: 1.0, sigma: 0.5 });
+        let both = Mixture::of(vec![one, other]);
+        assert_eq!(both.mean(), f64::midpoint(one.mean(), other.mean()));
+        for share in [0.0, 0.01, 0.3, 0.5, 0.9, 0.999] {
+            let at = both.quantile(share);
+            assert!((both.below(at) - share).abs() < 1e-9, "{share} {at}");
+            assert_eq!(both.density(at), f64::midpoint(one.density(at), other.density(at)));
+        }
+        assert_eq!(both.quantile(1.0), f64::INFINITY);
+        let series = both.series(2_001);
+        let sum: f64 = series.windows(2).map(|p| (p[1].0 - p[0].0) * f64::midpoint(p[0].1, p[1].1)).sum();
+        assert!((sum - 0.99).abs() < 1e-4, "{sum}");
+        assert_eq!(Mixture::of(vec![one]).series(9), one.series(9));
     }
 
     #[test]

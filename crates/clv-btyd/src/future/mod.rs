@@ -28,7 +28,7 @@ use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{beta_power_mean, beta_power_means, ln_hyperu};
 
 pub(crate) use ageing::Ageing;
-pub use mixing::Mixing;
+pub use mixing::{Mixing, Mixture};
 use regular::Regular;
 
 use crate::bg_bb::BgBb;

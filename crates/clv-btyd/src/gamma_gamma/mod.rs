@@ -30,7 +30,6 @@ use clv_math::special::{beta_inc, beta_inc_inverse};
 use rand_chacha::ChaCha8Rng;
 
 pub use self::covariates::{SpendCovariateModel, SpendWithCovariates};
-pub use self::density::SpendDensity;
 pub use self::fit::GammaGammaFit;
 pub use self::independence::Independence;
 use crate::process::{Parameter, Scale, check_values, save_parameters, saved_parameters};

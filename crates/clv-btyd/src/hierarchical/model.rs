@@ -13,6 +13,7 @@ use super::own::{Logs, MOST, Own, Seen};
 use super::population::Population;
 use super::sampler::move_own;
 use crate::covariates::{Term, Words, evaluate};
+use crate::future::Mixture;
 use crate::simulate::uniform;
 
 /// Rounds before the first of a customer's draws, and for each.
@@ -100,6 +101,52 @@ impl<H: Hierarchy> HierarchicalModel<H> {
             });
         });
         Ok(draws)
+    }
+
+    /// How customers with these columns differ, by the name of what they differ in, over all the populations: the posterior predictive distributions of a
+    /// customer of whom nothing else is known. Columns are in the order of [`Predict::needs`]; of gamma populations, which they do not move, none are taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`]; [`Error::Cell`] for a column that is not known.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use clv_btyd::{HierarchicalFit, ParetoGgg, ParetoNbd, PurchaseModel, Simulation};
+    /// use clv_core::summary::Purchases;
+    /// use clv_core::{Context, Cut, Fit, Grain, Moment, TimeUnit, Training};
+    ///
+    /// let shop = PurchaseModel::new(ParetoNbd::new(2.0, 6.0, 0.8, 20.0)?, TimeUnit::Week);
+    /// let (start, end) = (Moment::parse_date("2024-01-01")?, Moment::parse_date("2024-06-30")?);
+    /// let log = Simulation::new(40, start, end, 1)?.run(&shop, TimeUnit::Week, None)?;
+    /// let purchases = Purchases::of(&log, Grain::Day)?;
+    /// let training = Training::new(&purchases, Cut::end_of(end, Grain::Day), TimeUnit::Week)?;
+    ///
+    /// let settings = HierarchicalFit::<ParetoGgg>::new().chains(1, 20)?.warmup(20);
+    /// let model = settings.fit(&training, &Context::default())?.model;
+    /// let differ = model.heterogeneity(&[])?;
+    /// let names: Vec<&str> = differ.iter().map(|(name, _)| *name).collect();
+    /// assert_eq!(names, ["purchase rate", "dropout rate", "regularity"]);
+    /// let plot: Vec<(f64, f64)> = differ[2].1.series(100);
+    /// assert_eq!(plot.len(), 100);
+    /// # Ok::<(), clv_core::Error>(())
+    /// ```
+    pub fn heterogeneity(&self, columns: &[f64]) -> Result<Vec<(&'static str, Mixture)>, Error> {
+        let (given, expected) = (columns.len(), if H::COVARIATES { self.needs.len() } else { 0 });
+        if given != expected {
+            return Err(Error::Length { column: "columns", given, expected });
+        }
+        let mut row = Vec::new();
+        if H::COVARIATES {
+            row.push(1.0);
+            evaluate(&self.terms, &self.words, &self.names, columns, 0, &mut row)?;
+        }
+        let of = |parameter: usize| {
+            Mixture::of(self.populations.iter().map(|p| p.mixing(parameter, &row)).collect())
+        };
+        let named = ["purchase rate", "dropout rate", "regularity"].into_iter().enumerate();
+        Ok(named.take(H::Own::NAMES.len()).map(|(place, name)| (name, of(place))).collect())
     }
 
     /// What was seen of a customer; fills the row that moves their population.

@@ -7,6 +7,7 @@ use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
 use super::own::{Logs, MOST, Own};
 use super::sampler::slice;
+use crate::future::Mixing;
 use crate::simulate::gamma;
 
 /// A distribution of customers' logarithms.
@@ -37,6 +38,9 @@ pub trait Population: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stati
 
     /// The middle of one parameter of a customer.
     fn middle(&self, parameter: usize, columns: &[f64]) -> f64;
+
+    /// How one parameter differs across customers with these columns.
+    fn mixing(&self, parameter: usize, columns: &[f64]) -> Mixing;
 
     /// The middle and the logarithm of the spread of a parameter, but for a constant.
     fn place(&self, parameter: usize) -> (f64, f64);
@@ -144,6 +148,11 @@ impl Population for Gammas {
 
     fn middle(&self, parameter: usize, _columns: &[f64]) -> f64 {
         self.of[parameter].ln_mean
+    }
+
+    fn mixing(&self, parameter: usize, _columns: &[f64]) -> Mixing {
+        let OneGamma { shape, ln_shape, ln_mean, .. } = self.of[parameter];
+        Mixing::Gamma { shape, rate: (ln_shape - ln_mean).exp() }
     }
 
     fn place(&self, parameter: usize) -> (f64, f64) {
@@ -331,6 +340,11 @@ impl Population for Lognormal {
     fn middle(&self, parameter: usize, columns: &[f64]) -> f64 {
         let of = |(c, z): (usize, &f64)| self.middle[c * self.parameters + parameter] * z;
         columns.iter().enumerate().map(of).sum()
+    }
+
+    fn mixing(&self, parameter: usize, columns: &[f64]) -> Mixing {
+        let sigma = self.spread[parameter * (self.parameters + 1)].sqrt();
+        Mixing::Lognormal { mu: self.middle(parameter, columns), sigma }
     }
 
     fn place(&self, parameter: usize) -> (f64, f64) {

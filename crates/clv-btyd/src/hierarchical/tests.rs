@@ -8,6 +8,8 @@ use rand_distr::{Distribution, StandardNormal};
 use super::own::{AtABeat, AtRandom, Logs, MOST, Own, Seen, rest_of_gamma};
 use super::population::{Gammas, Lognormal, Population, Prior, inverse_wishart};
 use super::sampler::{State, slice};
+use super::{Abe, HierarchicalModel, Hierarchy, MaLiu, ParetoGgg};
+use crate::covariates::Term;
 
 fn rng(stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
@@ -272,4 +274,61 @@ fn ranks_are_uniform_lognormal_rates_and_a_covariate() {
         [population.middle(0, row) + away[0], population.middle(1, row) + away[1], 0.0]
     };
     is_calibrated::<AtRandom, _>(400, of_prior, own, |i| vec![1.0, (i % 3) as f64 - 1.0]);
+}
+
+/// Of each population as many customers are drawn, and the mixture's quantiles part them as it says.
+#[test]
+fn customers_differ_as_populations_say() {
+    fn check<H: Hierarchy>(
+        values: Vec<Vec<f64>>,
+        terms: Vec<Term>,
+        columns: &[f64],
+        row: &[f64],
+    ) -> Vec<&'static str> {
+        let n = H::Own::NAMES.len();
+        let of = |v: &Vec<f64>| H::Population::of_values(v, n, row.len()).unwrap();
+        let populations: Vec<H::Population> = values.iter().map(of).collect();
+        let model = HierarchicalModel::<H>::of(values, (terms, Vec::new()), TimeUnit::Week, 1).unwrap();
+        let differ = model.heterogeneity(columns).unwrap();
+        assert_eq!(differ.len(), n);
+        let (mut rng, each) = (rng(3), 20_000);
+        let draws: Vec<Logs> = populations
+            .iter()
+            .flat_map(|p| (0..each).map(|_| p.draw_own(row, &mut rng)).collect::<Vec<_>>())
+            .collect();
+        let share = |d: usize, at: f64| {
+            draws.iter().filter(|own| own[d].exp() < at).count() as f64 / draws.len() as f64
+        };
+        for (d, (name, mixture)) in differ.iter().enumerate() {
+            assert_eq!(mixture.draws().len(), populations.len());
+            for below in [0.05, 0.3, 0.5, 0.8, 0.98] {
+                let found = share(d, mixture.quantile(below));
+                assert!(
+                    (found - below).abs() < 4.5 * (below * (1.0 - below) / draws.len() as f64).sqrt(),
+                    "{name} {found}"
+                );
+            }
+            let whole = integral(|ln| ln.exp() * mixture.density(ln.exp()), -40.0, 12.0);
+            assert!((whole - 1.0).abs() < 1e-6, "{name} {whole}");
+        }
+        let too_many = vec![0.5; columns.len() + 1];
+        assert!(model.heterogeneity(&too_many).is_err());
+        differ.into_iter().map(|(name, _)| name).collect()
+    }
+    let beats = vec![vec![1.5, 6.0, 0.9, 12.0, 3.0, 2.0], vec![2.0, 7.0, 0.7, 15.0, 9.0, 2.0]];
+    let names = check::<ParetoGgg>(beats.clone(), Vec::new(), &[], &[]);
+    assert_eq!(names, ["purchase rate", "dropout rate", "regularity"]);
+    // Means of k are t/γ, 1.5 and 4.5.
+    let model = HierarchicalModel::<ParetoGgg>::of(beats, Default::default(), TimeUnit::Week, 1).unwrap();
+    assert!((model.heterogeneity(&[]).unwrap()[2].1.mean() - 3.0).abs() < 1e-12);
+    let rates = vec![vec![1.5, 6.0, 0.9, 12.0]];
+    assert_eq!(check::<MaLiu>(rates, Vec::new(), &[], &[]), ["purchase rate", "dropout rate"]);
+    let abe = vec![vec![-1.0, -3.0, 0.4, -0.2, 0.8, 0.1, 0.5], vec![-1.2, -2.5, 0.3, -0.1, 0.6, -0.2, 0.9]];
+    check::<Abe>(abe.clone(), Term::parse("own_age").unwrap(), &[2.0], &[1.0, 2.0]);
+    // With more of what moves purchases by e^0.35 they come the more often.
+    let terms = Term::parse("own_age").unwrap();
+    let model = HierarchicalModel::<Abe>::of(abe, (terms, Vec::new()), TimeUnit::Week, 1).unwrap();
+    let middle = |z: f64| model.heterogeneity(&[z]).unwrap()[0].1.quantile(0.5);
+    assert!((middle(1.0) / middle(0.0) - 0.35_f64.exp()).abs() < 0.05);
+    assert!(model.heterogeneity(&[f64::NAN]).is_err());
 }

@@ -15,6 +15,7 @@
 //!
 //! The normal–normal model of random effects (Searle, Casella & McCulloch 1992, "Variance Components", chapter 3) on logarithms.
 
+mod density;
 mod posterior;
 
 use std::collections::BTreeMap;
