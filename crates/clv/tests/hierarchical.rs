@@ -159,8 +159,7 @@ fn ggg_on_groceries() {
         [("t", 1.695), ("gamma", 0.373), ("r", 0.948), ("alpha", 5.243), ("s", 0.432), ("beta", 4.348)];
     for (name, published) in medians {
         let summary = found.summaries.iter().find(|s| s.name == name).unwrap();
-        let theirs = (summary.effective * 5_000.0 / 3_200.0).min(GROCERY_DRAWS);
-        let error = 1.253 * summary.deviation * (1.0 / summary.effective + 1.0 / theirs).sqrt();
+        let error = 1.253 * summary.deviation * (1.0 / summary.effective + 1.0 / GROCERY_DRAWS).sqrt();
         println!("{name}: {:.1} errors", (summary.quantiles[1] - published) / error);
         assert!(
             (summary.quantiles[1] - published).abs() < 4.0 * error,
@@ -196,12 +195,12 @@ fn ggg_on_groceries() {
         [("k", 3.892), ("lambda", 0.160), ("mu", 0.065), ("z", 0.316)].into_iter().enumerate()
     {
         let means: Vec<f64> = by_population.iter().map(|sums| sums[of] / customers).collect();
-        let error = deviation(&means) * (2.0 / GROCERY_DRAWS).sqrt();
+        let error = deviation(&means) / GROCERY_DRAWS.sqrt();
         let off = medians[of] / customers - published;
         println!("{name}: {:.4}, {:.1} errors", medians[of] / customers, off / error);
         assert!(off.abs() < 4.0 * error + 0.0005, "{name}: {}", medians[of] / customers);
     }
-    // x, t_x, purchases to come, P(some), P(alive) of the first customers, of which a hundred draws were counted.
+    // x, t_x, purchases to come, P(some), P(alive) of the first customers: means of draws, of counts and of yes or no.
     for (id, x, t_x, expected, any, alive) in [
         ("1", 0, 0.0, 0.02, 0.02, 0.03),
         ("2", 1, 50.28571, 1.01, 0.59, 1.00),
@@ -225,7 +224,7 @@ fn ggg_on_groceries() {
             ("any", futures.any[0], any, (futures.any[0] * (1.0 - futures.any[0])).sqrt()),
             ("alive", p_alive, alive, (p_alive * (1.0 - p_alive)).sqrt()),
         ] {
-            let error = deviation * (2.0 / GROCERY_DRAWS).sqrt();
+            let error = deviation / GROCERY_DRAWS.sqrt();
             println!("{id} {what}: {got:.3}, published {published}, {:.1} errors", (got - published) / error);
             assert!(
                 (got - published).abs() < 4.0 * error + 0.005,
@@ -235,8 +234,8 @@ fn ggg_on_groceries() {
     }
 }
 
-/// Of what BTYDplus prints of groceries: a hundred draws, 2 chains of 2,500 rounds.
-const GROCERY_DRAWS: f64 = 100.0;
+/// What BTYDplus prints of groceries is of a hundred draws, every 50th of 2 chains of 2,500 rounds; half as many independent ones are assumed.
+const GROCERY_DRAWS: f64 = 50.0;
 
 fn deviation(values: &[f64]) -> f64 {
     let n = values.len() as f64;
@@ -267,7 +266,8 @@ fn ma_and_liu_on_groceries() {
     let error = deviation(futures.unwrap().total_purchases.sorted()) / GROCERY_DRAWS.sqrt();
     println!("{:.1} ± {error:.1} of 3389 purchases, MAE {:.4}", scores.total_predicted, scores.mae);
     assert!((scores.total_predicted - 4_018.0).abs() < 4.0 * error, "{scores:?}");
-    assert!((scores.mae / (0.688 * 3_389.0 / 1_525.0) - 1.0).abs() < 0.01, "{scores:?}");
+    // A mean absolute error of 1.529; another run of the vignette printed 1.514. Errors of its hundred draws add to it.
+    assert!((scores.mae / (0.688 * 3_389.0 / 1_525.0) - 1.0).abs() < 0.015, "{scores:?}");
 }
 
 #[test]
