@@ -16,8 +16,8 @@
 //! | [`LognormalSpend`] | amounts | – | [`LognormalSpendFit`] |
 //!
 //! What is known of customers moves these: [`WithCovariates`], and from week to week [`OverTimeFit`]. How sure an estimate is:
-//! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`], [`Draws`], [`Bayes`] (with columns [`BayesWithCovariates`],
-//! [`BayesOverTime`]), whose draws are a model of their own, [`PosteriorModel`]; how sure a forecast: [`Possible`](clv_core::model::Possible) of any model,
+//! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`] (of customers as they are) and
+//! [`MaximumLikelihood::parametric_bootstrap`] (of simulated ones, the model taken as true), [`Draws`], [`Bayes`] (with columns [`BayesWithCovariates`], [`BayesOverTime`]), whose draws are a model of their own, [`PosteriorModel`]; how sure a forecast: [`Possible`](clv_core::model::Possible) of any model,
 //! [`Predictive`].
 //!
 //! A population struct ([`ParetoNbd`]) holds parameters; [`MaximumLikelihood`] finds them;
