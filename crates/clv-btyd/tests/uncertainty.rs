@@ -1,14 +1,14 @@
 //! Intervals by curvature, profile, bootstrap and Laplace's draws, against each other and against what is published.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
 use std::num::NonZeroUsize;
 
 use clv_btyd::{
-    BgBb, BgNbd, Cohort, Draws, GgomNbd, LikelihoodRatio, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd, Process,
-    PurchaseModel, WeibullGamma, log_interval,
+    BgBb, BgNbd, Cohort, Draws, GgomNbd, LikelihoodRatio, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, ParetoNbd,
+    Process, PurchaseModel, WeibullGamma, log_interval,
 };
 use clv_core::model::PurchaseForecast;
 use clv_core::{Cells, Context, Error, Fitted, History, TimeUnit};
@@ -64,14 +64,14 @@ fn spreads_as_its_curvature<P: Process>(fit: &MaximumLikelihood<P>, truth: &[f64
     let draws = fit.parametric_bootstrap(&cells, &fitted, 200, &cx).unwrap();
     assert_eq!((draws.populations.len(), draws.failed), (200, 0));
     for (place, estimate) in fitted.report.parameters.iter().enumerate() {
+        let name = format!("{} {}", P::KIND.name, estimate.name);
+        if estimate.fixed {
+            assert!(draws.populations.iter().all(|p| p.values()[place] == estimate.value), "{name}");
+            continue;
+        }
         let ln: Vec<f64> = draws.populations.iter().map(|p| p.values()[place].ln()).collect();
         let mean = ln.iter().sum::<f64>() / 200.0;
         let deviation = (ln.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 199.0).sqrt();
-        let name = format!("{} {}", P::KIND.name, estimate.name);
-        if estimate.fixed {
-            assert!(deviation == 0.0 && mean == estimate.value.ln(), "{name}: {mean} {deviation}");
-            continue;
-        }
         let error = estimate.standard_error.unwrap() / estimate.value;
         assert!((deviation / error - 1.0).abs() < 0.25, "{name}: {deviation}, by curvature {error}");
         assert!((mean - estimate.value.ln()).abs() < 0.5 * error, "{name}: {mean}, {estimate:?}");
@@ -126,8 +126,8 @@ fn nbd_lies_at_the_edge_of_both_of_the_family() {
             *seems += u32::from(test.p_value / 2.0 < 0.05);
         }
     }
-    println!("{seems:?} of 200");
-    assert!(seems.iter().all(|n| *n <= 18), "{seems:?} of 200");
+    // Five in a hundred would be 10; a half of the p-value is careful: 6 and 5.
+    assert!(seems.iter().all(|n| *n <= 12), "{seems:?} of 200");
 }
 
 #[test]

@@ -159,7 +159,8 @@ fn hierarchical_regular_and_ageing_models_are_fitted_and_forecast() {
     done(folder, &SIMULATE.replace("--customers 600", "--customers 150"));
     let until = "tx.csv --until 2023-06-30";
     let forecast = |file: &str, model: &str| {
-        let line = format!("predict {until} --model {file} --horizon 20 --interval .9 --draws 50 --output f.csv");
+        let line =
+            format!("predict {until} --model {file} --horizon 20 --interval .9 --draws 50 --output f.csv");
         let said = json(folder, &line);
         assert_eq!(said["model"], model);
         let (purchases, active) = (&said["expected_purchases"], &said["expected_active"]);
@@ -187,10 +188,9 @@ fn hierarchical_regular_and_ageing_models_are_fitted_and_forecast() {
             assert_eq!(four["sampling"]["draws"], 240, "chains as ever");
         }
     }
-    for (name, parameters) in [
-        ("ggom-nbd", vec!["alpha", "b", "beta", "r", "s"]),
-        ("bg-cnbd-k", vec!["a", "alpha", "b", "k", "r"]),
-    ] {
+    for (name, parameters) in
+        [("ggom-nbd", vec!["alpha", "b", "beta", "r", "s"]), ("bg-cnbd-k", vec!["a", "alpha", "b", "k", "r"])]
+    {
         let fit = json(folder, &format!("fit {name} {until} --output m.json"));
         assert_eq!(keys(&fit["parameters"]), parameters);
         forecast("m.json", name);

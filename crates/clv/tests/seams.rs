@@ -8,8 +8,8 @@ use std::num::NonZeroUsize;
 use clv::attributes::{Attributes, Conflict};
 use clv::backtest::{Backtest, BoxedFit};
 use clv::btyd::{
-    Abe, Bayes, BayesSpend, CohortFit, Covariates, HierarchicalFit, Hierarchy, LognormalSpendFit, MaLiu,
-    ParetoGgg, WeibullGamma,
+    Abe, Bayes, BayesSpend, BgBb, CohortFit, Covariates, HierarchicalFit, Hierarchy, LognormalSpendFit,
+    MaLiu, ParetoGgg, WeibullGamma,
 };
 use clv::cohorts::Period;
 use clv::contracts::Contracts;
@@ -104,7 +104,10 @@ fn named(names: &[&str], horizon: Span) -> Vec<(String, BoxedFit)> {
     names.iter().map(one).collect()
 }
 
-fn settings(name: &str, fit: impl Fit<Model: Predict + 'static> + Send + Sync + 'static) -> (String, BoxedFit) {
+fn settings(
+    name: &str,
+    fit: impl Fit<Model: Predict + 'static> + Send + Sync + 'static,
+) -> (String, BoxedFit) {
     (name.to_owned(), Box::new(Erased(fit)))
 }
 

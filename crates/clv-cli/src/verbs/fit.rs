@@ -389,7 +389,8 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             args.model
         )));
     }
-    if args.chains.or(args.draws).is_some() && !args.posterior && !HIERARCHICAL.contains(&args.model.as_str()) {
+    if args.chains.or(args.draws).is_some() && !args.posterior && !HIERARCHICAL.contains(&args.model.as_str())
+    {
         return Err(Failure::usage(format_args!(
             "--chains and --draws are of --posterior and of {}; {} without --posterior draws nothing",
             HIERARCHICAL.join(", "),
