@@ -104,10 +104,7 @@ fn named(names: &[&str], horizon: Span) -> Vec<(String, BoxedFit)> {
     names.iter().map(one).collect()
 }
 
-fn settings(
-    name: &str,
-    fit: impl Fit<Model: Predict + 'static> + Send + Sync + 'static,
-) -> (String, BoxedFit) {
+fn settings(name: &str, fit: impl Fit<Model: Predict + 'static> + 'static) -> (String, BoxedFit) {
     (name.to_owned(), Box::new(Erased(fit)))
 }
 
