@@ -16,7 +16,8 @@
 //! | [`LognormalSpend`] | amounts | – | [`LognormalSpendFit`] |
 //!
 //! What is known of customers moves these: [`WithCovariates`], and from week to week [`OverTimeFit`]. How sure an estimate is:
-//! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`], [`Draws`], [`Bayes`] (with columns [`BayesWithCovariates`],
+//! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`] (of customers as they are),
+//! [`MaximumLikelihood::parametric_bootstrap`] (of simulated ones, the model taken as true), [`Draws`], [`Bayes`] (with columns [`BayesWithCovariates`],
 //! [`BayesOverTime`]; of spend [`BayesSpend`]), whose draws are a model of their own, [`PosteriorModel`], [`PosteriorOverTimeModel`], [`SpendPosteriorModel`];
 //! how sure a forecast: [`Possible`](clv_core::model::Possible) of any model, [`Predictive`]. Customers of unlike cohorts: [`CohortFit`].
 //! What to look at: [`Future::heterogeneity`], [`HierarchicalModel::heterogeneity`], [`GammaGamma::spend_densities`],

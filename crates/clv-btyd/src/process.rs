@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use clv_core::model::{Kind, Reads};
 use clv_core::saved::{SaveWriter, SavedModel};
-use clv_core::{Cells, Error, Summary, Training, Warning};
+use clv_core::{Cells, Error, History, Summary, Training, Warning};
 use clv_math::minimise::Derivatives;
 
 use crate::future::Future;
@@ -114,6 +114,16 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
 
     /// Draws a new customer and appends the times of their repeat purchases within `length`.
     fn purchase_times(&self, length: f64, rng: &mut rand_chacha::ChaCha8Rng, times: &mut Vec<f64>);
+
+    /// Draws a new customer and tells the history that is seen of them until they are so old, as this model reads it: of purchases one by one, unmerged, and
+    /// of periods and renewals until the next whole age.
+    fn draw_history(&self, age: f64, rng: &mut rand_chacha::ChaCha8Rng) -> History {
+        let age = if Self::READS.periods() { age.round() } else { age };
+        let mut times = Vec::new();
+        self.purchase_times(age, rng, &mut times);
+        let recency = times.last().copied().unwrap_or(0.0);
+        History { frequency: times.len() as u32, recency, age, spend: None }
+    }
 
     /// Where to start the search, given the mean age and mean repeat rate of the customers.
     fn starts(mean_age: f64, repeats_per_age: f64) -> Vec<Vec<f64>>;

@@ -35,10 +35,10 @@ fn calendar() -> Timelines {
     calendar
 }
 
-fn log<P: OverTime>(truth: &OverTimeModel<P>, calendar: &Timelines) -> TransactionLog {
+fn log<P: OverTime>(truth: &OverTimeModel<P>, calendar: &Timelines, customers: u64) -> TransactionLog {
     let mut log = LogBuilder::new();
     let mut times = Vec::new();
-    for i in 0..500_u64 {
+    for i in 0..customers {
         let mut rng = ChaCha8Rng::seed_from_u64(8);
         rng.set_stream(i);
         let first = (7.0 * 30.0 * rng.random::<f64>()).floor();
@@ -65,7 +65,7 @@ fn check<P: OverTime>(truth: P) {
         &[("season", true, false, 0.9), ("season", false, true, -0.4), ("price", true, false, -0.004)],
     )
     .unwrap();
-    let log = log(&truth, &calendar);
+    let log = log(&truth, &calendar, 500);
     let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
     let purchases = Purchases::of(&log, Grain::Day).unwrap();
     let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap();
@@ -134,32 +134,6 @@ fn check<P: OverTime>(truth: P) {
     }
     assert!(joined.predict(&who, &Ask::over(Span::weeks(20.0).unwrap())).is_err());
     assert!(to_string(&joined).is_err());
-    // Many populations of one value each foresee what that one does, saved and loaded, and draw as many futures under each.
-    let bayes = Bayes::<P>::new().chains(2, 20).unwrap().over_time(covariates.clone());
-    let drawn = bayes.fit(&training, &[&calendar], names, &cx).unwrap();
-    assert!(drawn.report.sampling.unwrap().draws == 40);
-    let season = drawn.report.parameters.iter().find(|p| p.name == "purchase.season").unwrap();
-    assert!((season.value - 0.9).abs() < 4.0 * season.standard_error.unwrap(), "{season:?}");
-    let many = registry.read(&to_string(&drawn.model).unwrap()).unwrap();
-    assert_eq!(many.kind().full_name(), format!("posterior of over-time of {}", P::KIND.name));
-    assert!(many.predict(&who, &ask).unwrap_err().to_string().contains("calendar"));
-    let foreseen = many.foresee().unwrap().foresee(&training, &[&calendar], names, ask.horizon()).unwrap();
-    let said = foreseen.predict(&who, &ask).unwrap();
-    let each: Vec<_> = drawn.model.models().iter().map(forecast).collect();
-    for row in (0..who.len()).step_by(50) {
-        let mean = |of: &dyn Fn(&Forecast) -> f64| each.iter().map(of).sum::<f64>() / each.len() as f64;
-        let of_purchases = |forecast: &Forecast| forecast.purchases.as_ref().unwrap()[row];
-        let of_alive = |forecast: &Forecast| forecast.p_alive.as_ref().unwrap()[row];
-        assert!((of_purchases(&said) - mean(&of_purchases)).abs() < 1e-9);
-        assert!((of_alive(&said) - mean(&of_alive)).abs() < 1e-12);
-    }
-    let total =
-        Possible::new().draws(2_000).unwrap().of(&*foreseen, &who, &ask, |row| row as u64, &cx).unwrap();
-    let expected: f64 = said.purchases.iter().flatten().sum();
-    let total = total.total_purchases;
-    let variance = total.sorted().iter().map(|v| (v - total.mean()).powi(2)).sum::<f64>() / 2_000.0;
-    // Futures share populations, so that as many of them say less of the mean than that many of one would.
-    assert!((total.mean() - expected).abs() < 4.0 * (variance / 40.0).sqrt(), "{} {expected}", total.mean());
     // By period ends as well, between nothing and the whole discount.
     let monthly = ask.discount(
         Discount::yearly(0.1).unwrap().at_period_ends(Span::new(1.0, TimeUnit::Month).unwrap()).unwrap(),
@@ -183,6 +157,54 @@ fn check<P: OverTime>(truth: P) {
     assert!(plain.model.futures(&training, &[&calendar], names, far).is_err());
 }
 
+/// Many populations foresee on the average what each of them does, saved and loaded, and futures are drawn of them in turn.
+fn check_posterior<P: OverTime>(truth: P) {
+    let calendar = calendar();
+    let coefficients = [("season", true, false, 0.9), ("season", false, true, -0.4)];
+    let truth = OverTimeModel::of(truth, TimeUnit::Week, &coefficients).unwrap();
+    let log = log(&truth, &calendar, 120);
+    let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap();
+    let (names, cx) = (log.customers(), Context::default());
+    let who = training.summary().customers();
+    let ask = Ask::over(Span::weeks(30.0).unwrap());
+    let covariates = Covariates::new().on_purchases(["season"]).unwrap().on_dropout(["season"]).unwrap();
+    let bayes = Bayes::<P>::new().chains(2, 40).unwrap().over_time(covariates);
+    let drawn = bayes.fit(&training, &[&calendar], names, &cx).unwrap();
+    assert!(drawn.report.sampling.unwrap().draws == 80 && drawn.model.models().len() == 80);
+    let season = drawn.report.parameters.iter().find(|p| p.name == "purchase.season").unwrap();
+    assert!((season.value - 0.9).abs() < 4.0 * season.standard_error.unwrap(), "{season:?}");
+    let mut registry = Registry::core();
+    clv_btyd::register(&mut registry);
+    let many = registry.read(&to_string(&drawn.model).unwrap()).unwrap();
+    assert_eq!(many.kind().full_name(), format!("posterior of over-time of {}", P::KIND.name));
+    assert!(many.predict(&who, &ask).unwrap_err().to_string().contains("calendar"));
+    let foreseen = many.foresee().unwrap().foresee(&training, &[&calendar], names, ask.horizon()).unwrap();
+    let said = foreseen.predict(&who, &ask).unwrap();
+    let forecast = |model: &OverTimeModel<P>| model.forecast(&training, &[&calendar], names, &ask).unwrap();
+    let each: Vec<Forecast> = drawn.model.models().iter().map(forecast).collect();
+    for row in 0..who.len() {
+        let mean = |of: &dyn Fn(&Forecast) -> f64| each.iter().map(of).sum::<f64>() / each.len() as f64;
+        let of_purchases = |forecast: &Forecast| forecast.purchases.as_ref().unwrap()[row];
+        let of_alive = |forecast: &Forecast| forecast.p_alive.as_ref().unwrap()[row];
+        assert!((of_purchases(&said) - mean(&of_purchases)).abs() < 1e-9);
+        assert!((of_alive(&said) - mean(&of_alive)).abs() < 1e-12);
+    }
+    // Futures of 0 to 49 are of the first population, and so on.
+    let drawn = Possible::new().draws(4_000).unwrap().of(&*foreseen, &who, &ask, |row| row as u64, &cx).unwrap();
+    let expected: f64 = said.purchases.iter().flatten().sum();
+    let total = drawn.total_purchases;
+    let variance = total.sorted().iter().map(|v| (v - total.mean()).powi(2)).sum::<f64>() / 4_000.0;
+    assert!((total.mean() - expected).abs() < 4.0 * (variance / 4_000.0).sqrt(), "{} {expected}", total.mean());
+}
+
+#[test]
+fn posteriors_over_time_are_models() {
+    check_posterior(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap());
+    check_posterior(BgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
+}
+
 #[test]
 fn pareto_nbd() {
     check(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap());
@@ -199,7 +221,7 @@ fn words_that_are_known_all_along_stand_beside_what_changes() {
     let calendar = calendar();
     let process = ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap();
     let truth = OverTimeModel::of(process, TimeUnit::Week, &[("season", true, false, 0.9)]).unwrap();
-    let log = log(&truth, &calendar);
+    let log = log(&truth, &calendar, 500);
     let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
     let purchases = Purchases::of(&log, Grain::Day).unwrap();
     let cx = Context::default();

@@ -151,6 +151,71 @@ fn people_get_tables_and_shells_completions() {
     refused(folder, "predict --model linear.json tx.csv --horizon 30 --output f.csv", 1, "trained for");
 }
 
+/// Rates of their own, a beat, an age: what is not among the models that everything is tried with.
+#[test]
+fn hierarchical_regular_and_ageing_models_are_fitted_and_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(folder, &SIMULATE.replace("--customers 600", "--customers 150"));
+    let until = "tx.csv --until 2023-06-30";
+    let forecast = |file: &str, model: &str| {
+        let line =
+            format!("predict {until} --model {file} --horizon 20 --interval .9 --draws 50 --output f.csv");
+        let said = json(folder, &line);
+        assert_eq!(said["model"], model);
+        let (purchases, active) = (&said["expected_purchases"], &said["expected_active"]);
+        assert!(purchases.as_f64().unwrap() > 0.0 && active.as_f64().unwrap() <= 150.0, "{said}");
+        let ends = said["interval"]["purchases"].as_array().unwrap();
+        assert!(ends[0].as_f64().unwrap() < ends[1].as_f64().unwrap(), "{said}");
+        assert_eq!(std::fs::read_to_string(folder.join("f.csv")).unwrap().lines().count(), 151);
+    };
+    for (name, parameters) in [
+        ("pareto-nbd-hb", vec!["alpha", "beta", "r", "s"]),
+        ("pareto-ggg", vec!["alpha", "beta", "gamma", "r", "s", "t"]),
+    ] {
+        let line = format!("fit {name} {until} --chains 2 --draws 60 --threads 2 --output h.json");
+        let fit = json(folder, &line);
+        assert_eq!(keys(&fit["parameters"]), parameters);
+        assert_eq!(fit["sampling"]["draws"], 120);
+        assert!(fit["intervals_95"]["r"].is_array(), "{fit}");
+        forecast("h.json", name);
+        // The same on one thread, and another with another seed.
+        let parameters = |more: &str| json(folder, &format!("{line} {more}"))["parameters"].clone();
+        if name == "pareto-nbd-hb" {
+            assert_eq!(parameters("").to_string(), fit["parameters"].to_string());
+            assert_ne!(parameters("--seed 1"), fit["parameters"]);
+            let four = json(folder, &line.replace("--chains 2 ", "").replace("--threads 2", "--threads 1"));
+            assert_eq!(four["sampling"]["draws"], 240, "chains as ever");
+        }
+    }
+    for (name, parameters) in
+        [("ggom-nbd", vec!["alpha", "b", "beta", "r", "s"]), ("bg-cnbd-k", vec!["a", "alpha", "b", "k", "r"])]
+    {
+        let fit = json(folder, &format!("fit {name} {until} --output m.json"));
+        assert_eq!(keys(&fit["parameters"]), parameters);
+        forecast("m.json", name);
+    }
+    let line = "evaluate tx.csv --train-until 2023-06-30 --model ggom-nbd --model mbg-cnbd-k";
+    let judged = json(folder, line);
+    for (place, name) in ["ggom-nbd", "mbg-cnbd-k"].into_iter().enumerate() {
+        let model = &judged["models"][place];
+        assert_eq!(model["model"], name);
+        assert!(model["log_likelihood"].is_number() && model["value"]["rmse"].is_number(), "{model}");
+    }
+    assert!(done(folder, line).contains("By BIC "));
+    // What draws nothing has no chains; what always draws wants no --posterior, and draws that are some.
+    for (line, says) in [
+        ("fit pareto-nbd tx.csv --draws 100", "pareto-nbd without --posterior draws nothing"),
+        ("fit linear tx.csv --horizon 9 --chains 2", "linear without --posterior draws nothing"),
+        ("fit gamma-gamma tx.csv --chains 2", "pareto-nbd-hb, pareto-nbd-abe, pareto-ggg"),
+        ("fit pareto-ggg tx.csv --chains 0", "at least 1"),
+        ("fit pareto-nbd-abe tx.csv --draws 3", "at least 4"),
+        ("fit pareto-ggg tx.csv --posterior --draws 100", "not for pareto-ggg"),
+    ] {
+        refused(folder, &format!("{line} --output x.json"), 2, says);
+    }
+}
+
 #[test]
 fn whose_fault_it_is_shows_in_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();

@@ -21,7 +21,7 @@
 use crate::error::{Error, Result};
 use crate::features::FeatureMatrix;
 use crate::model::{
-    Answers, Ask, Customers, Forecast, ForecastMut, Histories, Horizons, Predict, Scratch, Training,
+    Answers, Ask, Customers, Forecast, ForecastMut, Histories, Horizons, Predict, Reads, Scratch, Training,
 };
 use crate::saved::{Registry, SavedError, to_string};
 use crate::units::{Discount, Grain, Span, TimeUnit};
@@ -32,7 +32,8 @@ use crate::units::{Discount, Grain, Span, TimeUnit};
 /// The promises: forecasts are finite, not negative, probabilities at most 1; each customer's
 /// forecast is the same alone, in a batch and in any order; columns that were not asked for change
 /// nothing; what is not known of a customer (NaN) is refused by the column's name or forecast all the same; what it cannot say, another unit, another horizon (if it has one), columns of the wrong
-/// length and, of a model that knows its grain, purchases of another are typed errors; discounting never adds; a loaded copy forecasts the same bits and knows the same of what it
+/// length and, of a model that knows its grain, purchases of another are typed errors, and histories of another kind than it reads as well (if it knows its grain, or reads
+/// others than purchases); discounting never adds; a loaded copy forecasts the same bits and knows the same of what it
 /// reads; damage to the saved form is noticed.
 ///
 /// # Errors
@@ -178,6 +179,13 @@ impl Suite<'_> {
             let said = self.model.predict(&who.of(Histories::Purchases(grain)), &self.ask);
             let refused = matches!(said, Err(Error::Grain { .. } | Error::Histories { .. }));
             self.expect(refused, || "purchases merged otherwise are not refused".into());
+        }
+        let reads = self.model.reads();
+        if self.model.grain().is_some() || reads != Reads::Purchases {
+            let other = if reads == Reads::Tenures { Histories::Renewals } else { Histories::Tenures };
+            let said = self.model.predict(&who.of(other), &self.ask);
+            let refused = matches!(said, Err(Error::Histories { .. }));
+            self.expect(refused, || format!("it reads {reads}, and does not refuse {other}"));
         }
         if let Horizons::Only(trained) = answers.horizons {
             let twice = Ask::over(Span::days(2.0 * trained.in_days() + 1.0)?);

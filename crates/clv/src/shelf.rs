@@ -61,6 +61,29 @@ pub const VALUE_MODELS: &[&str] = &[
     "stack",
 ];
 
+/// Larger cases of models among [`VALUE_MODELS`], which take longer to fit: [`compared`] tries them as well.
+pub const LARGER_MODELS: &[&str] = &[
+    #[cfg(feature = "btyd")]
+    "ggom-nbd",
+    #[cfg(feature = "btyd")]
+    "bg-cnbd-k",
+    #[cfg(feature = "btyd")]
+    "mbg-cnbd-k",
+];
+
+/// Names of the models that are compared where none are named, as `clv evaluate` does: [`VALUE_MODELS`], with [`LARGER_MODELS`] behind those of which they
+/// are.
+///
+/// ```
+/// let names = clv::shelf::compared();
+/// assert_eq!(names[7..12], ["pareto-nbd", "ggom-nbd", "bg-cnbd-k", "mbg-cnbd-k", "linear"]);
+/// ```
+pub fn compared() -> Vec<&'static str> {
+    let behind = VALUE_MODELS.iter().position(|name| *name == "pareto-nbd").map_or(0, |at| at + 1);
+    let (before, after) = VALUE_MODELS.split_at(behind);
+    [before, LARGER_MODELS, after].concat()
+}
+
 /// Names of the models of contracts, those of renewals first, and among these what has to be beaten.
 pub const CONTRACT_MODELS: &[&str] = &[
     "constant-retention",

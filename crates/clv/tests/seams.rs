@@ -3,7 +3,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::num::NonZeroUsize;
+
+use clv::attributes::{Attributes, Conflict};
 use clv::backtest::{Backtest, BoxedFit};
+use clv::btyd::{
+    Abe, Bayes, BayesSpend, BgBb, CohortFit, Covariates, HierarchicalFit, Hierarchy, LognormalSpendFit,
+    MaLiu, ParetoGgg, WeibullGamma,
+};
+use clv::cohorts::Period;
+use clv::contracts::Contracts;
+use clv::features::Beyond;
 use clv::model::{Grained, Possible};
 use clv::prelude::*;
 use clv::summary::{SpendBasis, Summary};
@@ -15,9 +25,13 @@ fn date(text: &str) -> Moment {
 
 /// Two years of 2,000 customers.
 fn log() -> TransactionLog {
+    log_of(2_000)
+}
+
+fn log_of(customers: usize) -> TransactionLog {
     let truth = PurchaseModel::new(ParetoNbd::new(0.9, 8.0, 0.6, 15.0).unwrap(), TimeUnit::Week);
     let spend = GammaGamma::new(6.25, 3.74, 15.44).unwrap();
-    Simulation::new(2_000, date("2022-01-01"), date("2023-12-31"), 3)
+    Simulation::new(customers, date("2022-01-01"), date("2023-12-31"), 3)
         .unwrap()
         .run(&truth, TimeUnit::Week, Some(&spend))
         .unwrap()
@@ -72,10 +86,113 @@ fn every_model_on_the_shelf_keeps_the_promises() {
         let text = |model| clv::saved::to_string(model).unwrap();
         assert_eq!(text(&model), text(&again), "{name}: fitted twice is not fitted once");
     }
-    let spend = shelf::settings("gamma-gamma", horizon).unwrap();
-    let model = spend.fit(&training, &Context::default()).unwrap().model;
-    let broken = conformance::check(&model, &registry, &training, horizon).unwrap();
-    assert!(broken.is_empty(), "gamma-gamma: {broken:#?}");
+}
+
+/// Fitted twice is fitted once, and what is fitted keeps the promises.
+fn keeps(name: &str, settings: &BoxedFit, (learned, asked): (&Training<'_>, &Training<'_>), horizon: Span) {
+    let cx = Context::default().seed(3);
+    let model = settings.fit(learned, &cx).unwrap().model;
+    let broken = conformance::check(&model, &clv::registry(), asked, horizon).unwrap();
+    assert!(broken.is_empty(), "{name}: {broken:#?}");
+    let again = settings.fit(learned, &cx).unwrap().model;
+    let text = |model| clv::saved::to_string(model).unwrap();
+    assert_eq!(text(&model), text(&again), "{name}: fitted twice is not fitted once");
+}
+
+fn named(names: &[&str], horizon: Span) -> Vec<(String, BoxedFit)> {
+    let one = |name: &&str| ((*name).to_owned(), shelf::settings(name, horizon).unwrap());
+    names.iter().map(one).collect()
+}
+
+fn settings(name: &str, fit: impl Fit<Model: Predict + 'static> + 'static) -> (String, BoxedFit) {
+    (name.to_owned(), Box::new(Erased(fit)))
+}
+
+/// Of a few draws, so that the suite takes no minutes.
+fn hierarchical<H: Hierarchy>() -> HierarchicalFit<H> {
+    let kept = NonZeroUsize::new(20).unwrap();
+    HierarchicalFit::new().chains(1, 40).unwrap().warmup(60).kept(kept)
+}
+
+#[test]
+fn models_of_purchases_beside_the_usual_list_keep_the_promises() {
+    let log = log_of(150);
+    let mut people = Attributes::new(Conflict::FirstStands);
+    for (i, name) in log.customers().iter().enumerate() {
+        people.state(name, "tall", &format!("{}", i % 7));
+        people.state(name, "club", if i % 3 == 0 { "yes" } else { "no" });
+    }
+    let people = people.typed();
+    let beyond = Beyond::of(&log).attributes(&people);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, split().train, TimeUnit::Week).unwrap().knowing(&beyond);
+    let horizon = split().horizon();
+    let regular_or_ageing = ["ggom-nbd", "bg-cnbd-k", "mbg-cnbd-k"];
+    let columns = Covariates::new().on_both(["own_tall", "own_club"]).unwrap();
+    let mut all = named(&regular_or_ageing, horizon);
+    all.extend(named(&["gamma-gamma", "lognormal-spend"], horizon));
+    all.extend([
+        settings("cohorts", CohortFit::<BgNbd>::by(Period::Quarter)),
+        settings("posterior", Bayes::<BgNbd>::new().chains(1, 60).unwrap()),
+        settings("posterior of columns", Bayes::<BgNbd>::new().chains(1, 60).unwrap().with(columns)),
+        settings("posterior of gamma-gamma", BayesSpend::new(GammaGammaFit::new()).chains(1, 60).unwrap()),
+        settings("of lognormal spend", BayesSpend::new(LognormalSpendFit::new()).chains(1, 60).unwrap()),
+        settings("Ma & Liu", hierarchical::<MaLiu>()),
+        settings("Abe", hierarchical::<Abe>()),
+        settings("Abe with columns", hierarchical::<Abe>().columns(["own_tall", "own_club"]).unwrap()),
+        settings("Pareto/GGG", hierarchical::<ParetoGgg>()),
+    ]);
+    for (name, fit) in &all {
+        keeps(name, fit, (&training, &training), horizon);
+    }
+    // With spend they say value.
+    for name in regular_or_ageing {
+        let fit = shelf::with_spend(name, horizon).unwrap();
+        keeps(name, &fit, (&training, &training), horizon);
+    }
+}
+
+#[test]
+fn models_of_periods_keep_the_promises() {
+    let log = log_of(300);
+    let purchases = Purchases::of(&log, Grain::Month).unwrap();
+    let cut = Cut::end_of(date("2023-03-31"), Grain::Month);
+    let training = Training::new(&purchases, cut, TimeUnit::Month).unwrap();
+    let horizon = Span::new(6.0, TimeUnit::Month).unwrap();
+    for (name, fit) in &named(&["bg-bb", "sbg", "bdw", "constant-retention"], horizon) {
+        keeps(name, fit, (&training, &training), horizon);
+    }
+    keeps("with spend", &shelf::with_spend("bg-bb", horizon).unwrap(), (&training, &training), horizon);
+    let many = settings("posterior of bg-bb", Bayes::<BgBb>::new().chains(1, 40).unwrap());
+    keeps(&many.0, &many.1, (&training, &training), horizon);
+}
+
+#[test]
+fn models_of_contracts_keep_the_promises() {
+    let mut contracts = Contracts::default();
+    for i in 0..300 {
+        let begun = date("2021-01-01").plus_days(f64::from(i));
+        // Evenly through a Weibull-gamma distribution, in days: (u^{-1/r} - 1)^{1/c} α.
+        let u = (f64::from(i * 97 % 300) + 0.5) / 300.0;
+        let days = (420.0 * (u.powf(-1.0 / 1.5) - 1.0).powf(1.0 / 1.2)).ceil();
+        contracts.state(&format!("c{i}"), begun, Some(begun.plus_days(days))).unwrap();
+    }
+    let (cut, unit) = (Cut::end_of(date("2023-03-31"), Grain::Day), TimeUnit::Month);
+    let horizon = Span::new(6.0, unit).unwrap();
+    let learned = Training::from_summary(contracts.renewals_due(cut, unit).unwrap());
+    let asked = Training::from_summary(contracts.renewals(cut, unit).unwrap());
+    for (name, fit) in &named(&["sbg", "bdw", "constant-retention"], horizon) {
+        keeps(name, fit, (&learned, &asked), horizon);
+    }
+    let tenures = Training::from_summary(contracts.tenures(cut, unit).unwrap());
+    let mut all = named(&["exponential-gamma", "weibull-gamma"], horizon);
+    all.extend([
+        settings("cohorts", CohortFit::<WeibullGamma>::by(Period::Quarter)),
+        settings("posterior", Bayes::<WeibullGamma>::new().chains(1, 60).unwrap()),
+    ]);
+    for (name, fit) in &all {
+        keeps(name, fit, (&tenures, &tenures), horizon);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use clv_btyd::Process;
-use clv_core::{Cells, Customers, TimeUnit};
+use clv_core::{Cells, Customers, History, TimeUnit};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -18,13 +18,10 @@ pub(crate) fn histories<P: Process>(
     mut rng: ChaCha8Rng,
     mut age: impl FnMut(usize, &mut ChaCha8Rng) -> f64,
 ) -> Histories {
-    let mut times = Vec::new();
     let one = |i: usize| {
-        times.clear();
         let age = age(i, &mut rng);
-        let age = if P::READS.periods() { age.round() } else { age };
-        truth.purchase_times(age, &mut rng, &mut times);
-        (times.len() as u32, times.last().copied().unwrap_or(0.0), age)
+        let History { frequency, recency, age, .. } = truth.draw_history(age, &mut rng);
+        (frequency, recency, age)
     };
     (0..customers).map(one).collect()
 }

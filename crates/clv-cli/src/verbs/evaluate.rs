@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let renewals = |name: &&&str| clv::shelf::reads(name) == Reads::Renewals;
         clv::shelf::CONTRACT_MODELS.iter().filter(renewals).copied().collect()
     } else if args.models.is_empty() {
-        clv::shelf::VALUE_MODELS.to_vec()
+        clv::shelf::compared()
     } else {
         args.models.iter().map(String::as_str).collect()
     };

@@ -61,12 +61,12 @@ pub(crate) struct Args {
     /// holds how sure the population is. For models of the process, of contracts, and of spend.
     #[arg(long)]
     posterior: bool,
-    /// Chains of --posterior.
-    #[arg(long, default_value_t = 4, value_name = "N", requires = "posterior")]
-    chains: usize,
-    /// Draws of each chain of --posterior.
-    #[arg(long, default_value_t = 1_000, value_name = "N", requires = "posterior")]
-    draws: usize,
+    /// Chains of --posterior, and of pareto-nbd-hb, pareto-nbd-abe and pareto-ggg, which always draw [default: 4].
+    #[arg(long, value_name = "N")]
+    chains: Option<usize>,
+    /// Draws of each of these chains [default: 1000].
+    #[arg(long, value_name = "N")]
+    draws: Option<usize>,
     /// Seed of models that draw random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -217,7 +217,13 @@ fn posterior<P: Process>(args: &Args, fit: MaximumLikelihood<P>) -> Result<Bayes
             "with --posterior the prior of the coefficients takes the place of --penalty-of-columns",
         ));
     }
-    Bayes::of(fit).and_then(|bayes| bayes.chains(args.chains, args.draws)).map_err(Failure::usage)
+    let (chains, draws) = chains(args);
+    Bayes::of(fit).and_then(|bayes| bayes.chains(chains, draws)).map_err(Failure::usage)
+}
+
+/// Chains, and draws of each: those of all models that draw, unless they are given.
+fn chains(args: &Args) -> (usize, usize) {
+    (args.chains.unwrap_or(4), args.draws.unwrap_or(1_000))
 }
 
 /// None without a table of what changes.
@@ -256,7 +262,7 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
     }
 }
 
-/// Models that --by-cohort fits, and of which --posterior draws; the hierarchical ones always do.
+/// Models that --by-cohort fits, and of which --posterior draws.
 const PROCESSES: [&str; 12] = [
     "nbd",
     "bg-nbd",
@@ -271,6 +277,9 @@ const PROCESSES: [&str; 12] = [
     "exponential-gamma",
     "weibull-gamma",
 ];
+
+/// Models that always draw.
+const HIERARCHICAL: [&str; 3] = ["pareto-nbd-hb", "pareto-nbd-abe", "pareto-ggg"];
 
 fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     fn likelihood<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
@@ -308,6 +317,10 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             return Err(Failure::usage(format_args!("{} takes neither --penalty nor --fix", args.model)));
         }
         let mut fit = HierarchicalFit::<H>::new();
+        if args.chains.or(args.draws).is_some() {
+            let (chains, draws) = chains(args);
+            fit = fit.chains(chains, draws).map_err(Failure::usage)?;
+        }
         if args.by.rates_by.is_empty() {
             if args.model == "pareto-nbd-abe" && args.by.covariates()?.is_some() {
                 return Err(Failure::usage(
@@ -376,6 +389,14 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             args.model
         )));
     }
+    if args.chains.or(args.draws).is_some() && !args.posterior && !HIERARCHICAL.contains(&args.model.as_str())
+    {
+        return Err(Failure::usage(format_args!(
+            "--chains and --draws are of --posterior and of {}; {} without --posterior draws nothing",
+            HIERARCHICAL.join(", "),
+            args.model
+        )));
+    }
     if args.posterior && args.penalty != 0.0 {
         return Err(Failure::usage("--posterior takes no --penalty: priors take its place"));
     }
@@ -404,7 +425,8 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
                 if covariates.is_some() {
                     return Err(Failure::usage("gamma-gamma with --posterior takes no --spend-by"));
                 }
-                let bayes = BayesSpend::new(fit).chains(args.chains, args.draws).map_err(Failure::usage)?;
+                let (chains, draws) = chains(args);
+                let bayes = BayesSpend::new(fit).chains(chains, draws).map_err(Failure::usage)?;
                 return Ok(Box::new(Erased(bayes)));
             }
             Ok(match covariates {
@@ -417,7 +439,8 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             let fit = LognormalSpendFit::new().penalty(args.penalty).map_err(Failure::usage)?;
             let fit = fixed(&args.fix, fit, LognormalSpendFit::fix)?;
             if args.posterior {
-                let bayes = BayesSpend::new(fit).chains(args.chains, args.draws).map_err(Failure::usage)?;
+                let (chains, draws) = chains(args);
+                let bayes = BayesSpend::new(fit).chains(chains, draws).map_err(Failure::usage)?;
                 return Ok(Box::new(Erased(bayes)));
             }
             Ok(Box::new(Erased(fit)))

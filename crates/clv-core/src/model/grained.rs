@@ -78,6 +78,8 @@ impl<M: Predict> Predict for Grained<M> {
         scratch: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<()> {
+        // Of what is no purchase there is no grain to hold beside its own.
+        who.expect_histories(self.kind().name, self.reads())?;
         who.expect_grain(self)?;
         self.model.predict_into(who, ask, scratch, out)
     }
