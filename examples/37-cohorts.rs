@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let together = by.clone().deviation(0.0)?.fit(&training, &cx)?.model;
     let apart = by.deviation(f64::INFINITY)?.fit(&training, &cx)?.model;
     let partly = chosen.fit(&training, &cx)?.model;
-    let happened = by_cohort(&training, &backtest.actual_purchases());
+    let happened = by_cohort(&training, backtest.actual_purchases());
     let mut forecasts = Vec::new();
     for model in [&together, &apart, &partly] {
         let forecast = training.forecast(model, &Ask::over(split.horizon()))?;

@@ -192,11 +192,16 @@ fn check_posterior<P: OverTime>(truth: P) {
         assert!((of_alive(&said) - mean(&of_alive)).abs() < 1e-12);
     }
     // Futures of 0 to 49 are of the first population, and so on.
-    let drawn = Possible::new().draws(4_000).unwrap().of(&*foreseen, &who, &ask, |row| row as u64, &cx).unwrap();
+    let drawn =
+        Possible::new().draws(4_000).unwrap().of(&*foreseen, &who, &ask, |row| row as u64, &cx).unwrap();
     let expected: f64 = said.purchases.iter().flatten().sum();
     let total = drawn.total_purchases;
     let variance = total.sorted().iter().map(|v| (v - total.mean()).powi(2)).sum::<f64>() / 4_000.0;
-    assert!((total.mean() - expected).abs() < 4.0 * (variance / 4_000.0).sqrt(), "{} {expected}", total.mean());
+    assert!(
+        (total.mean() - expected).abs() < 4.0 * (variance / 4_000.0).sqrt(),
+        "{} {expected}",
+        total.mean()
+    );
 }
 
 #[test]

@@ -167,12 +167,13 @@ pub(crate) fn expect_histories(
     }
     if reads == Reads::Tenures && !contracts {
         return Err(Failure::usage(format_args!(
-            "{what} is of contracts: give a table of them (customer, start, end) and --contracts"
+            "{what} is of contracts: give a table of them (customer, start, end) and --contracts (clv fit, predict, evaluate)"
         )));
     }
     if reads.periods() && !contracts && !grain.is_one(unit) {
         return Err(Failure::usage(format_args!(
-            "{what} tells period by period whether there was a purchase, and the period is a {unit}: give --grain {unit} (it is {grain})"
+            "{what} tells period by period whether there was a purchase, and the period is a {unit}: give --grain {unit} (it is {grain}){}",
+            if reads.contracts() { ", or --contracts with a table of them" } else { "" }
         )));
     }
     Ok(())
@@ -510,7 +511,7 @@ impl Asking {
         let spend = load(path)?;
         if !spend.answers().spend {
             return Err(Failure::usage(format_args!(
-                "{} holds a model that does not say spend ({}): give a fitted gamma-gamma to --spend",
+                "{} holds a model that does not say spend ({}): give a fitted gamma-gamma or lognormal-spend to --spend",
                 path.display(),
                 spend.kind().name
             )));

@@ -64,7 +64,7 @@ impl Tables {
             found.settle(same);
             tell_conflicts(path.display(), found.conflicts(), found.first_conflict());
             told += found.conflicts();
-            tell_known(path, found.customers(), log);
+            tell_known(path.display(), found.customers(), log);
             attributes.absorb(&found);
         }
         for path in &self.events {
@@ -72,7 +72,7 @@ impl Tables {
             found.settle(same);
             tell_kinds(path, &found);
             if !found.is_empty() {
-                tell_known(path, found.customers(), log);
+                tell_known(path.display(), found.customers(), log);
             }
             found.iter().for_each(|event| events.push(event));
         }
@@ -149,18 +149,17 @@ fn tell_kinds(path: &Path, events: &EventLog) {
 }
 
 /// How many of the log's customers a table knows, and how many others.
-fn tell_known(path: &Path, customers: &clv::Names, log: &TransactionLog) {
+pub(crate) fn tell_known(of: impl std::fmt::Display, customers: &clv::Names, log: &TransactionLog) {
     let known = customers.iter().filter(|name| log.customers().find(name).is_some()).count();
     let warning = if known == 0 { "warning: " } else { "" };
     note(format_args!(
-        "{warning}{}: it knows {known} of the {} customers in the log, and {} others",
-        path.display(),
+        "{warning}{of}: it knows {known} of the {} customers in the log, and {} others",
         log.customers().len(),
         customers.len() - known
     ));
 }
 
-fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64, first: Option<(&str, &str)>) {
+pub(crate) fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64, first: Option<(&str, &str)>) {
     if conflicts > 0 {
         let first = first
             .map_or(String::new(), |(whose, what)| format!(" ({what} of {whose:?} is the first of them)"));

@@ -39,7 +39,7 @@ pub(crate) struct By {
     pub standardize: bool,
     /// L2 penalty on the coefficients, against the mean log-likelihood of a customer: .0001 is little, .1 much. Of several the best by
     /// cross-validation is taken; name 0 among them.
-    #[arg(long, value_name = "LAMBDAS", value_delimiter = ',')]
+    #[arg(long, value_name = "LAMBDAS", value_delimiter = ',', allow_negative_numbers = true)]
     pub penalty_of_columns: Vec<f64>,
 }
 
@@ -114,7 +114,7 @@ impl By {
 #[command(next_help_heading = "Cohorts")]
 pub(crate) struct Cohorts {
     /// Fit a population to each cohort by the month, quarter or year of its first purchase, near to the others as far as its customers do not say otherwise (for
-    /// nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb, sbg, bdw).
+    /// nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma).
     #[arg(long, value_enum, value_name = "PERIOD")]
     pub by_cohort: Option<PeriodArg>,
     /// How far cohorts are from each other, as the deviation of the logarithms: 0 for all together, inf for each apart. Of several the best by cross-validation is

@@ -40,7 +40,16 @@ impl Failure {
 
 impl From<clv::Error> for Failure {
     fn from(error: clv::Error) -> Self {
-        Self::data(error)
+        match error {
+            // Another question would be answered.
+            clv::Error::Unit { .. }
+            | clv::Error::Horizon { .. }
+            | clv::Error::CannotSay { .. }
+            | clv::Error::Grain { .. }
+            | clv::Error::GrainsApart { .. }
+            | clv::Error::UnknownName { .. } => Self::usage(error),
+            _ => Self::data(error),
+        }
     }
 }
 

@@ -189,6 +189,20 @@ pub(crate) fn contracts(
     Ok((contracts, gathered))
 }
 
+/// Warns of a date that the table may not reach: contracts that ended since are then taken to go on.
+pub(crate) fn tell_silence(contracts: &Contracts, until: Moment) {
+    if let Some(last) = contracts.last_stated(end_of_day(until))
+        && until.days_since(last) > 31.0
+    {
+        note(format_args!(
+            "warning: {} is {:.0} days after the last start or end in the table ({}): if that was made earlier, contracts that have ended since are taken to go on",
+            until.date(),
+            until.days_since(last),
+            last.date()
+        ));
+    }
+}
+
 /// Warns of contracts that end otherwise than the models of them take it.
 pub(crate) fn tell_ends(contracts: &Contracts, reads: Reads, cut: Cut, unit: TimeUnit) {
     /// Fewer ends tell nothing.
@@ -294,6 +308,7 @@ impl Observed {
         let unit = observation.unit.unwrap_or(TimeUnit::Month);
         let log = names_of(&contracts);
         let reads = if matches!(histories, Histories::Tenures) { Reads::Tenures } else { Reads::Renewals };
+        tell_silence(&contracts, until);
         tell_ends(&contracts, reads, cut, unit);
         let summary = match histories {
             Histories::Tenures => contracts.tenures(cut, unit),

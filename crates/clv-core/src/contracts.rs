@@ -70,6 +70,12 @@ impl Contracts {
         }
     }
 
+    /// The last beginning or end that is stated for no later than a moment: what happened after it the table may not know.
+    pub fn last_stated(&self, by: Moment) -> Option<Moment> {
+        let stated = self.terms.iter().flat_map(|term| [Some(term.begun), term.ended]);
+        stated.flatten().filter(|moment| *moment <= by).max()
+    }
+
     /// The customers.
     pub fn customers(&self) -> &Names {
         &self.customers
@@ -290,6 +296,8 @@ mod tests {
         }
         let cut = Cut::end_of(day("2024-06-30"), Grain::Day);
         assert_eq!(contracts.ended(cut, TimeUnit::Month), (5, 3));
+        assert_eq!(contracts.last_stated(cut.last()), Some(day("2024-03-18")));
+        assert_eq!(contracts.last_stated(day("2023-12-31")), None);
         assert_eq!(contracts.ended(cut, TimeUnit::Day), (5, 5));
     }
 

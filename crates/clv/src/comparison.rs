@@ -346,14 +346,32 @@ impl Comparison {
         if is_naive(&best.name) {
             return Some(format!("{line}: no model is worth more than it; take {}.", best.name));
         }
-        let parameters = |name: &str| criteria.iter().find(|c| c.name == name).map(|c| c.parameters);
+        let of = |name: &str| criteria.iter().find(|c| c.name == name);
+        let parameters = |name: &str| of(name).map(|c| c.parameters);
+        // Not where the training period says beyond doubt that it is too simple.
         let simpler = |other: &&&MeanScores| {
-            let fewer = parameters(&other.name).zip(parameters(&best.name)).is_some_and(|(a, b)| a < b);
+            let fewer = of(&other.name).zip(of(&best.name)).is_some_and(|(a, b)| {
+                a.parameters < b.parameters && (a.of != b.of || a.bic - b.bic < BEYOND_DOUBT)
+            });
             fewer && other.rmse < AS_GOOD * best.rmse
+        };
+        // A parameter that ran away speaks for the other of two that are as good.
+        let ran_away = |name: &str| {
+            let is_at_edge = |w: &Warning| matches!(w, Warning::AtBoundary { .. });
+            self.judged().any(|(n, o)| n == name && o.report.warnings.iter().any(is_at_edge))
         };
         Some(match order.iter().filter(simpler).min_by_key(|other| parameters(&other.name)) {
             Some(other) => {
                 format!("{line}; {} is as good with fewer parameters: take {}.", other.name, other.name)
+            }
+            None if next.rmse < AS_GOOD * best.rmse && ran_away(&best.name) && !ran_away(&next.name) => {
+                format!(
+                    "{line}; {} is as good, and none of its parameters ran away: take {}.",
+                    next.name, next.name
+                )
+            }
+            None if next.rmse < AS_GOOD * best.rmse && ran_away(&next.name) => {
+                format!("{line}: take {}.", best.name)
             }
             None if next.rmse < AS_GOOD * best.rmse => {
                 format!("{line}: as good as each other; take either of {} and {}.", best.name, next.name)
@@ -362,6 +380,9 @@ impl Comparison {
         })
     }
 }
+
+/// A difference in BIC that is beyond doubt.
+const BEYOND_DOUBT: f64 = 10.0;
 
 /// An error greater by less than half a percent is as good.
 const AS_GOOD: f64 = 1.005;
@@ -373,7 +394,7 @@ const OF_DIFFERENT_DATA: &str = "Likelihoods of the times of purchases, of bough
 fn by_bic(first: &Criteria, second: &Criteria, says_of_what: bool) -> String {
     let by = second.bic - first.bic;
     let how = match by {
-        by if by > 10.0 => "and that is beyond doubt",
+        by if by > BEYOND_DOUBT => "and that is beyond doubt",
         by if by > 2.0 => "and that is a sign, no more",
         _ => "and that is next to nothing",
     };

@@ -118,6 +118,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some((first, _)) = log.span() {
         let has_past = |windows: &usize| back(split, *windows).train.last() >= first;
         let room = (0..args.origins.get()).take_while(has_past).count();
+        if room == 0 {
+            return Err(Failure::data(format_args!(
+                "--train-until {} is before the log begins, on {}",
+                train.last_day(),
+                first.date()
+            )));
+        }
         if room < args.origins.get() {
             return Err(Failure::data(format_args!(
                 "the log begins on {}, which leaves room for {room} origins with a holdout of {:.0} days; given: {}",
@@ -165,6 +172,7 @@ fn contracts(args: &Args, entries: &[Entry<'_>], names: &[&str], unit: TimeUnit)
         )));
     }
     let (table, mut gathered) = input::contracts(&args.transactions, &args.contracts)?;
+    input::tell_silence(&table, until);
     input::tell_ends(&table, reads, split.train, unit);
     let log = input::names_of(&table);
     let one = |windows: usize| Backtest::of_contracts(&table, back(split, windows), unit, reads);

@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "UNITS")]
     horizon: Option<f64>,
     /// L2 penalty on the logarithms of the parameters.
-    #[arg(long, default_value_t = 0.0, value_name = "LAMBDA")]
+    #[arg(long, default_value_t = 0.0, value_name = "LAMBDA", allow_negative_numbers = true)]
     penalty: f64,
     /// Hold a parameter at a value, name=value.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
@@ -204,6 +204,13 @@ fn fixed<F>(
     settings: F,
     fix: impl Fn(F, &str, f64) -> clv::Result<F>,
 ) -> Result<F, Failure> {
+    let twice =
+        |(place, (name, _)): &(usize, &(String, f64))| values[..*place].iter().any(|(n, _)| n == name);
+    if let Some((_, (name, _))) = values.iter().enumerate().find(twice) {
+        return Err(Failure::usage(format_args!(
+            "--fix {name} is given twice; allowed: once for each parameter"
+        )));
+    }
     values.iter().try_fold(settings, |settings, (name, value)| {
         fix(settings, name, *value)
             .map_err(|error| Failure::usage(format_args!("--fix {name}={value}: {error}")))
@@ -358,9 +365,10 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             )));
         }
         let (of_k, others): (Vec<_>, Vec<_>) = args.fix.iter().cloned().partition(|(name, _)| name == "k");
-        // What is no whole number is refused as 0 is.
-        let whole = |value: f64| if value.fract() == 0.0 { value as u32 } else { 0 };
-        let fit = fixed(&of_k, RegularFit::new(), |fit, _, value| fit.only(whole(value)))?;
+        let fit = fixed(&of_k, RegularFit::new(), |fit, _, value| match value {
+            whole if whole.fract() == 0.0 && whole >= 0.0 => fit.only(whole as u32),
+            given => Err(clv::Error::Setting { name: "k", given, allowed: "a whole number from 1 to 50" }),
+        })?;
         let each = MaximumLikelihood::<P>::new().penalty(args.penalty).map_err(Failure::usage)?;
         let each = fixed(&others, each, MaximumLikelihood::fix)?;
         Ok(match covariates {
@@ -375,6 +383,21 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         )));
     }
     let is_of_process = PROCESSES.contains(&args.model.as_str());
+    let holds_c = matches!(args.model.as_str(), "sbg" | "exponential-gamma");
+    if holds_c && args.fix.iter().any(|(name, _)| name == "c") {
+        let (model, free) = (&args.model, if args.model == "sbg" { "bdw" } else { "weibull-gamma" });
+        return Err(Failure::usage(format_args!(
+            "{model} is {free} with c = 1: to hold it elsewhere fit {free}"
+        )));
+    }
+    let is_of_spend = matches!(args.model.as_str(), "gamma-gamma" | "lognormal-spend");
+    let is_hierarchical = matches!(args.model.as_str(), "pareto-nbd-hb" | "pareto-nbd-abe" | "pareto-ggg");
+    if args.horizon.is_some() && (is_of_process || is_of_spend || is_hierarchical) {
+        return Err(Failure::usage(format_args!(
+            "--horizon is for models that learn for one, and not for {}, which forecasts any: clv predict --horizon",
+            args.model
+        )));
+    }
     if args.cohorts.by_cohort.is_some() && !is_of_process {
         return Err(Failure::usage(format_args!(
             "--by-cohort is for {}, and not for {}",

@@ -62,6 +62,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ("--discount-rate", args.asking.discount_rate != 0.0),
         ("--monthly", args.asking.monthly),
     ];
+    if model.answers().value && args.asking.spend.is_some() {
+        note(format_args!(
+            "{} says value by itself: with --spend it is its purchases times that spend instead",
+            args.asking.holds(&model)
+        ));
+    }
+    if let Some(unit) = args.observation.unit.filter(|unit| *unit != model.unit()) {
+        return Err(Failure::usage(format_args!(
+            "--unit {unit}: {} counts in {}s; allowed: {}, or none",
+            args.asking.holds(&model),
+            model.unit(),
+            model.unit()
+        )));
+    }
     if let (false, Some((flag, _))) = (says_value, of_value.iter().find(|(_, given)| *given)) {
         return Err(Failure::usage(format_args!(
             "{flag} is of value, which this model does not say: give a fitted model to --spend, or one --price"
@@ -133,7 +147,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let beside = Beside { stages: stages.as_deref(), intervals: intervals.as_ref() };
     clv::io::write::forecast(summary, customers, &forecast, beside, &args.output)?;
     let sum = |column: &Option<Vec<f64>>| column.as_ref().map(|c| c.iter().sum::<f64>());
-    let value = forecast.value.as_ref().map(|c| c.iter().flatten().sum::<f64>());
+    let said = forecast.value.as_ref().filter(|c| c.is_empty() || c.iter().any(Option::is_some));
+    let value = said.map(|c| c.iter().flatten().sum::<f64>());
     tell_caution(&model);
     let unsaid = forecast.value.as_ref().map_or(0, |c| c.iter().filter(|v| v.is_none()).count());
     if unsaid > 0 {

@@ -25,11 +25,11 @@ pub(crate) struct Args {
     churned_below: f64,
     /// How many of a customer's gaps of silence are churn, or `learned`: the thresholds under which
     /// the stages told apart best what customers bought in the --window before.
-    #[arg(long, default_value = "3", conflicts_with = "model", value_name = "GAPS|learned", value_parser = overdue)]
+    #[arg(long, default_value = "3", conflicts_with = "model", allow_negative_numbers = true, value_name = "GAPS|learned", value_parser = overdue)]
     overdue: Overdue,
-    /// With --overdue learned: how many days to look back on.
-    #[arg(long, default_value_t = 90.0, value_name = "DAYS")]
-    window: f64,
+    /// With --overdue learned: how many days to look back on [default: 90].
+    #[arg(long, value_name = "DAYS")]
+    window: Option<f64>,
     /// From how many purchases on a customer is loyal [default: 4, or learned].
     #[arg(long, value_name = "PURCHASES")]
     loyal_from: Option<u32>,
@@ -67,6 +67,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.output {
         input::expect_output(path, &args.transactions.inputs())?;
     }
+    if args.window.is_some() && args.overdue != Overdue::Learned {
+        return Err(Failure::usage("--window is for --overdue learned"));
+    }
     if args.every == Some(0) {
         return Err(Failure::usage("--every 0: allowed are 1 and more"));
     }
@@ -100,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn rules(args: &Args, observed: &Observed, cut: Cut) -> Result<StageRules, Failure> {
     let rules = match args.overdue {
         Overdue::Learned => {
-            let window = Span::days(args.window).map_err(Failure::usage)?;
+            let window = Span::days(args.window.unwrap_or(90.0)).map_err(Failure::usage)?;
             let rules = StageRules::learn_thresholds(&observed.purchases, cut, observed.unit, window)?;
             let new =
                 rules.fuse().map_or_else(String::new, |fuse| format!(", new for {:.0} days", fuse.in_days()));

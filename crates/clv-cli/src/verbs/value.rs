@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clv::cohorts::Period;
-use clv::model::{Activity, Drawn, Predict};
+use clv::model::{Activity, Drawn, Predict, Reads};
 use clv::value::{Economics, Future, GroupValue, LifetimeValue, Past, by_group, discounted_years, equity};
 use clv::{Discount, History, Span, TimeUnit};
 use serde_json::{Value, json};
@@ -31,16 +31,16 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1.0, value_parser = share, allow_negative_numbers = true)]
     margin: f64,
     /// Share of spend that comes back, where returns were not netted.
-    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", allow_negative_numbers = true)]
     returned: f64,
     /// Cost of serving one purchase.
-    #[arg(long, default_value_t = 0.0, value_name = "COST")]
+    #[arg(long, default_value_t = 0.0, value_name = "COST", allow_negative_numbers = true)]
     per_purchase: f64,
-    /// Cost of a year of an active customer.
-    #[arg(long, default_value_t = 0.0, value_name = "COST")]
+    /// Cost of a year of an active customer: in the past from the first purchase to the end of observation, or of payments until the last has run out.
+    #[arg(long, default_value_t = 0.0, value_name = "COST", allow_negative_numbers = true)]
     per_year: f64,
     /// Cost of winning a customer.
-    #[arg(long, default_value_t = 0.0, value_name = "COST")]
+    #[arg(long, default_value_t = 0.0, value_name = "COST", allow_negative_numbers = true)]
     acquisition: f64,
     /// Costs of winning them, customer by customer: a table with the columns customer and cost.
     #[arg(long, value_name = "FILE", conflicts_with = "acquisition")]
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Sum up by acquisition month (of --grain week or year by these), or by this column of --customers.
     #[arg(long, default_value = "cohort", value_name = "cohort|COLUMN")]
     by: String,
-    /// A table about customers: channel, segment, anything to sum up by.
+    /// A table about customers: channel, segment, anything to sum up by (--by).
     #[arg(long, value_name = "FILE")]
     customers: Option<PathBuf>,
     #[command(flatten)]
@@ -89,6 +89,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "--interval is of money that comes in: give it without --per-purchase and --per-year, which are not drawn",
         ));
     }
+    if args.customers.is_some() && args.by == "cohort" {
+        return Err(Failure::usage("--customers is a table to sum up by: name its column with --by"));
+    }
     let costs = args.acquisition_costs.as_ref().map(|path| attribute_table(path, args)).transpose()?;
     if let (Some(costs), Some(path)) = (&costs, &args.acquisition_costs)
         && costs.attribute("cost").is_none()
@@ -108,8 +111,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let beyond = if Known::is_needed(model.needs()) { known.of(&observed.log, true)? } else { None };
     let training = crate::beyond::knowing(observed.training()?, beyond.as_ref());
     let summary = training.summary();
-    let spent =
-        summary.spend.as_ref().ok_or_else(|| Failure::data("the log has no amounts: there is no value"))?;
+    let spent = summary.spend.as_ref();
+    if spent.is_none() && args.asking.price.is_none() {
+        return Err(Failure::data(
+            "the log has no amounts: there is no value, unless --amount names their column or --price is what each purchase brings",
+        ));
+    }
     let features = crate::beyond::features(&model, &training, beyond.as_ref())?;
     let mut who = summary.customers();
     if features.rows() > 0 {
@@ -125,16 +132,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
         note("this model does not say who leaves: --per-year is of all customers, over the whole horizon");
     }
+    for table in costs.iter().chain(&table_of) {
+        crate::beyond::tell_known("the table of customers", table.customers(), &observed.log);
+    }
     let line = Line::new("valuing");
     let forecast =
         model.predict(&who, &ask).map_err(|e| crate::beyond::of_customer(e, &training, &observed.log))?;
     let without_cost = std::cell::Cell::new(0_usize);
     let value_of = |row: usize| -> Result<LifetimeValue, Failure> {
         let history = who.history(row);
+        let bought = f64::from(history.frequency) + 1.0;
         let past = Past {
-            spent: spent.total[row],
-            purchases: f64::from(history.frequency) + 1.0,
-            years: history.age / observed.unit.per_year(),
+            spent: spent.map_or(args.asking.price.unwrap_or_default() * bought, |spent| spent.total[row]),
+            purchases: bought,
+            years: lasted(model.reads(), &history) / observed.unit.per_year(),
         };
         let years = if args.per_year > 0.0 {
             let own = model.own(&who, row)?;
@@ -224,6 +235,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     tell(args, &groups, &all, (payback, drawn))
 }
 
+/// How long somebody has been a customer: of payments, which tell who has left, until the last of them has run out; of purchases nobody sees when.
+fn lasted(reads: Reads, history: &History) -> f64 {
+    if reads.contracts() { history.age.min(history.recency + 1.0) } else { history.age }
+}
+
 /// As if nobody left.
 #[derive(Debug)]
 struct Stays;
@@ -248,17 +264,13 @@ fn payback(model: &dyn Predict, shop: Economics, horizon: Span) -> Result<Option
 }
 
 fn attribute_table(path: &std::path::Path, args: &Args) -> Result<clv::attributes::Attributes, Failure> {
-    let mut gathering = clv::Gathering::default();
     // Its columns are its own: only what names a customer is as in the log.
     let options = args.transactions.reading.options();
-    clv::io::people::attributes(path, &options, &mut gathering)?;
-    let gathered = gathering.finish();
-    for row in &gathered.log.ledger().quoted {
-        if row.reason != clv::Reason::NotAPurchase {
-            note(format_args!("{}: {row}", path.display()));
-        }
-    }
-    Ok(gathered.attributes)
+    let strict = args.transactions.cleaning.strict;
+    let read = |to: &mut clv::Gathering| clv::io::people::attributes(path, &options, to);
+    let found = crate::beyond::one(path, strict, read)?.attributes;
+    crate::beyond::tell_conflicts(path.display(), found.conflicts(), found.first_conflict());
+    Ok(found)
 }
 
 fn tell(

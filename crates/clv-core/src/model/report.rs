@@ -255,7 +255,7 @@ impl fmt::Display for Warning {
             ),
             Self::HeavyTail { populations, of, least } if *least <= 1.0 => write!(
                 f,
-                "{populations} of {of} populations drawn have a q near or below 1 (the least {least:.3}), and with q ≤ 1 a mean does not exist: customers of whom no purchase counts get no expected spend; fit the likeliest population, or use the median"
+                "{populations} of {of} populations drawn have a q near or below 1 (the least {least:.3}), and with q ≤ 1 a mean does not exist: customers of whom no purchase, or too few, count get no expected spend; fit the likeliest population, or use the median"
             ),
             Self::HeavyTail { populations, of, least } => write!(
                 f,
