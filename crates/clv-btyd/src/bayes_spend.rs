@@ -11,6 +11,10 @@ use crate::posterior::{Posterior, Sampled, Sampler, Target};
 use crate::posterior_model::{KEPT, evenly, told};
 use crate::process::Parameter;
 
+/// A draw that makes this share of the mean over so many or more.
+const MUCH: f64 = 0.1;
+const ENOUGH: usize = 50;
+
 /// How to draw from the posterior of a model of spend, [`GammaGammaFit`] or [`LognormalSpendFit`](crate::LognormalSpendFit), as [`Bayes`](crate::Bayes) does of
 /// purchases: with both, value has an interval that says how sure the two populations are ([`Possible`](clv_core::model::Possible)).
 ///
@@ -158,6 +162,9 @@ pub(crate) fn sampled<P>(
 /// Draws from a posterior of spend as one model. The spend that it forecasts is the mean over the populations drawn, and amounts that are drawn of it
 /// ([`Possible`](clv_core::model::Possible)) hold how sure the population is: futures of one number have the same one, whoever the customer is.
 ///
+/// Under the posterior of lognormal spend the mean of what a new customer spends does not exist, as `e^{τ²/2}` has none: with twenty customers or more no draw
+/// shows it, with a handful a draw may be most of the mean ([`Warning::OneDraw`]).
+///
 /// A population of Gamma-Gamma with `q ≤ 1` has no mean. If one of those drawn is such, customers of whom no purchase counts have no expected spend, as with a
 /// single population; with `q` near 1 the mean is that of a few draws. The fit warns of both ([`Warning::HeavyTail`], [`DrawAmounts::caution`]); quantiles
 /// ([`Spend::spend_quantile`]) exist unless they lie beyond any number.
@@ -214,6 +221,17 @@ impl<M: DrawnSpend> SpendPosteriorModel<M> {
         &self.models
     }
 
+    /// What is to be told of the mean over the populations.
+    fn told_of_mean(&self) -> Option<Warning> {
+        M::heavy_tail(&self.models).or_else(|| {
+            let new = |model: &M| model.expected_given((0.0, 0.0)).unwrap_or(f64::INFINITY);
+            let sum: f64 = self.models.iter().map(new).sum();
+            let most = self.models.iter().map(new).fold(0.0, f64::max);
+            let (share, of) = (if sum.is_finite() { most / sum } else { 1.0 }, self.models.len());
+            (of >= ENOUGH && share > MUCH).then_some(Warning::OneDraw { share, of })
+        })
+    }
+
     /// The mean over the populations; none if one of them has none.
     pub(crate) fn mean(&self, known: (f64, f64)) -> Option<f64> {
         let each = self.models.iter().map(|model| model.expected_given(known));
@@ -230,7 +248,7 @@ impl<F: SpendFit> Fit for BayesSpend<F> {
         let posterior = self.training(data, cx)?;
         let model = SpendPosteriorModel::of_draws(&posterior, summary.unit, summary.basis)?;
         let mut report = told(&posterior);
-        report.warnings.extend(F::Drawn::heavy_tail(&model.models));
+        report.warnings.extend(model.told_of_mean());
         Ok(Fitted { model, report })
     }
 }
@@ -296,7 +314,7 @@ impl<M: DrawnSpend> DrawAmounts for SpendPosteriorModel<M> {
     }
 
     fn caution(&self) -> Option<Warning> {
-        M::heavy_tail(&self.models)
+        self.told_of_mean()
     }
 }
 

@@ -88,6 +88,11 @@ impl<P: Process> MaximumLikelihood<P> {
         self.options.fixed_value(name)
     }
 
+    /// In a posterior priors take its place.
+    pub(crate) fn expect_no_penalty(&self) -> Result<(), Error> {
+        self.options.expect_no_penalty()
+    }
+
     /// The penalty.
     pub(crate) fn penalty_value(&self) -> f64 {
         self.options.penalty

@@ -116,7 +116,7 @@ pub trait Process: Copy + Debug + Send + Sync + PartialEq + 'static {
     fn purchase_times(&self, length: f64, rng: &mut rand_chacha::ChaCha8Rng, times: &mut Vec<f64>);
 
     /// Draws a new customer and tells the history that is seen of them until they are so old, as this model reads it: of purchases one by one, unmerged, and
-    /// of periods and renewals until the next whole age.
+    /// of periods and renewals until the nearest whole age.
     fn draw_history(&self, age: f64, rng: &mut rand_chacha::ChaCha8Rng) -> History {
         let age = if Self::READS.periods() { age.round() } else { age };
         let mut times = Vec::new();

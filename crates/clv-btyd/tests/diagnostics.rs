@@ -6,11 +6,21 @@ mod common;
 
 use std::num::NonZeroUsize;
 
-use clv_btyd::{BgCnbd, BgNbd, MaximumLikelihood, Nbd, ParetoNbd, Process, PurchaseModel, Simulation};
-use clv_core::diagnostics::{active, dert};
+use clv_btyd::{
+    BgCnbd, BgNbd, CohortFit, Covariates, MaximumLikelihood, Nbd, ParetoNbd, Process, PurchaseModel,
+    Simulation, WithCovariates,
+};
+use clv_core::attributes::{Attributes, Conflict};
+use clv_core::cohorts::Period;
+use clv_core::diagnostics::{active, dert, frequencies, frequencies_of_each, tracking, tracking_of_each};
+use clv_core::features::Beyond;
 use clv_core::metrics::probability::CalibrationBin;
 use clv_core::model::PurchaseForecast;
-use clv_core::{Cells, Context, Cut, Discount, Error, Fitted, Grain, History, Moment, Split, TimeUnit};
+use clv_core::summary::Purchases;
+use clv_core::{
+    Cells, Context, Cut, Discount, Error, Fit, Fitted, Grain, History, Moment, Predict, Span, Split,
+    TimeUnit, Training,
+};
 
 fn cdnow() -> PurchaseModel<ParetoNbd> {
     PurchaseModel::new(ParetoNbd::new(0.553, 10.578, 0.606, 11.669).unwrap(), TimeUnit::Week)
@@ -164,4 +174,71 @@ fn as_many_come_back_as_the_true_model_says() {
     let bins = active(&summary, actual, t, 10, &never).unwrap();
     let off = bins.iter().filter(|bin| bin.mean_forecast - bin.share > 4.0 * error(bin)).count();
     assert!(off >= 5, "{bins:?}");
+}
+
+/// Newcomers whom a column moves are expected by it; where nothing moves anybody it is the plain series.
+#[test]
+fn newcomers_are_tracked_under_their_own_models() {
+    let day = |text| Moment::parse_date(text).unwrap();
+    let truth = PurchaseModel::new(BgNbd::new(0.9, 8.0, 0.7, 3.0).unwrap(), TimeUnit::Week);
+    let log = Simulation::new(300, day("2023-01-01"), day("2024-06-30"), 4)
+        .unwrap()
+        .run(&truth, TimeUnit::Week, None)
+        .unwrap();
+    let mut people = Attributes::new(Conflict::FirstStands);
+    log.customers().iter().enumerate().for_each(|(i, name)| {
+        people.state(name, "kind", if i % 3 == 0 { "shop" } else { "home" });
+    });
+    let people = people.typed();
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let beyond = Beyond::of(&log).attributes(&people);
+    let cut = Cut::end_of(day("2024-03-31"), Grain::Day);
+    let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap().knowing(&beyond);
+    let cx = Context::default();
+    let columns = Covariates::new().on_purchases(["own_kind"]).unwrap();
+    let moved = MaximumLikelihood::<BgNbd>::new().fit(&training, &cx).unwrap().model;
+    let with = WithCovariates::<BgNbd>::new(columns).fit(&training, &cx).unwrap().model;
+    let cohorts =
+        CohortFit::<BgNbd>::by(Period::Quarter).deviation(0.3).unwrap().fit(&training, &cx).unwrap().model;
+    let summary = training.summary();
+    let mut needs = with.needs().to_vec();
+    needs.extend(cohorts.needs().iter().cloned());
+    let features = training.features(&needs).unwrap();
+    let who = summary.customers().with_features(&features).unwrap();
+    let until = Cut::end_of(day("2024-06-30"), Grain::Day);
+    let period = Span::weeks(4.0).unwrap();
+    let plain = tracking(&purchases, summary, until, period, &[&moved]).unwrap();
+    let each =
+        tracking_of_each(&purchases, (summary, &who), until, period, &[&moved, &with, &cohorts]).unwrap();
+    assert_eq!(plain.len(), each.len());
+    for (plain, each) in plain.iter().zip(&each) {
+        assert_eq!((plain.until, plain.actual), (each.until, each.actual));
+        assert!((plain.expected[0] - each.expected[0]).abs() < 1e-9 * (1.0 + plain.expected[0]));
+        let newest = each.until;
+        let of = |model: &dyn Predict| -> f64 {
+            let one = |(row, first): (usize, &Moment)| {
+                let age = newest.days_since(*first) / 7.0;
+                let own = model.own(&who, row).unwrap().unwrap();
+                own.purchases().unwrap().expected_of_new(age).unwrap()
+            };
+            summary.first.iter().enumerate().filter(|(_, first)| **first <= newest).map(one).sum()
+        };
+        for (place, model) in [(1, &with as &dyn Predict), (2, &cohorts)] {
+            assert!((each.expected_so_far[place] - of(model)).abs() < 1e-9 * (1.0 + of(model)));
+        }
+    }
+    let plain = frequencies(summary, 6, &[&moved]).unwrap();
+    let each = frequencies_of_each((summary, &who), 6, &[&moved, &with, &cohorts]).unwrap();
+    for (plain, each) in plain.iter().zip(&each) {
+        assert_eq!(plain.customers, each.customers);
+        assert!((plain.expected[0] - each.expected[0]).abs() < 1e-9 * plain.expected[0]);
+    }
+    for place in 0..3 {
+        let all: f64 = each.iter().map(|row| row.expected[place]).sum();
+        assert!((all - summary.len() as f64).abs() < 1e-9 * all);
+    }
+    // A learner says nothing of newcomers.
+    let zero = clv_core::baselines::Zero.fit(&training, &cx).unwrap().model;
+    let error = frequencies_of_each((summary, &who), 6, &[&zero]).unwrap_err().to_string();
+    assert!(error.contains("purchases of newcomers"), "{error}");
 }

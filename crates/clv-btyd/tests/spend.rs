@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use clv_btyd::{
-    BayesSpend, Covariates, GammaGamma, GammaGammaFit, LognormalSpend, LognormalSpendFit, MaximumLikelihood,
-    ParetoNbd, SpendModel, SpendPosteriorModel, log_interval,
+    BayesSpend, Covariates, GammaGamma, GammaGammaFit, LognormalSpend, LognormalSpendFit,
+    LognormalSpendModel, MaximumLikelihood, ParetoNbd, SpendModel, SpendPosteriorModel, log_interval,
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
@@ -502,6 +502,15 @@ fn a_posterior_of_lognormal_spend_is_a_model() {
     assert_eq!(loaded.kind().full_name(), "posterior of lognormal-spend");
     assert!(loaded.draw_amounts().unwrap().draws_population());
     assert_eq!(training.forecast(&loaded, &ask).unwrap().spend.unwrap(), spend);
+    // Of four customers one draw may be most of the mean of a new one.
+    let few = lognormal_amounts(&truth, &mut ChaCha8Rng::seed_from_u64(2));
+    let few = &few[..4];
+    let posterior = BayesSpend::new(LognormalSpendFit::new()).amounts(few, &cx).unwrap();
+    let model =
+        SpendPosteriorModel::<LognormalSpendModel>::of_draws(&posterior, TimeUnit::Week, SpendBasis::Repeats);
+    let caution = model.unwrap().draw_amounts().unwrap().caution();
+    assert!(matches!(caution, Some(Warning::OneDraw { share, of: 400 }) if share > 0.1), "{caution:?}");
+    assert_eq!(loaded.draw_amounts().unwrap().caution(), None);
     // Priors take the place of a penalty.
     let penalised = BayesSpend::new(LognormalSpendFit::new().penalty(0.1).unwrap());
     assert!(penalised.fit(&training, &cx).unwrap_err().to_string().contains("priors"));

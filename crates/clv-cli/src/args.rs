@@ -463,6 +463,19 @@ impl Asking {
         format!("{} ({})", model.kind().full_name(), self.model.display())
     }
 
+    /// Refuses another unit than the model's.
+    pub(crate) fn expect_unit(&self, observation: &Observation, model: &dyn Predict) -> Result<(), Failure> {
+        match observation.unit.filter(|unit| *unit != model.unit()) {
+            None => Ok(()),
+            Some(unit) => Err(Failure::usage(format_args!(
+                "--unit {unit}: {} counts in {}s; allowed: {}, or none",
+                self.holds(model),
+                model.unit(),
+                model.unit()
+            ))),
+        }
+    }
+
     /// The model of purchases, joined with the spend model if there is one, and the transactions as it wants them.
     pub(crate) fn model(&self, given: &Transactions) -> Result<(Box<dyn Predict>, Transactions), Failure> {
         let model = self.purchases()?;
@@ -526,6 +539,12 @@ impl Asking {
         spend: Option<Box<dyn Predict>>,
     ) -> Result<Box<dyn Predict>, Failure> {
         let Some(spend) = spend else { return Ok(model) };
+        if model.answers().value {
+            note(format_args!(
+                "{} says value by itself: with --spend or --price it is its purchases times that instead",
+                self.holds(&model)
+            ));
+        }
         let joined = WithSpend::join(model, spend).map_err(|error| match &self.spend {
             Some(path) => Failure::usage(format_args!("--spend {}: {error}", path.display())),
             None => Failure::usage(error),

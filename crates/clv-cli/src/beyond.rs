@@ -164,7 +164,7 @@ pub(crate) fn tell_conflicts(of: impl std::fmt::Display, conflicts: u64, first: 
         let first = first
             .map_or(String::new(), |(whose, what)| format!(" ({what} of {whose:?} is the first of them)"));
         note(format_args!(
-            "{of}: values stated differently, of which the first stand: {conflicts}{first}; a table says one of each customer"
+            "{of}: values stated differently, of which the first stand: {conflicts}{first}; a table says one of each"
         ));
     }
 }

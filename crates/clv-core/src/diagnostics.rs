@@ -2,8 +2,8 @@
 //!
 //! | question | answer |
 //! | :-- | :-- |
-//! | Do purchases come when a model says? | [`tracking`], for several models side by side |
-//! | Do as many customers buy so often? | [`frequencies`] |
+//! | Do purchases come when a model says? | [`tracking`], for several models side by side; [`tracking_of_each`] with columns or cohorts |
+//! | Do as many customers buy so often? | [`frequencies`], [`frequencies_of_each`] |
 //! | Are forecasts right for those who bought often, or lately? | [`by_frequency`], [`by_recency`], [`by_both`] |
 //! | What does a model say of whom? | [`grid`], [`dert`], [`path`] |
 //! | Do as many come back as are said to? | [`active`] |
@@ -14,6 +14,7 @@
 
 mod active;
 mod grid;
+mod own;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use crate::units::{Moment, Span, TimeUnit};
 
 pub use self::active::active;
 pub use self::grid::{DertCell, GridCell, dert, grid};
+pub use self::own::{frequencies_of_each, tracking_of_each};
 
 /// Repeat purchases of a period, and as many as models expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,14 +58,34 @@ pub fn tracking(
     period: Span,
     models: &[&dyn PurchaseForecast],
 ) -> Result<Vec<Tracked>> {
+    // How many joined when.
+    let mut joined: BTreeMap<Moment, f64> = BTreeMap::new();
+    summary.first.iter().for_each(|&first| *joined.entry(first).or_default() += 1.0);
+    series(purchases, summary, until, period, |end| {
+        let mut now = vec![0.0; models.len()];
+        for (&first, customers) in joined.range(..=end) {
+            let age = end.days_since(first) / summary.unit.days();
+            for (sum, model) in now.iter_mut().zip(models) {
+                *sum += customers * model.expected_of_new(age)?;
+            }
+        }
+        Ok(now)
+    })
+}
+
+/// Of what models expect up to the end of each period.
+fn series(
+    purchases: &Purchases,
+    summary: &Summary,
+    until: Cut,
+    period: Span,
+    expected_by: impl Fn(Moment) -> Result<Vec<f64>>,
+) -> Result<Vec<Tracked>> {
     let days = period.in_days();
     if days <= 0.0 {
         return Err(Error::Setting { name: "period", given: days, allowed: "above 0 days" });
     }
-    // How many joined when.
-    let mut joined: BTreeMap<Moment, f64> = BTreeMap::new();
-    summary.first.iter().for_each(|&first| *joined.entry(first).or_default() += 1.0);
-    let Some((&start, _)) = joined.first_key_value() else { return Ok(Vec::new()) };
+    let Some(&start) = summary.first.iter().min() else { return Ok(Vec::new()) };
     let last = until.last();
     let mut times: Vec<Moment> = Vec::new();
     for &customer in &summary.customer {
@@ -73,18 +95,13 @@ pub fn tracking(
     }
     times.sort_unstable();
     let (mut series, mut counted) = (Vec::new(), 0);
-    let mut before = vec![0.0; models.len()];
+    let mut before: Vec<f64> = Vec::new();
     for number in 1.. {
         // The last period ends with the grain of the cut.
         let end = start.plus_days(days * f64::from(number)).min(until.grain().floor(last));
         let all = times.partition_point(|&m| m <= end);
-        let mut now = vec![0.0; models.len()];
-        for (&first, customers) in joined.range(..=end) {
-            let age = end.days_since(first) / summary.unit.days();
-            for (sum, model) in now.iter_mut().zip(models) {
-                *sum += customers * model.expected_of_new(age)?;
-            }
-        }
+        let now = expected_by(end)?;
+        before.resize(now.len(), 0.0);
         series.push(Tracked {
             until: end,
             actual: (all - counted) as f64,
@@ -117,26 +134,43 @@ pub struct Frequency {
 ///
 /// As [`PurchaseForecast::probability_of_new`].
 pub fn frequencies(summary: &Summary, most: u32, models: &[&dyn PurchaseForecast]) -> Result<Vec<Frequency>> {
-    let mut table: Vec<Frequency> = (0..=most)
-        .map(|purchases| Frequency { purchases, customers: 0.0, expected: vec![0.0; models.len()] })
-        .collect();
-    summary.frequency.iter().for_each(|&x| table[x.min(most) as usize].customers += 1.0);
+    let mut table = counts(summary, most, models.len());
     // Equal ages have equal distributions.
     let mut ages: BTreeMap<u64, f64> = BTreeMap::new();
     summary.age.iter().for_each(|age| *ages.entry(age.to_bits()).or_default() += 1.0);
     for (age, customers) in ages {
         let age = f64::from_bits(age);
         for (place, model) in models.iter().enumerate() {
-            let mut rest = 1.0;
-            for row in &mut table[..most as usize] {
-                let probability = model.probability_of_new(age, row.purchases)?;
-                row.expected[place] += customers * probability;
-                rest -= probability;
-            }
-            table[most as usize].expected[place] += customers * rest.max(0.0);
+            expect(&mut table, place, customers, |count| model.probability_of_new(age, count))?;
         }
     }
     Ok(table)
+}
+
+/// How many made how many, with nothing expected yet of so many models.
+fn counts(summary: &Summary, most: u32, models: usize) -> Vec<Frequency> {
+    let none = |purchases| Frequency { purchases, customers: 0.0, expected: vec![0.0; models] };
+    let mut table: Vec<Frequency> = (0..=most).map(none).collect();
+    summary.frequency.iter().for_each(|&x| table[x.min(most) as usize].customers += 1.0);
+    table
+}
+
+/// Adds what a model expects of so many customers who are alike.
+fn expect(
+    table: &mut [Frequency],
+    place: usize,
+    customers: f64,
+    probability: impl Fn(u32) -> Result<f64>,
+) -> Result<()> {
+    let Some((last, counted)) = table.split_last_mut() else { return Ok(()) };
+    let mut rest = 1.0;
+    for row in counted {
+        let probability = probability(row.purchases)?;
+        row.expected[place] += customers * probability;
+        rest -= probability;
+    }
+    last.expected[place] += customers * rest.max(0.0);
+    Ok(())
 }
 
 /// Customers who are alike in something, what they did on average, and what was forecast for them.

@@ -360,11 +360,16 @@ impl Comparison {
             let is_at_edge = |w: &Warning| matches!(w, Warning::AtBoundary { .. });
             self.judged().any(|(n, o)| n == name && o.report.warnings.iter().any(is_at_edge))
         };
-        Some(match order.iter().filter(simpler).min_by_key(|other| parameters(&other.name)) {
+        let key = |other: &&&MeanScores| (ran_away(&other.name), parameters(&other.name));
+        Some(match order.iter().filter(simpler).min_by_key(key) {
             Some(other) => {
                 format!("{line}; {} is as good with fewer parameters: take {}.", other.name, other.name)
             }
-            None if next.rmse < AS_GOOD * best.rmse && ran_away(&best.name) && !ran_away(&next.name) => {
+            None if next.rmse < AS_GOOD * best.rmse
+                && ran_away(&best.name)
+                && of(&next.name).is_some()
+                && !ran_away(&next.name) =>
+            {
                 format!(
                     "{line}; {} is as good, and none of its parameters ran away: take {}.",
                     next.name, next.name

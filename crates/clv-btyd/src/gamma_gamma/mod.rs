@@ -107,7 +107,7 @@ impl GammaGamma {
         let (a, b) = (self.p, self.p * purchases + self.q);
         let scale = self.gamma + purchases * mean;
         // From whichever end is nearer, so that neither 1 − u nor u loses its digits.
-        if probability <= beta_inc(a, b, 0.5) {
+        if probability < 1e-8 || probability <= beta_inc(a, b, 0.5) {
             let u = beta_inc_inverse(a, b, probability);
             scale * (u / (1.0 - u))
         } else {

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Judge at so many origins: the holdout, and windows of its length one before the other.
     #[arg(long, default_value_t = NonZeroUsize::MIN, value_name = "N")]
     origins: NonZeroUsize,
-    /// A model to score; may be repeated [default: all that are quick; of contracts those of renewals].
+    /// A model to score; may be repeated [default: all but the hierarchical ones and the learners that no shelf has; of contracts those of renewals].
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
     /// Time unit: day, week, month, year [default: week, or month of contracts].
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let has_past = |windows: &usize| back(split, *windows).train.last() >= first;
         let room = (0..args.origins.get()).take_while(has_past).count();
         if room == 0 {
-            return Err(Failure::data(format_args!(
+            return Err(Failure::usage(format_args!(
                 "--train-until {} is before the log begins, on {}",
                 train.last_day(),
                 first.date()

@@ -391,8 +391,8 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
         )));
     }
     let is_of_spend = matches!(args.model.as_str(), "gamma-gamma" | "lognormal-spend");
-    let is_hierarchical = matches!(args.model.as_str(), "pareto-nbd-hb" | "pareto-nbd-abe" | "pareto-ggg");
-    if args.horizon.is_some() && (is_of_process || is_of_spend || is_hierarchical) {
+    if args.horizon.is_some() && (is_of_process || is_of_spend || HIERARCHICAL.contains(&args.model.as_str()))
+    {
         return Err(Failure::usage(format_args!(
             "--horizon is for models that learn for one, and not for {}, which forecasts any: clv predict --horizon",
             args.model

@@ -62,20 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ("--discount-rate", args.asking.discount_rate != 0.0),
         ("--monthly", args.asking.monthly),
     ];
-    if model.answers().value && args.asking.spend.is_some() {
-        note(format_args!(
-            "{} says value by itself: with --spend it is its purchases times that spend instead",
-            args.asking.holds(&model)
-        ));
-    }
-    if let Some(unit) = args.observation.unit.filter(|unit| *unit != model.unit()) {
-        return Err(Failure::usage(format_args!(
-            "--unit {unit}: {} counts in {}s; allowed: {}, or none",
-            args.asking.holds(&model),
-            model.unit(),
-            model.unit()
-        )));
-    }
+    args.asking.expect_unit(&args.observation, &model)?;
     if let (false, Some((flag, _))) = (says_value, of_value.iter().find(|(_, given)| *given)) {
         return Err(Failure::usage(format_args!(
             "{flag} is of value, which this model does not say: give a fitted model to --spend, or one --price"

@@ -62,6 +62,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (model, transactions) = args.asking.model(&args.transactions)?;
+    args.asking.expect_unit(&args.observation, &model)?;
     let ask = args.asking.ask(&model)?;
     let (horizon, discount) = (ask.horizon(), ask.discounting());
     let shop = Economics::default()
@@ -122,8 +123,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if features.rows() > 0 {
         who = who.with_features(&features)?;
     }
-    if args.per_year > 0.0 && model.activity().is_none() && (who.is_empty() || model.own(&who, 0)?.is_none())
-    {
+    let of_customer = |error| crate::beyond::of_customer(error, &training, &observed.log);
+    let is_common = who.is_empty() || model.own(&who, 0).map_err(of_customer)?.is_none();
+    if args.per_year > 0.0 && model.activity().is_none() && is_common {
         if model.answers().p_alive {
             return Err(Failure::usage(format_args!(
                 "--per-year needs to know when customers leave, which {} does not say of a time to come: take another model, or leave it out",
@@ -132,8 +134,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
         note("this model does not say who leaves: --per-year is of all customers, over the whole horizon");
     }
-    for table in costs.iter().chain(&table_of) {
-        crate::beyond::tell_known("the table of customers", table.customers(), &observed.log);
+    for (path, table) in args.acquisition_costs.iter().zip(&costs).chain(args.customers.iter().zip(&table_of))
+    {
+        crate::beyond::tell_known(path.display(), table.customers(), &observed.log);
     }
     let line = Line::new("valuing");
     let forecast =
@@ -148,7 +151,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             years: lasted(model.reads(), &history) / observed.unit.per_year(),
         };
         let years = if args.per_year > 0.0 {
-            let own = model.own(&who, row)?;
+            let own = model.own(&who, row).map_err(of_customer)?;
             let activity = own.as_deref().unwrap_or(&model).activity().unwrap_or(&Stays);
             discounted_years(activity, &history, discount, horizon, observed.unit)?
         } else {
@@ -223,11 +226,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let all = equity(&values);
     // Customers without a cost in the table say nothing of what winning one costs.
     let cost = all.acquisition / (all.customers - without_cost.get()).max(1) as f64;
-    let payback = if cost > 0.0 { payback(&model, shop.acquisition(cost)?, horizon)? } else { None };
+    let payback =
+        if cost > 0.0 { payback(&model, shop.acquisition(cost)?, (horizon, args.per_year))? } else { None };
     if cost > 0.0 && payback.is_none() {
         note(format_args!(
-            "{} says nothing of new customers without columns: when one pays back what winning them costs is not told",
-            model.kind().full_name()
+            "{} says nothing of {}: when one pays back what winning them costs is not told",
+            model.kind().full_name(),
+            if model.purchases().is_none() { "new customers" } else { "what new customers spend" }
         ));
     }
     tell_caution(&model);
@@ -252,11 +257,16 @@ impl Activity for Stays {
 
 /// When a new customer won at this cost has paid for it: `Some(None)` if not within the horizon,
 /// `None` if the model says nothing of new customers.
-fn payback(model: &dyn Predict, shop: Economics, horizon: Span) -> Result<Option<Option<Span>>, Failure> {
+fn payback(
+    model: &dyn Predict,
+    shop: Economics,
+    (horizon, per_year): (Span, f64),
+) -> Result<Option<Option<Span>>, Failure> {
     let (Some(purchases), Some(spend)) = (model.purchases(), model.spend()) else { return Ok(None) };
     let Some(spend) = spend.expected_spend(&History::new(0, 0.0, 0.0)?)? else { return Ok(None) };
     let (unit, new, undiscounted) = (model.unit(), History::new(0, 0.0, 0.0)?, Discount::yearly(0.0)?);
     let active_years = |t: f64| match model.activity() {
+        _ if per_year == 0.0 => Ok(0.0),
         Some(activity) => discounted_years(activity, &new, undiscounted, Span::new(t, unit)?, unit),
         None => Ok(t / unit.per_year()),
     };

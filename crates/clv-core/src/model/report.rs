@@ -183,6 +183,13 @@ pub enum Warning {
         /// The least `q` of them.
         least: f64,
     },
+    /// One of the populations drawn makes much of what is expected of a new customer's spend.
+    OneDraw {
+        /// Which share of it.
+        share: f64,
+        /// Of how many populations.
+        of: usize,
+    },
     /// The past is too short for the horizon, so a shorter window was learned and scaled up.
     ShortWindow {
         /// What was learned.
@@ -260,6 +267,11 @@ impl fmt::Display for Warning {
             Self::HeavyTail { populations, of, least } => write!(
                 f,
                 "{populations} of {of} populations drawn have a q near 1 (the least {least:.3}), and with q ≤ 1 a mean does not exist: the expected spend of customers of whom no purchase counts is that of a few draws; use the median"
+            ),
+            Self::OneDraw { share, of } => write!(
+                f,
+                "one of {of} populations drawn makes {:.0}% of the expected spend of customers of whom no purchase counts: the mean over populations hardly exists where there is so little to learn from; fit the likeliest population, or use the median",
+                100.0 * share
             ),
             Self::ShortWindow { window, horizon } => write!(
                 f,

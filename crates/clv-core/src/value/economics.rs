@@ -154,11 +154,14 @@ pub struct Future {
     pub discounted_years: f64,
 }
 
-/// A decade of months, five years of weeks.
-const MOST_PARTS: f64 = 260.0;
+/// A year of weeks has more parts, a year of one unit as many.
+const PARTS: u32 = 64;
+/// Five years of weeks.
+const MOST_UNITS: f64 = 260.0;
 
-/// Expected years of activity within a horizon, discounted: `∫₀ᴴ e^{−δt} P(alive at t) dt`, by two Gauss–Legendre nodes within each unit of time, so that what
-/// happens at whole units (renewals, opportunities) is no jump within; of longer horizons, and those that are no whole units, within each of 64 parts.
+/// Expected years of activity within a horizon, discounted: `∫₀ᴴ e^{−δt} P(alive at t) dt`, by two Gauss–Legendre nodes within each of
+/// at least 64 parts that no whole unit of time lies within, so that what happens at these (renewals, opportunities) is no jump within a part; of horizons of more than
+/// 260 units, and those that are no whole units, within each of 64 parts.
 ///
 /// # Errors
 ///
@@ -172,8 +175,9 @@ pub fn discounted_years(
 ) -> Result<f64> {
     let (delta, end) = (discount.rate_per(unit), horizon.in_units(unit));
     let is_whole = (end - end.round()).abs() < 1e-9 * end;
-    let parts = if is_whole && end.round() <= MOST_PARTS { end.round() as u32 } else { 64 };
-    let width = end / f64::from(parts.max(1));
+    let units = if is_whole && end.round() <= MOST_UNITS { end.round().max(1.0) as u32 } else { 1 };
+    let parts = units * PARTS.div_ceil(units);
+    let width = end / f64::from(parts);
     let mut sum = 0.0;
     for part in 0..parts {
         for node in [0.5 - 0.5 / 3.0_f64.sqrt(), 0.5 + 0.5 / 3.0_f64.sqrt()] {
@@ -302,6 +306,44 @@ mod tests {
         let when = shop.payback(20.0, horizon, TimeUnit::Week, |t| Ok(t / 10.0), years).unwrap().unwrap();
         assert!((when.in_units(TimeUnit::Week) - 20.0).abs() < 0.1 + 1e-9);
         assert_eq!(shop.payback(20.0, horizon, TimeUnit::Week, |_| Ok(0.0), years).unwrap(), None);
+    }
+
+    /// Leaves as customers of the Pareto/NBD do, or at whole units.
+    #[derive(Debug)]
+    enum Leaving {
+        Any { s: f64, beta: f64 },
+        AtUnits(f64),
+    }
+
+    impl Activity for Leaving {
+        fn p_alive(&self, _: &History, later: f64) -> Result<f64> {
+            Ok(match *self {
+                Self::Any { s, beta } => (beta / (beta + later)).powf(s),
+                Self::AtUnits(stays) => stays.powf(later.floor()),
+            })
+        }
+    }
+
+    #[test]
+    fn years_of_activity_whatever_the_unit() {
+        let now = History::new(0, 0.0, 0.0).unwrap();
+        let years = |leaving: &Leaving, units: f64, unit| {
+            let horizon = Span::new(units, unit).unwrap();
+            discounted_years(leaving, &now, Discount::NONE, horizon, unit).unwrap()
+        };
+        // Half of them within a quarter of the first unit: β/(1 − s) ((1 + t/β)^{1−s} − 1).
+        let (s, beta) = (0.606, 0.224);
+        for t in [1.0, 2.0, 5.0, 7.5] {
+            let exact = beta / (1.0 - s) * ((1.0_f64 + t / beta).powf(1.0 - s) - 1.0);
+            let found = years(&Leaving::Any { s, beta }, t, TimeUnit::Year);
+            assert!((found / exact - 1.0).abs() < 1e-5, "{t}: {found} {exact}");
+        }
+        // Renewals at whole units: 1 + .7 + … of them.
+        for units in [1_u32, 12, 70] {
+            let exact: f64 = (0..units).map(|n| 0.7_f64.powi(n as i32)).sum::<f64>() / 12.0;
+            let found = years(&Leaving::AtUnits(0.7), f64::from(units), TimeUnit::Month);
+            assert!((found / exact - 1.0).abs() < 1e-12, "{units}: {found} {exact}");
+        }
     }
 
     #[test]
