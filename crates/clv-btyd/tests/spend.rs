@@ -169,10 +169,21 @@ fn of_prior() -> BayesSpend {
     ["p", "q", "gamma"].into_iter().zip(TRUTH).fold(settings, prior)
 }
 
+const BINS: usize = 16;
+
+/// Of each of three parameters the ranks are as often in one bin as in another, p > .01 corrected for their number.
+fn expect_uniform(ranks: &[[f64; BINS]; 3]) {
+    for (i, bins) in ranks.iter().enumerate() {
+        let expected = bins.iter().sum::<f64>() / BINS as f64;
+        let chi: f64 = bins.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
+        let p = gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
+        assert!(p > 0.01 / 3.0, "{i}: p = {p}, ranks {bins:?}");
+    }
+}
+
 /// Ranks of truths drawn from the prior within draws of their posteriors (Talts and others 2018).
 #[test]
 fn ranks_of_the_spend_posterior_are_uniform() {
-    const BINS: usize = 16;
     let rounds = 480;
     let mut ranks = [[0.0; BINS]; 3];
     for round in 0..rounds {
@@ -195,12 +206,7 @@ fn ranks_of_the_spend_posterior_are_uniform() {
             bins[below.count()] += 1.0;
         }
     }
-    let expected = rounds as f64 / BINS as f64;
-    for (i, bins) in ranks.iter().enumerate() {
-        let chi: f64 = bins.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
-        let p = gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
-        assert!(p > 0.01 / 3.0, "{i}: p = {p}, ranks {bins:?}");
-    }
+    expect_uniform(&ranks);
 }
 
 /// Truths drawn from the prior: totals of what is spent next fall within 90% intervals nine times of ten, if these hold how sure the population is.
@@ -430,7 +436,6 @@ fn lognormal_amounts(truth: &LognormalSpend, rng: &mut ChaCha8Rng) -> Vec<Vec<f6
 /// Ranks of truths drawn from the prior within draws of their posteriors.
 #[test]
 fn ranks_of_the_posterior_of_lognormal_spend_are_uniform() {
-    const BINS: usize = 16;
     const MIDDLE: [f64; 3] = [30.0, 0.5, 0.8];
     let names = ["median", "sigma", "tau"];
     let settings = BayesSpend::new(LognormalSpendFit::new()).chains(1, 300).unwrap();
@@ -453,12 +458,7 @@ fn ranks_of_the_posterior_of_lognormal_spend_are_uniform() {
             bins[below.count()] += 1.0;
         }
     }
-    let expected = rounds as f64 / BINS as f64;
-    for (i, bins) in ranks.iter().enumerate() {
-        let chi: f64 = bins.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
-        let p = gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
-        assert!(p > 0.01 / 3.0, "{i}: p = {p}, ranks {bins:?}");
-    }
+    expect_uniform(&ranks);
 }
 
 #[test]

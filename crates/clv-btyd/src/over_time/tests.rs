@@ -88,6 +88,36 @@ fn pareto_nbd_beside_forty_digits() {
 }
 
 #[test]
+fn bg_nbd_and_mbg_nbd_beside_forty_digits() {
+    fn check<P: Likelihood>(table: [(usize, f64, usize, f64, f64); 6]) {
+        let coefficients = of([(0, true, false), (0, false, true), (1, true, true)]);
+        let values = [0.55, 10.58, 0.61, 3.2, 0.4, -0.3, 0.0];
+        for (x, last, in_season, want, alive) in table {
+            let (got, ln_alive) = likelihood::<P>(&values, &coefficients, &[path(x, last, in_season, 0.0)]);
+            near(got.value, want, 2e-13, "ln L");
+            near(ln_alive, alive, 1e-12, "ln P(alive)");
+        }
+    }
+    // mpmath with 40 digits: λ and p integrated out, each by quadrature of what the story says of a customer who has them.
+    check::<BgNbd>([
+        (0, 0.0, 0, -0.96049730904354828144, 0.0),
+        (3, 20.0, 1, -11.891261117156326383, -0.60283750260400277616),
+        (200, 38.0, 90, 73.192552003084100219, -1.3444933593815032349),
+        (200, 25.0, 90, 141.20414626359540758, -69.356087619892810597),
+        (1000, 39.5, 450, 1980.1012629006449723, -1.3136412913956568635),
+        (1000, 30.0, 450, 2181.3186161590195951, -202.53099454977027966),
+    ]);
+    check::<MbgNbd>([
+        (0, 0.0, 0, -0.73077652161053578998, -0.4041991667659412248),
+        (3, 20.0, 1, -12.068273556372629342, -0.52356815294341656557),
+        (200, 38.0, 90, 73.185047735928504933, -1.3403746244017097322),
+        (200, 25.0, 90, 141.19518576181540173, -69.35051265028860653),
+        (1000, 39.5, 450, 1980.0997500417844923, -1.3128162422745231026),
+        (1000, 30.0, 450, 2181.3167997678607558, -202.52986596835078656),
+    ]);
+}
+
+#[test]
 fn derivatives_of_all_three() {
     let coefficients = of([(0, true, false), (0, false, true), (1, true, true)]);
     let paths = [path(0, 0.0, 0, 0.8), path(3, 20.0, 1, 0.8), path(12, 39.5, 5, 0.8), path(1, 2.0, 0, 0.8)];
