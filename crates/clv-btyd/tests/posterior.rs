@@ -118,6 +118,7 @@ fn ranks_are_uniform_by_the_period_and_of_contracts() {
     is_calibrated::<BetaDiscreteWeibull>(&[0.8, 8.0, 1.2], None, 640);
     is_calibrated::<BetaDiscreteWeibull>(&[0.8, 8.0, 1.0], Some(("c", 1.0)), 640);
     is_calibrated::<WeibullGamma>(&[1.5, 30.0, 1.2], None, 640);
+    is_calibrated::<WeibullGamma>(&[1.5, 30.0, 1.0], Some(("c", 1.0)), 640);
 }
 
 #[test]

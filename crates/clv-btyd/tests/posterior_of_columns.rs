@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use clv_btyd::{
-    Bayes, BgNbd, CovariateModel, Covariates, OverTime, OverTimeModel, ParetoNbd, Posterior, Process,
+    Bayes, BgNbd, CovariateModel, Covariates, MbgNbd, OverTime, OverTimeModel, ParetoNbd, Posterior, Process,
     WithCovariates,
 };
 use clv_core::features::Source;
@@ -11,7 +11,7 @@ use clv_core::{
     Context, Cut, Error, FeatureMatrix, Fit, Grain, LogBuilder, Moment, TimeUnit, Timelines, Training,
     Transaction, TransactionLog,
 };
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -168,6 +168,7 @@ fn is_calibrated<P: Process>(medians: &[f64; 4], rounds: u64) {
 fn ranks_are_uniform_with_columns() {
     is_calibrated::<ParetoNbd>(&[0.8, 8.0, 0.7, 12.0], 320);
     is_calibrated::<BgNbd>(&[0.8, 8.0, 0.8, 2.5], 320);
+    is_calibrated::<MbgNbd>(&[0.8, 8.0, 0.8, 2.5], 320);
 }
 
 /// A season of half of the time that all customers are seen.
@@ -193,7 +194,12 @@ fn is_calibrated_over_time<P: OverTime>(medians: &[f64; 4], rounds: u64) {
         let length = clv_core::Span::weeks(WEEKS).unwrap();
         let future = model.of_new(&[&season], "anybody", day(0.0), length).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(2_000 + round);
-        let log = log(80, |_, times| future.alive.purchase_times(&mut rng, times));
+        let log = log(80, |_, times| {
+            // By MBG/NBD some leave at their first purchase.
+            if future.p_alive == 1.0 || rng.random::<f64>() < future.p_alive {
+                future.alive.purchase_times(&mut rng, times);
+            }
+        });
         let cx = Context::default().seed(round);
         let posterior =
             with(&log, |training| settings.draw(training, &[&season], log.customers(), &cx).unwrap());
@@ -209,6 +215,7 @@ fn is_calibrated_over_time<P: OverTime>(medians: &[f64; 4], rounds: u64) {
 fn ranks_are_uniform_over_time() {
     is_calibrated_over_time::<ParetoNbd>(&[0.8, 8.0, 0.7, 12.0], 160);
     is_calibrated_over_time::<BgNbd>(&[0.8, 8.0, 0.8, 2.5], 160);
+    is_calibrated_over_time::<MbgNbd>(&[0.8, 8.0, 0.8, 2.5], 160);
 }
 
 #[test]
