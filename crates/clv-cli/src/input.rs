@@ -137,6 +137,7 @@ pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Momen
     if let Some(until) = until {
         return end_of_period(until, args.grain());
     }
+    tell_gap(log, last);
     let cut = Cut::end_of(last, args.grain());
     let unit = match args.grain() {
         Grain::Week => TimeUnit::Week,
@@ -155,6 +156,23 @@ pub(crate) fn cut(log: &TransactionLog, args: &Transactions, until: Option<Momen
         whole.last_day()
     ));
     Ok(whole)
+}
+
+/// Warns of a last purchase that comes long after all others: a wrong date moves the end of observation with it.
+fn tell_gap(log: &TransactionLog, last: Moment) {
+    /// No shop is silent so long before a purchase that is right.
+    const LONG: f64 = 92.0;
+    let before = log.time().iter().copied().filter(|time| last.days_since(*time) > 1.0).max();
+    if let Some(before) = before
+        && last.days_since(before) > LONG
+    {
+        note(format_args!(
+            "warning: the log ends on {}, {:.0} days after what comes before ({}): if that date is wrong, --latest leaves it out; --until names the end of observation",
+            last.date(),
+            last.days_since(before),
+            before.date()
+        ));
+    }
 }
 
 /// What is made of contracts.

@@ -938,6 +938,14 @@ fn what_would_do_nothing_is_refused() {
     let bought = json(folder, "summarize bare.csv --until 2023-12-31 --output s.csv")["purchases"].as_f64();
     let bought = bought.unwrap_or((bare.lines().count() - 1) as f64);
     assert!((worth["equity"]["historic"].as_f64().unwrap() / bought - 2.0).abs() < 0.05, "{worth}");
+    // One row of another century is no end of observation.
+    let text = std::fs::read_to_string(folder.join("tx.csv")).unwrap();
+    let customer = text.lines().nth(1).unwrap().split(',').next().unwrap();
+    std::fs::write(folder.join("far.csv"), format!("{text}{customer},2099-03-05,9\n")).unwrap();
+    let (far, words) =
+        ("fit bg-nbd far.csv --output x.json", "if that date is wrong, --latest leaves it out");
+    assert!(told(far).contains(words) && !told("fit bg-nbd tx.csv --output x.json").contains(words));
+    assert!(!told(&format!("{far} --latest 2024-01-01")).contains(words));
     // Beyond what a table of contracts knows it is not known who goes on.
     let beyond = "days after the last start or end in the table";
     assert!(told("fit sbg contracts.csv --contracts --until 2028-01-01 --output x.json").contains(beyond));
