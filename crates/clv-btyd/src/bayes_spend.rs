@@ -4,12 +4,14 @@ use clv_core::model::{AmountsOf, Answers, DrawAmounts, Fit, Fitted, Kind, Spend,
 use clv_core::saved::{Registry, SaveWriter, SavedModel};
 use clv_core::summary::SpendBasis;
 use clv_core::{Ask, Context, Customers, Error, Feature, ForecastMut, Predict, Scratch, TimeUnit, Training};
+use clv_math::minimise::Derivatives;
 use rand_chacha::ChaCha8Rng;
 
 use crate::gamma_gamma::{GammaGammaFit, SpendModel};
 use crate::posterior::{Posterior, Sampled, Sampler, Target};
-use crate::posterior_model::{KEPT, evenly, told};
+use crate::posterior_model::{KEPT, at_least_one, evenly, saved_draws, told};
 use crate::process::Parameter;
+use crate::search::Coordinate;
 
 /// A draw that makes this share of the mean over so many or more.
 const MUCH: f64 = 0.1;
@@ -139,14 +141,18 @@ impl<F: SpendFit> BayesSpend<F> {
     }
 }
 
-/// Draws of populations from what is sampled, with what else is told of the mode.
+/// Draws of populations by the likelihood of so many customers, with what else is told of the mode.
 pub(crate) fn sampled<P>(
     sampler: &Sampler,
-    target: Target<'_>,
+    (name, coordinates, customers): (&'static str, Vec<Coordinate>, f64),
+    derivatives: &dyn Fn(&[f64]) -> Option<Derivatives>,
     cx: &Context<'_>,
     population: impl Fn(&[f64]) -> Result<P, Error>,
     tell: impl FnOnce(&P) -> (TimeUnit, Vec<Warning>),
 ) -> Result<Posterior<P>, Error> {
+    let ln_likelihood = |values: &[f64]| derivatives(values).map(|found| found.value);
+    let target =
+        Target { name, coordinates, customers, start: None, derivatives, ln_likelihood: &ln_likelihood };
     let Sampled { chains, summaries, accepted, evaluations, mut mode, .. } = sampler.draw(target, cx)?;
     let likeliest: Vec<f64> = mode.parameters.iter().map(|p| p.value).collect();
     let (unit, warnings) = tell(&population(&likeliest)?);
@@ -209,11 +215,7 @@ impl<M: DrawnSpend> SpendPosteriorModel<M> {
     }
 
     fn from_models(models: Vec<M>) -> Result<Self, Error> {
-        if models.is_empty() {
-            let needs = "at least one population";
-            return Err(Error::TooLittleData { model: M::KIND.name, needs, found: 0 });
-        }
-        Ok(Self { models })
+        Ok(Self { models: at_least_one(M::KIND.name, models)? })
     }
 
     /// The models that were drawn.
@@ -321,8 +323,7 @@ impl<M: DrawnSpend> DrawAmounts for SpendPosteriorModel<M> {
 pub(crate) fn register<M: DrawnSpend>(registry: &mut Registry) {
     registry.register(SpendPosteriorModel::<M>::KIND, |saved, _| {
         let one = M::load(saved)?;
-        let draws: Vec<Vec<f64>> = saved.field("draws")?;
-        let models = draws.iter().map(|values| one.with_values(values)).collect::<Result<_, _>>()?;
+        let models = saved_draws(saved, |values| one.with_values(values))?;
         Ok(Box::new(SpendPosteriorModel::<M>::from_models(models)?))
     });
 }

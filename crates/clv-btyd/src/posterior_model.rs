@@ -97,11 +97,7 @@ impl<M: Drawn> PosteriorModel<M> {
     }
 
     fn from_models(models: Vec<M>) -> Result<Self, Error> {
-        if models.is_empty() {
-            let needs = "at least one population";
-            return Err(Error::TooLittleData { model: M::KIND.name, needs, found: 0 });
-        }
-        Ok(Self { models })
+        Ok(Self { models: at_least_one(M::KIND.name, models)? })
     }
 
     /// The models that were drawn.
@@ -307,6 +303,23 @@ impl<P: Process> Fit for BayesWithCovariates<P> {
     }
 }
 
+/// The models that were drawn, if there are any.
+pub(crate) fn at_least_one<M>(model: &'static str, models: Vec<M>) -> Result<Vec<M>, Error> {
+    if models.is_empty() {
+        return Err(Error::TooLittleData { model, needs: "at least one population", found: 0 });
+    }
+    Ok(models)
+}
+
+/// Models as their values were saved.
+pub(crate) fn saved_draws<M>(
+    saved: &SavedModel,
+    with_values: impl Fn(&[f64]) -> Result<M, Error>,
+) -> Result<Vec<M>, Error> {
+    let draws: Vec<Vec<f64>> = saved.field("draws")?;
+    draws.iter().map(|values| with_values(values)).collect()
+}
+
 /// So many of the draws, evenly among all.
 pub(crate) fn evenly<M: Clone>(posterior: &Posterior<M>, kept: usize) -> Vec<M> {
     let all: Vec<&M> = posterior.chains.iter().flatten().collect();
@@ -340,8 +353,7 @@ pub(crate) fn told<M>(posterior: &Posterior<M>) -> FitReport {
 pub(crate) fn register<M: Drawn>(registry: &mut Registry) {
     registry.register(PosteriorModel::<M>::KIND, |saved, _| {
         let one = M::load(saved)?;
-        let draws: Vec<Vec<f64>> = saved.field("draws")?;
-        let models = draws.iter().map(|values| one.with_values(values)).collect::<Result<_, _>>()?;
+        let models = saved_draws(saved, |values| one.with_values(values))?;
         Ok(Box::new(PosteriorModel::<M>::from_models(models)?))
     });
 }

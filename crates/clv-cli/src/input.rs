@@ -231,31 +231,24 @@ pub(crate) fn tell_ends(contracts: &Contracts, reads: Reads, cut: Cut, unit: Tim
     if ended < ENOUGH {
         return;
     }
-    let few = FEW * ended as f64;
-    let between = |unit: TimeUnit| {
-        let (ended, at_renewals) = contracts.ended(cut, unit);
-        (ended - at_renewals) as f64
-    };
     // Contracts of a year end at the renewals of months too: the longest tells how they are made.
-    let longest =
-        [TimeUnit::Year, TimeUnit::Month, TimeUnit::Week].into_iter().find(|unit| between(*unit) < few);
-    if reads == Reads::Renewals && between(unit) > few && longest.is_none() {
-        note(format_args!(
+    let made_of = |unit: TimeUnit| {
+        let (ended, at_renewals) = contracts.ended(cut, unit);
+        (((ended - at_renewals) as f64) < FEW * ended as f64).then_some((unit, at_renewals))
+    };
+    let longest = [TimeUnit::Year, TimeUnit::Month, TimeUnit::Week].into_iter().find_map(made_of);
+    match (reads, longest) {
+        (Reads::Tenures, Some((longest, at_renewals))) => note(format_args!(
+            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {longest}: models of tenures take ends as coming at any time; sbg and bdw, fitted with --unit {longest}, are of renewals"
+        )),
+        (Reads::Renewals, Some((longest, at_renewals))) if longest != unit => note(format_args!(
+            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {longest}, and not each {unit}: fit with --unit {longest}"
+        )),
+        (Reads::Renewals, None) if (ended - at_renewals) as f64 > FEW * ended as f64 => note(format_args!(
             "warning: {} of {ended} contracts ended between two renewals: models of renewals take one that goes on as decided at its last, though it has survived part of the way to the next, and tell too few renewals; exponential-gamma and weibull-gamma take ends as they come",
             ended - at_renewals
-        ));
-    }
-    let Some(longest) = longest else { return };
-    let at_renewals = ended - between(longest) as usize;
-    if reads == Reads::Tenures {
-        note(format_args!(
-            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {longest}: models of tenures take ends as coming at any time; sbg and bdw, fitted with --unit {longest}, are of renewals"
-        ));
-    }
-    if reads == Reads::Renewals && longest != unit {
-        note(format_args!(
-            "warning: {at_renewals} of {ended} contracts ended at renewals, one each {longest}, and not each {unit}: fit with --unit {longest}"
-        ));
+        )),
+        _ => {}
     }
 }
 

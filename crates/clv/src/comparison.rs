@@ -365,22 +365,16 @@ impl Comparison {
             Some(other) => {
                 format!("{line}; {} is as good with fewer parameters: take {}.", other.name, other.name)
             }
-            None if next.rmse < AS_GOOD * best.rmse
-                && ran_away(&best.name)
-                && of(&next.name).is_some()
-                && !ran_away(&next.name) =>
-            {
-                format!(
+            None if next.rmse < AS_GOOD * best.rmse => match (ran_away(&best.name), ran_away(&next.name)) {
+                (_, true) => format!("{line}: take {}.", best.name),
+                (true, false) if of(&next.name).is_some() => format!(
                     "{line}; {} is as good, and none of its parameters ran away: take {}.",
                     next.name, next.name
-                )
-            }
-            None if next.rmse < AS_GOOD * best.rmse && ran_away(&next.name) => {
-                format!("{line}: take {}.", best.name)
-            }
-            None if next.rmse < AS_GOOD * best.rmse => {
-                format!("{line}: as good as each other; take either of {} and {}.", best.name, next.name)
-            }
+                ),
+                _ => {
+                    format!("{line}: as good as each other; take either of {} and {}.", best.name, next.name)
+                }
+            },
             None => format!("{line}: take {}.", best.name),
         })
     }

@@ -189,23 +189,6 @@ impl SpendModel {
         Ok(spend)
     }
 
-    /// Writes what is expected of each customer, by the purchases and the mean that count.
-    fn write(
-        &self,
-        who: &Customers<'_>,
-        out: &mut ForecastMut<'_>,
-        expected: impl Fn(f64, f64) -> Option<f64>,
-    ) -> Result<(), Error> {
-        out.expect(KIND.name, &self.answers(), who.len())?;
-        let Some(column) = &mut out.spend else { return Ok(()) };
-        let spend = self.means(who)?;
-        for (row, slot) in column.iter_mut().enumerate() {
-            let (count, mean) = self.counted(who.frequency()[row], Some(spend[row]));
-            *slot = expected(count, mean);
-        }
-        Ok(())
-    }
-
     /// Purchases and mean that count of one of these customers.
     fn counted_of(&self, who: &Customers<'_>, row: usize) -> Result<(f64, f64), Error> {
         Ok(self.counted(who.frequency()[row], Some(self.means(who)?[row])))
@@ -249,7 +232,14 @@ impl Predict for SpendModel {
         _: &mut Scratch,
         out: &mut ForecastMut<'_>,
     ) -> Result<(), Error> {
-        self.write(who, out, |count, mean| self.population.expected_mean(count, mean))
+        out.expect(KIND.name, &self.answers(), who.len())?;
+        let Some(column) = &mut out.spend else { return Ok(()) };
+        let spend = self.means(who)?;
+        for (row, slot) in column.iter_mut().enumerate() {
+            let (count, mean) = self.counted(who.frequency()[row], Some(spend[row]));
+            *slot = self.population.expected_mean(count, mean);
+        }
+        Ok(())
     }
 
     fn spend(&self) -> Option<&dyn Spend> {

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use super::fit::Spent;
 use super::{GammaGamma, GammaGammaFit, KIND, PARAMETERS, SpendModel, beyond_any_number, load};
 use crate::bayes_spend::{BayesSpend, DrawnSpend, SpendFit, SpendPosteriorModel, sampled};
-use crate::posterior::{Posterior, Sampler, Target};
+use crate::posterior::{Posterior, Sampler};
 use crate::process::Parameter;
 
 /// With a `q` below this a population says more than ten times `pγ` of a new customer.
@@ -35,16 +35,8 @@ impl GammaGammaFit {
         cx: &Context<'_>,
     ) -> Result<Posterior<GammaGamma>, Error> {
         self.options.expect_no_penalty()?;
-        let derivatives = Self::likelihood(spent);
-        let target = Target {
-            name: KIND.name,
-            coordinates: self.coordinates(spent.mean),
-            customers: spent.rows.len() as f64,
-            start: None,
-            derivatives: &derivatives,
-            ln_likelihood: &|values| derivatives(values).map(|found| found.value),
-        };
-        sampled(sampler, target, cx, GammaGamma::from_values, |likeliest| {
+        let of = (KIND.name, self.coordinates(spent.mean), spent.rows.len() as f64);
+        sampled(sampler, of, &Self::likelihood(spent), cx, GammaGamma::from_values, |likeliest| {
             (spent.unit, spent.warnings(likeliest))
         })
     }

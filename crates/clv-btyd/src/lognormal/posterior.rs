@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{KIND, Learned, LognormalSpend, LognormalSpendFit, LognormalSpendModel, PARAMETERS, load};
 use crate::amounts::Paid;
 use crate::bayes_spend::{BayesSpend, DrawnSpend, SpendFit, sampled};
-use crate::posterior::{Posterior, Sampler, Target};
+use crate::posterior::{Posterior, Sampler};
 use crate::process::Parameter;
 
 impl BayesSpend<LognormalSpendFit> {
@@ -37,16 +37,9 @@ impl LognormalSpendFit {
         cx: &Context<'_>,
     ) -> Result<Posterior<LognormalSpend>, Error> {
         self.options.expect_no_penalty()?;
+        let of = (KIND.name, self.coordinates(learned), learned.customers);
         let derivatives = |values: &[f64]| learned.derivatives(values);
-        let target = Target {
-            name: KIND.name,
-            coordinates: self.coordinates(learned),
-            customers: learned.customers,
-            start: None,
-            derivatives: &derivatives,
-            ln_likelihood: &|values| learned.derivatives(values).map(|found| found.value),
-        };
-        sampled(sampler, target, cx, LognormalSpend::from_values, |_| told)
+        sampled(sampler, of, &derivatives, cx, LognormalSpend::from_values, |_| told)
     }
 }
 

@@ -10,7 +10,7 @@ use super::bayes::BayesOverTime;
 use super::fit::OverTime;
 use super::model::{OverTimeModel, PURCHASES, foreseen, without_calendar};
 use crate::posterior::Posterior;
-use crate::posterior_model::{evenly, told};
+use crate::posterior_model::{at_least_one, evenly, saved_draws, told};
 
 /// As many draws are kept: each looks through the whole past of every customer. The mean of 100 has a tenth of the posterior's own deviation.
 const KEPT: usize = 100;
@@ -38,11 +38,7 @@ impl<P: OverTime> PosteriorOverTimeModel<P> {
     }
 
     fn from_models(models: Vec<OverTimeModel<P>>) -> Result<Self, Error> {
-        if models.is_empty() {
-            let needs = "at least one population";
-            return Err(Error::TooLittleData { model: P::KIND.name, needs, found: 0 });
-        }
-        Ok(Self { models })
+        Ok(Self { models: at_least_one(P::KIND.name, models)? })
     }
 
     /// The models that were drawn.
@@ -122,8 +118,7 @@ impl<P: OverTime> Predict for PosteriorOverTimeModel<P> {
 pub(super) fn register<P: OverTime>(registry: &mut Registry) {
     registry.register(PosteriorOverTimeModel::<P>::KIND, |saved, _| {
         let one = OverTimeModel::<P>::load(saved)?;
-        let draws: Vec<Vec<f64>> = saved.field("draws")?;
-        let models = draws.iter().map(|values| one.with_values(values)).collect::<Result<_, _>>()?;
+        let models = saved_draws(saved, |values| one.with_values(values))?;
         Ok(Box::new(PosteriorOverTimeModel::<P>::from_models(models)?))
     });
 }

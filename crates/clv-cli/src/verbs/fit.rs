@@ -405,7 +405,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             args.model
         )));
     }
-    if args.posterior && !is_of_process && !matches!(args.model.as_str(), "gamma-gamma" | "lognormal-spend") {
+    if args.posterior && !is_of_process && !is_of_spend {
         return Err(Failure::usage(format_args!(
             "--posterior is for {}, gamma-gamma, lognormal-spend, and not for {}",
             PROCESSES.join(", "),

@@ -124,8 +124,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         who = who.with_features(&features)?;
     }
     let of_customer = |error| crate::beyond::of_customer(error, &training, &observed.log);
-    let is_common = who.is_empty() || model.own(&who, 0).map_err(of_customer)?.is_none();
-    if args.per_year > 0.0 && model.activity().is_none() && is_common {
+    if args.per_year > 0.0
+        && model.activity().is_none()
+        && (who.is_empty() || model.own(&who, 0).map_err(of_customer)?.is_none())
+    {
         if model.answers().p_alive {
             return Err(Failure::usage(format_args!(
                 "--per-year needs to know when customers leave, which {} does not say of a time to come: take another model, or leave it out",
@@ -139,8 +141,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         crate::beyond::tell_known(path.display(), table.customers(), &observed.log);
     }
     let line = Line::new("valuing");
-    let forecast =
-        model.predict(&who, &ask).map_err(|e| crate::beyond::of_customer(e, &training, &observed.log))?;
+    let forecast = model.predict(&who, &ask).map_err(of_customer)?;
     let without_cost = std::cell::Cell::new(0_usize);
     let value_of = |row: usize| -> Result<LifetimeValue, Failure> {
         let history = who.history(row);
