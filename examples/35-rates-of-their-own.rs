@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\ncustomer    purchases  silence  a week: 5%  mean  95%  P(alive)  by Pareto/NBD");
     for row in some() {
         let history = customers.history(row);
-        let draws = posterior.model.own(&history, &[])?;
+        let draws = posterior.model.own_draws(&history, &[])?;
         let mut rates: Vec<f64> = draws.iter().map(|d| d.lambda).collect();
         rates.sort_by(f64::total_cmp);
         let at = |share: f64| rates[((rates.len() - 1) as f64 * share).round() as usize];
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\ncustomer    purchases  silence  k       P(alive)");
     for row in some() {
         let history = customers.history(row);
-        let draws = posterior.model.own(&history, features.row(row))?;
+        let draws = posterior.model.own_draws(&history, features.row(row))?;
         println!(
             "{:<11} {:>9} {:>8.1}  {:<7.2} {:.3}",
             name(row),

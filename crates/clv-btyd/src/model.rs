@@ -253,15 +253,7 @@ impl<P: Process> Activity for PurchaseModel<P> {
 
 impl<P: Process> PurchaseForecast for PurchaseModel<P> {
     fn expected(&self, history: &History, from: f64, to: f64) -> Result<f64, Error> {
-        check_time("from", from)?;
-        check_time("to", to)?;
-        if to < from {
-            return Err(Error::Setting {
-                name: "to",
-                given: to,
-                allowed: "not before the start of the window",
-            });
-        }
+        check_window(from, to)?;
         let (p_alive, future) = self.alive(history)?;
         Ok(p_alive * future.expected(from, to))
     }
@@ -347,12 +339,22 @@ impl<P: Process> Sample for PurchaseModel<P> {
 }
 
 /// The probability of a count of one who is gone unless `alive`: the gone buy nothing.
-fn with_gone(alive: f64, probability: f64, count: u32) -> f64 {
+pub(crate) fn with_gone(alive: f64, probability: f64, count: u32) -> f64 {
     let gone = if count == 0 { 1.0 - alive } else { 0.0 };
     (gone + alive * probability).clamp(0.0, 1.0)
 }
 
-fn check_time(name: &'static str, t: f64) -> Result<(), Error> {
+/// Refuses windows that are none.
+pub(crate) fn check_window(from: f64, to: f64) -> Result<(), Error> {
+    check_time("from", from)?;
+    check_time("to", to)?;
+    if to < from {
+        return Err(Error::Setting { name: "to", given: to, allowed: "not before the start of the window" });
+    }
+    Ok(())
+}
+
+pub(crate) fn check_time(name: &'static str, t: f64) -> Result<(), Error> {
     if t.is_finite() && t >= 0.0 {
         Ok(())
     } else {

@@ -722,8 +722,10 @@ fn covariates_move_a_model_and_its_forecast() {
     let all = cost("trees.json", "");
     assert!((all / (400.0 * 20.0 * 7.0 / 365.25 * 52.0) - 1.0).abs() < 1e-3, "{all}");
     assert!(cost("trees.json", "--discount-rate .2") < 0.99 * all);
-    let line = "value paid.csv --model hb.json --spend spend.json --until 2023-06-30 --horizon 20 --output w.csv --per-year 5";
-    refused(folder, line, 2, "--per-year needs to know when customers leave");
+    // With rates of their own as much as without: both are Pareto/NBD.
+    done(folder, "fit pareto-nbd tx.csv --until 2023-06-30 --output pareto.json");
+    let (integrated, drawn) = (cost("pareto.json", ""), cost("hb.json", ""));
+    assert!((drawn / integrated - 1.0).abs() < 0.05, "{integrated} {drawn}");
     let line = "predict tx.csv --people people.csv --model alone.json --until 2023-06-30 --horizon 20 --output y.csv";
     assert!(told(line).contains("reads nothing of the tables"));
     refused(folder, &format!("{line} --margin .3"), 2, "--margin is of value");

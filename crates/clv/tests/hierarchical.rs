@@ -177,10 +177,10 @@ fn ggg_on_groceries() {
     // Medians of customers' own parameters on average, .316 of whom are alive in more than half of the draws. The 69.546 of their lifetimes is not told:
     // no draw of ours has a time of leaving.
     let (summary, features) = (training.summary(), training.features(found.model.needs()).unwrap());
-    let populations = found.model.own(&summary.history(0), features.row(0)).unwrap().len();
+    let populations = found.model.own_draws(&summary.history(0), features.row(0)).unwrap().len();
     let (mut medians, mut by_population) = ([0.0; 4], vec![[0.0; 4]; populations]);
     for row in 0..summary.len() {
-        let own = found.model.own(&summary.history(row), features.row(row)).unwrap();
+        let own = found.model.own_draws(&summary.history(row), features.row(row)).unwrap();
         let columns = [0, 1, 2, 3]
             .map(|of| own.iter().map(|d| [d.k, d.lambda, d.mu, d.p_alive][of]).collect::<Vec<_>>());
         for (of, mut column) in columns.into_iter().enumerate() {
@@ -293,7 +293,7 @@ fn a_forecast_depends_on_the_customer_alone_and_is_saved() {
         let one = Customers::one(&history, TimeUnit::Week).unwrap().with_features(&own).unwrap();
         let alone = model.predict(&one, &ask).unwrap();
         assert_eq!(alone.purchases.unwrap()[0], all.purchases.as_ref().unwrap()[row]);
-        let own = model.own(&who.history(row), features.row(row)).unwrap();
+        let own = model.own_draws(&who.history(row), features.row(row)).unwrap();
         let alive = own.iter().map(|d| d.p_alive).sum::<f64>() / own.len() as f64;
         let together = all.p_alive.as_ref().unwrap()[row];
         assert!((alive - together).abs() < 1e-12, "{row}: {alive} {together}");

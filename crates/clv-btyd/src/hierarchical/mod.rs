@@ -29,6 +29,7 @@
 
 mod fit;
 mod model;
+mod one;
 mod own;
 mod population;
 mod sampler;

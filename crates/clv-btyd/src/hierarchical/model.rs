@@ -1,6 +1,7 @@
 //! A fitted hierarchical model.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use clv_core::model::{Answers, DrawTimes, Horizons, Kind, Reads};
 use clv_core::saved::{Registry, SaveWriter};
@@ -9,6 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::Hierarchy;
+use super::one::OneCustomer;
 use super::own::{Logs, MOST, Own, Seen};
 use super::population::Population;
 use super::sampler::move_own;
@@ -26,14 +28,14 @@ const ROUNDS: usize = 2;
 /// the customer's history, their covariates and the seed alone, never on who else is asked about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HierarchicalModel<H: Hierarchy> {
-    populations: Vec<H::Population>,
-    values: Vec<Vec<f64>>,
+    pub(super) populations: Arc<Vec<H::Population>>,
+    values: Arc<Vec<Vec<f64>>>,
     terms: Vec<Term>,
     words: Vec<Words>,
     needs: Vec<Feature>,
-    names: Vec<String>,
-    unit: TimeUnit,
-    seed: u64,
+    pub(super) names: Vec<String>,
+    pub(super) unit: TimeUnit,
+    pub(super) seed: u64,
     model: PhantomData<H>,
 }
 
@@ -73,8 +75,9 @@ impl<H: Hierarchy> HierarchicalModel<H> {
             return Err(Error::TooLittleData { model: H::KIND.name, needs, found: 0 });
         }
         let mut needs = Term::needs(&terms, &words);
-        needs.extend((parameters > 2).then_some(Feature::SumOfLnGaps));
+        needs.extend(H::Own::ASKS_GAPS.then_some(Feature::SumOfLnGaps));
         let names = needs.iter().map(Feature::name).collect();
+        let (populations, values) = (Arc::new(populations), Arc::new(values));
         Ok(Self { populations, values, terms, words, needs, names, unit, seed, model: PhantomData })
     }
 
@@ -83,7 +86,7 @@ impl<H: Hierarchy> HierarchicalModel<H> {
     /// # Errors
     ///
     /// [`Error::History`]; [`Error::Length`]; [`Error::Cell`] for a column that is not known.
-    pub fn own(&self, history: &History, columns: &[f64]) -> Result<Vec<OwnDraw>, Error> {
+    pub fn own_draws(&self, history: &History, columns: &[f64]) -> Result<Vec<OwnDraw>, Error> {
         Customers::one(history, self.unit)?;
         if columns.len() != self.needs.len() {
             let (given, expected) = (columns.len(), self.needs.len());
@@ -149,8 +152,18 @@ impl<H: Hierarchy> HierarchicalModel<H> {
         Ok(named.take(H::Own::NAMES.len()).map(|(place, name)| (name, of(place))).collect())
     }
 
+    /// One customer's columns, in the order of [`Predict::needs`].
+    fn columns_of(&self, who: &Customers<'_>, row: usize) -> Result<Vec<f64>, Error> {
+        let (mut places, mut columns) = (Vec::new(), vec![0.0; self.names.len()]);
+        if !self.names.is_empty() {
+            who.find(H::KIND.name, &self.names, &mut places)?;
+            who.fill_row(&places, row, &mut columns);
+        }
+        Ok(columns)
+    }
+
     /// What was seen of a customer; fills the row that moves their population.
-    fn seen(
+    pub(super) fn seen(
         &self,
         (frequency, t_x, age): (u32, f64, f64),
         columns: &[f64],
@@ -163,7 +176,7 @@ impl<H: Hierarchy> HierarchicalModel<H> {
             evaluate(&self.terms, &self.words, &self.names, columns, r, row)?;
         }
         let mut ln_gaps = 0.0;
-        if H::Own::NAMES.len() > 2 {
+        if H::Own::ASKS_GAPS {
             ln_gaps = columns.last().copied().unwrap_or(f64::NAN);
             // Gaps that add up to t_x have no greater sum of logarithms than equal ones.
             let most = f64::from(frequency) * (t_x / f64::from(frequency.max(1))).ln();
@@ -177,7 +190,7 @@ impl<H: Hierarchy> HierarchicalModel<H> {
     }
 
     /// Visits the customer's parameters under each of the populations.
-    fn draw(&self, seen: &Seen, columns: &[f64], mut visit: impl FnMut(&Logs, &mut ChaCha8Rng)) {
+    pub(super) fn draw(&self, seen: &Seen, columns: &[f64], mut visit: impl FnMut(&Logs, &mut ChaCha8Rng)) {
         // What is drawn beyond the parameters has numbers of its own, so that these do not depend on what is asked.
         let stream = of_bits(seen, columns);
         let [mut rng, mut beyond] = [0, 1].map(|more| {
@@ -191,7 +204,7 @@ impl<H: Hierarchy> HierarchicalModel<H> {
             *own = first.middle(d, columns);
         }
         let mut rounds = WARMUP;
-        for population in &self.populations {
+        for population in self.populations.iter() {
             for _ in 0..rounds {
                 move_own::<H::Own, _>(&mut own, seen, population, columns, &mut rng);
             }
@@ -274,12 +287,18 @@ impl<H: Hierarchy> Predict for HierarchicalModel<H> {
         Some(self)
     }
 
+    fn own(&self, who: &Customers<'_>, row: usize) -> Result<Option<Box<dyn Predict>>, Error> {
+        who.expect(H::KIND.name, self.unit, Reads::Purchases)?;
+        let columns = self.columns_of(who, row)?;
+        Ok(Some(Box::new(OneCustomer::of(self.clone(), who.history(row), columns)?)))
+    }
+
     fn save(&self, to: &mut SaveWriter) -> Result<(), Error> {
         to.field("unit", &self.unit)?;
         to.field("seed", &self.seed)?;
         to.field("terms", &self.terms)?;
         to.field("words", &self.words)?;
-        to.field("populations", &self.values)
+        to.field("populations", &*self.values)
     }
 }
 
@@ -293,11 +312,7 @@ impl<H: Hierarchy> DrawTimes for HierarchicalModel<H> {
         see: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), Error> {
         who.expect(H::KIND.name, self.unit, Reads::Purchases)?;
-        let (mut places, mut columns, mut moved) = (Vec::new(), vec![0.0; self.names.len()], Vec::new());
-        if !self.names.is_empty() {
-            who.find(H::KIND.name, &self.names, &mut places)?;
-            who.fill_row(&places, row, &mut columns);
-        }
+        let (columns, mut moved) = (self.columns_of(who, row)?, Vec::new());
         let history = (who.frequency()[row], who.recency()[row], who.age()[row]);
         let seen = self.seen(history, &columns, row, &mut moved)?;
         let (mut times, mut population) = (Vec::new(), 0);

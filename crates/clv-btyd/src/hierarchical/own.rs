@@ -3,7 +3,7 @@
 use clv_core::value::discounted_total;
 use clv_core::{Ask, TimeUnit};
 use clv_math::logspace::one_minus_exp_over;
-use clv_math::special::{gamma_q, ln_gamma};
+use clv_math::special::{gamma_p, gamma_q, ln_gamma};
 use rand_chacha::ChaCha8Rng;
 
 use crate::simulate::{exponential, gamma, uniform};
@@ -30,6 +30,8 @@ pub trait Own: 'static {
     const NAMES: &'static [&'static str];
     /// The parameters of a population of independent gamma distributions, shape and rate for each.
     const OF_GAMMAS: &'static [&'static str];
+    /// Whether the times between purchases tell more than `x`, `t_x` and `T`.
+    const ASKS_GAPS: bool;
 
     fn ln_likelihood(own: &Logs, seen: &Seen) -> f64;
 
@@ -37,6 +39,10 @@ pub trait Own: 'static {
 
     /// Expected purchases and their discounted sum, of a customer who is alive.
     fn expected(own: &Logs, seen: &Seen, ask: &Ask, unit: TimeUnit, rng: &mut ChaCha8Rng) -> (f64, f64);
+
+    /// `E[e^{−δ A_n}; A_n ≤ min(t, τ)]`, with `A_n` the time of the `n`-th purchase to come of a customer who is alive after a silence, and
+    /// `τ` that at which they leave; `n` is at least 1. Without a discount it is the chance of `n` purchases or more in `(0, t]`.
+    fn come(own: &Logs, silence: f64, t: f64, delta: f64, n: f64) -> f64;
 
     /// Appends the times of the purchases to come of a customer who is alive after a silence.
     fn purchase_times(own: &Logs, silence: f64, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>);
@@ -49,6 +55,7 @@ pub struct AtRandom;
 impl Own for AtRandom {
     const NAMES: &'static [&'static str] = &["lambda", "mu"];
     const OF_GAMMAS: &'static [&'static str] = &["r", "alpha", "s", "beta"];
+    const ASKS_GAPS: bool = false;
 
     fn ln_likelihood(own: &Logs, seen: &Seen) -> f64 {
         let (lambda, mu) = (own[0].exp(), own[1].exp());
@@ -70,6 +77,12 @@ impl Own for AtRandom {
         let continuous = |delta: f64| of(mu + delta, horizon);
         let discounted = discounted_total(ask.discounting(), ask.horizon(), unit, |t| of(mu, t), continuous);
         (of(mu, horizon), discounted)
+    }
+
+    /// Each purchase comes before leaving and before the discount takes it with `λ/(λ+μ+δ)`, and the `n`-th of such events by `t` with `P(n, (λ+μ+δ)t)`.
+    fn come(own: &Logs, _silence: f64, t: f64, delta: f64, n: f64) -> f64 {
+        let (lambda, gone) = (own[0].exp(), own[1].exp() + delta);
+        (-n * (gone / lambda).ln_1p()).exp() * gamma_p(n, (lambda + gone) * t)
     }
 
     fn purchase_times(own: &Logs, _silence: f64, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
@@ -103,6 +116,7 @@ impl AtABeat {
 impl Own for AtABeat {
     const NAMES: &'static [&'static str] = &["lambda", "mu", "k"];
     const OF_GAMMAS: &'static [&'static str] = &["r", "alpha", "s", "beta", "t", "gamma"];
+    const ASKS_GAPS: bool = true;
 
     fn ln_likelihood(own: &Logs, seen: &Seen) -> f64 {
         let (k, theta, mu) = Self::natural(own);
@@ -144,6 +158,54 @@ impl Own for AtABeat {
         (sum, discounted_total(ask.discounting(), ask.horizon(), unit, by, continuous))
     }
 
+    /// With `c = (θ/(θ+μ+δ))^k`, which takes leaving and the discount into the rate `θ' = θ+μ+δ`, and `S` the silence,
+    ///
+    /// ```text
+    /// c^n e^{(μ+δ)S} / Q(k, θS) · ∫₀ᵗ θ'^k (S+w)^{k−1} e^{−θ'(S+w)} / Γ(k) · P((n−1)k, θ'(t−w)) dw
+    /// ```
+    ///
+    /// over the time `w` of the first, whose gap is under way; of a customer who just bought it is `c^n P(nk, θ't)`.
+    fn come(own: &Logs, silence: f64, t: f64, delta: f64, n: f64) -> f64 {
+        let (k, theta, mu) = Self::natural(own);
+        let gone = mu + delta;
+        let (ln_c, rate) = (-k * (gone / theta).ln_1p(), theta + gone);
+        if silence == 0.0 {
+            return (n * ln_c).exp() * gamma_p(n * k, rate * t);
+        }
+        // Nobody is alive who was silent for so long.
+        let silent = gamma_q(k, theta * silence);
+        if silent == 0.0 || t == 0.0 {
+            return 0.0;
+        }
+        let front = (n * ln_c + gone * silence - silent.ln()).exp();
+        if n == 1.0 {
+            return (front * gamma_between(k, rate * silence, rate * (silence + t))).min(1.0);
+        }
+        // Beyond ten deviations of the gap, or of what is left of one that is longer already, there is nothing. Over the logarithm, as a gap of small k is
+        // anywhere near nothing.
+        let reach = 10.0 * k.sqrt();
+        let from = silence.max((k - reach) / rate);
+        let until = (silence + t).min((k.max(rate * silence) + reach + 60.0) / rate);
+        if until <= from {
+            return 0.0;
+        }
+        let length = (until / from).ln();
+        let ln_gamma_k = ln_gamma(k);
+        let sum = double_exponential(|to_start, to_end| {
+            // The nearer end tells where, that no digits are lost there.
+            let v = if to_start < to_end {
+                from * (length * to_start).exp()
+            } else {
+                until * (-length * to_end).exp()
+            };
+            let left =
+                if until < silence + t { silence + t - v } else { -until * (-length * to_end).exp_m1() };
+            let ln_density = k * (rate * v).ln() - rate * v - ln_gamma_k;
+            ln_density.exp() * gamma_p((n - 1.0) * k, rate * left)
+        });
+        (front * length * sum).min(1.0)
+    }
+
     fn purchase_times(own: &Logs, silence: f64, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
         let (k, theta, mu) = Self::natural(own);
         let life = exponential(mu, rng).min(length);
@@ -153,6 +215,45 @@ impl Own for AtABeat {
             time += gamma(k, theta, rng);
         }
     }
+}
+
+/// Expected purchases in `(0, t]` of a customer who is alive after a silence, discounted: the sum over `n` of [`Own::come`].
+pub(super) fn sum_come<O: Own>(own: &Logs, silence: f64, t: f64, delta: f64) -> f64 {
+    if !O::ASKS_GAPS {
+        let (lambda, gone) = (own[0].exp(), own[1].exp() + delta);
+        return lambda * t * one_minus_exp_over(gone * t);
+    }
+    let (mut sum, mut n) = (0.0, 1.0);
+    while n < MOST_VISITS as f64 {
+        let come = O::come(own, silence, t, delta, n);
+        sum += come;
+        // Each is less likely than the one before, and the more so the more there are.
+        if come <= 1e-17 * sum {
+            break;
+        }
+        n += 1.0;
+    }
+    sum
+}
+
+/// `P(k, b) − P(k, a)`, from whichever side loses fewer digits.
+fn gamma_between(k: f64, a: f64, b: f64) -> f64 {
+    let between = if a < k { gamma_p(k, b) - gamma_p(k, a) } else { gamma_q(k, a) - gamma_q(k, b) };
+    between.max(0.0)
+}
+
+/// `∫₀¹ f` by the substitution of Takahashi & Mori (1974), which ends of any power do not trouble; `f` is told how far both are.
+fn double_exponential(f: impl Fn(f64, f64) -> f64) -> f64 {
+    const STEP: f64 = 0.04;
+    const NODES: i32 = 100;
+    let node = |i: i32| {
+        let s = STEP * f64::from(i);
+        let (e, slope) = ((std::f64::consts::PI * s.sinh()).exp(), std::f64::consts::PI * s.cosh());
+        let (to_start, to_end) = (e / (1.0 + e), 1.0 / (1.0 + e));
+        let weight = STEP * slope * to_start * to_end;
+        if weight < 1e-300 { 0.0 } else { weight * f(to_start, to_end) }
+    };
+    (-NODES..=NODES).map(node).sum()
 }
 
 /// A gamma variable less what has passed of it, given that it is more.
