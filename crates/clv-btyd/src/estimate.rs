@@ -9,6 +9,7 @@ use clv_core::{Cells, Context, Error, Fit, Fitted, TimeUnit, Training};
 
 use crate::model::PurchaseModel;
 use crate::process::{Parameter, Process, Scale, cells_of, expect_histories, mean_age};
+use crate::refit::Near;
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
 /// How to fit a purchase model: by maximum likelihood, with a penalty or fixed parameters if wanted.
@@ -102,6 +103,11 @@ impl<P: Process> MaximumLikelihood<P> {
     pub fn start(mut self, at: P) -> Self {
         self.options.start = Some(at.values());
         self
+    }
+
+    /// From an estimate on, holding what a profile holds.
+    pub(crate) fn near(&self, near: Near<'_>) -> Result<Self, Error> {
+        Ok(Self { options: self.options.clone().near(P::PARAMETERS, near)?, process: PhantomData })
     }
 
     /// Refuses what is fixed and cannot be, and what must be and is not.

@@ -17,7 +17,8 @@
 //!
 //! What is known of customers moves these: [`WithCovariates`], and from week to week [`OverTimeFit`]. How sure an estimate is:
 //! [`log_interval`], [`MaximumLikelihood::profile_interval`], [`MaximumLikelihood::bootstrap`] (of customers as they are),
-//! [`MaximumLikelihood::parametric_bootstrap`] (of simulated ones, the model taken as true), [`Draws`], [`Bayes`] (with columns [`BayesWithCovariates`],
+//! [`MaximumLikelihood::parametric_bootstrap`] (of simulated ones, the model taken as true), [`Draws`], with columns and of spend by [`HowSure`], over time by
+//! methods of [`OverTimeFit`]; [`Bayes`] (with columns [`BayesWithCovariates`],
 //! [`BayesOverTime`]; of spend [`BayesSpend`]), whose draws are a model of their own, [`PosteriorModel`], [`PosteriorOverTimeModel`], [`SpendPosteriorModel`];
 //! how sure a forecast: [`Possible`](clv_core::model::Possible) of any model, [`Predictive`]. Customers of unlike cohorts: [`CohortFit`].
 //! What to look at: [`Future::heterogeneity`], [`HierarchicalModel::heterogeneity`], [`GammaGamma::spend_densities`],
@@ -70,6 +71,7 @@ mod posterior;
 mod posterior_model;
 mod predictive;
 mod process;
+mod refit;
 mod regularity;
 mod search;
 mod side_by_side;
@@ -108,6 +110,7 @@ pub use posterior::{Bayes, Posterior, PosteriorSummary};
 pub use posterior_model::PosteriorModel;
 pub use predictive::{DrawnFutures, Predictive};
 pub use process::{Parameter, Process, Scale};
+pub use refit::HowSure;
 pub use regularity::Regularity;
 pub use simulate::Simulation;
 pub use spend_density::SpendDensity;

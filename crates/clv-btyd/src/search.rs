@@ -11,6 +11,7 @@ use clv_math::curvature::Curvature;
 use clv_math::minimise::{Derivatives, Minimum, Newton, StopReason, newton};
 
 use crate::process::{Parameter, Scale, unknown_parameter};
+use crate::refit::Near;
 
 /// A parameter is searched from 1e-6 to 1e6 times its centre.
 const SEARCHED: f64 = 1e6;
@@ -43,6 +44,14 @@ impl Options {
 
     pub(crate) fn penalty(self, lambda: f64) -> Result<Self, Error> {
         Ok(Self { penalty: clv_core::setting::at_least_zero("penalty", lambda)?, ..self })
+    }
+
+    /// From an estimate on, holding what a profile holds.
+    pub(crate) fn near(self, parameters: &[Parameter], near: Near<'_>) -> Result<Self, Error> {
+        let start = Some(near.start.to_vec());
+        let held = near.held.map(|(place, value)| (parameters[place].name, value));
+        let one = Self { start, ..self };
+        held.map_or(Ok(one.clone()), |(name, value)| one.fix(parameters, name, value))
     }
 
     pub(crate) fn fixed_value(&self, name: &str) -> Option<f64> {

@@ -3,8 +3,6 @@
 //!
 //! Rates and shapes are positive and their errors skewed, so everything here is on the logarithmic scale.
 
-use std::num::NonZeroUsize;
-
 use clv_core::model::Estimate;
 use clv_core::{Cells, Context, Customers, Error, FitReport, Fitted, TimeUnit, Warning};
 use clv_math::special::{gamma_q, normal_quantile};
@@ -14,11 +12,11 @@ use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::estimate::MaximumLikelihood;
 use crate::model::PurchaseModel;
-use crate::process::{Process, Scale, unknown_parameter};
-use crate::side_by_side::side_by_side;
+use crate::process::{Parameter, Process, Scale};
+use crate::refit::{Near, Refit};
 
 /// How many standard errors on either side.
-fn half_width(level: f64) -> Result<f64, Error> {
+pub(crate) fn half_width(level: f64) -> Result<f64, Error> {
     if level > 0.0 && level < 1.0 {
         return Ok(normal_quantile(0.5 + 0.5 * level));
     }
@@ -105,18 +103,18 @@ impl LikelihoodRatio {
 /// The values of a parameter that the likelihood does not speak against.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProfileInterval {
-    /// The lower end; none if there is none within a factor of a million, or none before another parameter is at the edge of
+    /// The lower end; none if there is none within a factor of a million (of a coefficient within so many errors as tell the same), or none before another parameter is at the edge of
     /// what is searched.
     pub lower: Option<f64>,
     /// The upper end, likewise.
     pub upper: Option<f64>,
 }
 
-/// Population parameters drawn about an estimate.
+/// Populations drawn about an estimate, by their parameters or, of settings with more than these, as models.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draws<P> {
+pub struct Draws<M> {
     /// One population each.
-    pub populations: Vec<P>,
+    pub populations: Vec<M>,
     /// Refits of which no population could be told.
     pub failed: usize,
 }
@@ -137,72 +135,13 @@ impl<P: Process> MaximumLikelihood<P> {
         level: f64,
         cx: &Context<'_>,
     ) -> Result<ProfileInterval, Error> {
-        let z = half_width(level)?;
-        if self.penalty_value() != 0.0 {
-            let (given, allowed) = (self.penalty_value(), "0 for a profile of the likelihood");
-            return Err(Error::Setting { name: "penalty", given, allowed });
-        }
-        let report = &fitted.report;
-        let estimate = report.parameters.iter().find(|p| p.name == name);
-        let estimate = estimate.ok_or_else(|| unknown_parameter(name, P::PARAMETERS))?;
-        let most = report.log_likelihood.unwrap_or(f64::NAN);
-        let fixed_name = P::PARAMETERS.iter().map(|p| p.name).find(|n| *n == name).unwrap_or("parameter");
-        let is_count = P::PARAMETERS.iter().any(|p| p.name == name && p.scale == Scale::Count);
-        if estimate.fixed || is_count {
-            let allowed = "a parameter that was estimated";
-            return Err(Error::Setting { name: fixed_name, given: estimate.value, allowed });
-        }
-        let best = fitted.model.parameters();
-        // How many standard errors the likelihood says a value is off.
-        let off = |ln_value: f64, from: &P| -> Result<(Option<f64>, P), Error> {
-            let fit = self.clone().fix(name, ln_value.exp())?.start(*from);
-            let found = fit.fit_cells(cells, report.unit, cx)?;
-            let lost = most - found.report.log_likelihood.unwrap_or(f64::NAN);
-            // Another parameter at the edge of what is searched: the likelihood is not at its best there.
-            let at_edge = found.report.warnings.iter().any(|w| matches!(w, Warning::AtBoundary { .. }));
-            let off = if at_edge { None } else { Some((2.0 * lost.max(0.0)).sqrt()) };
-            Ok((off, *found.model.parameters()))
+        let ready = OfCells {
+            settings: self,
+            cells,
+            population: fitted.model.parameters(),
+            unit: fitted.report.unit,
         };
-        let end = |way: f64| -> Result<Option<f64>, Error> {
-            let at = estimate.value.ln();
-            let mut step = estimate.standard_error.map_or(0.5, |e| (z * e / estimate.value).clamp(1e-6, 2.0));
-            let (mut inner, mut outer, mut from) = ((0.0, 0.0), None, *best);
-            let mut reach: f64 = 0.0;
-            while outer.is_none() {
-                reach += step;
-                // A factor of a million.
-                if reach > 13.8 {
-                    return Ok(None);
-                }
-                let (found, next) = off(at + way * reach, &from)?;
-                let Some(found) = found else { return Ok(None) };
-                if found >= z {
-                    outer = Some((reach, found));
-                } else {
-                    (inner, from) = ((reach, found), next);
-                    step *= 1.6;
-                }
-            }
-            let mut outer = outer.unwrap_or(inner);
-            // Nearly a straight line: where it meets z, and halves where it does not come nearer.
-            for turn in 0..60 {
-                let share =
-                    if turn % 4 == 3 { 0.5 } else { ((z - inner.1) / (outer.1 - inner.1)).clamp(0.02, 0.98) };
-                let reach = inner.0 + share * (outer.0 - inner.0);
-                let (found, next) = off(at + way * reach, &from)?;
-                let Some(found) = found else { return Ok(None) };
-                if (found - z).abs() < 1e-6 || outer.0 - inner.0 < 1e-9 {
-                    return Ok(Some((at + way * reach).exp()));
-                }
-                if found < z {
-                    (inner, from) = ((reach, found), next);
-                } else {
-                    outer = (reach, found);
-                }
-            }
-            Ok(Some((at + way * inner.0).exp()))
-        };
-        Ok(ProfileInterval { lower: end(-1.0)?, upper: end(1.0)? })
+        crate::refit::profile_interval(&ready, &fitted.report, (name, level), cx)
     }
 
     /// Refits on customers drawn with replacement, as many as there are, each from the estimate on: the bootstrap (Efron
@@ -225,7 +164,13 @@ impl<P: Process> MaximumLikelihood<P> {
         draws: usize,
         cx: &Context<'_>,
     ) -> Result<Draws<P>, Error> {
-        self.refits(fitted, draws, cx, |rng| Ok(drawn(cells, rng)))
+        let ready = OfCells {
+            settings: self,
+            cells,
+            population: fitted.model.parameters(),
+            unit: fitted.report.unit,
+        };
+        crate::refit::bootstrap(&ready, &fitted.report, draws, cx).map(Draws::of_populations)
     }
 
     /// Refits on customers simulated from the fitted population, each as old as one of the data, from the estimate on: the parametric bootstrap. Seed and
@@ -259,29 +204,55 @@ impl<P: Process> MaximumLikelihood<P> {
         draws: usize,
         cx: &Context<'_>,
     ) -> Result<Draws<P>, Error> {
-        let population = fitted.model.parameters();
-        self.refits(fitted, draws, cx, |rng| simulated(population, cells, rng))
+        let ready = OfCells {
+            settings: self,
+            cells,
+            population: fitted.model.parameters(),
+            unit: fitted.report.unit,
+        };
+        crate::refit::parametric_bootstrap(&ready, &fitted.report, draws, cx).map(Draws::of_populations)
+    }
+}
+
+/// Settings with the cells that they are fitted to.
+struct OfCells<'a, P> {
+    settings: &'a MaximumLikelihood<P>,
+    cells: &'a Cells,
+    population: &'a P,
+    unit: TimeUnit,
+}
+
+impl<P: Process> Refit for OfCells<'_, P> {
+    type Model = PurchaseModel<P>;
+    type Customers = Cells;
+
+    const PARAMETERS: &'static [Parameter] = P::PARAMETERS;
+
+    fn penalty(&self) -> f64 {
+        self.settings.penalty_value()
     }
 
-    /// So many refits, each on customers of its own.
-    fn refits(
-        &self,
-        fitted: &Fitted<PurchaseModel<P>>,
-        draws: usize,
-        cx: &Context<'_>,
-        customers: impl Fn(&mut ChaCha8Rng) -> Result<Cells, Error> + Sync,
-    ) -> Result<Draws<P>, Error> {
-        let start = self.clone().start(*fitted.model.parameters());
-        let unit = fitted.report.unit;
-        let alone = cx.threads(NonZeroUsize::MIN);
-        let found = side_by_side(draws, cx, |draw| {
-            let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
-            rng.set_stream(draw as u64 + 1);
-            let one = start.fit_cells(&customers(&mut rng)?, unit, &alone);
-            one.map(|fitted| *fitted.model.parameters())
-        })?;
-        let populations: Vec<P> = found.into_iter().filter_map(Result::ok).collect();
-        Ok(Draws { failed: draws - populations.len(), populations })
+    fn seen(&self) -> Result<Cells, Error> {
+        Ok(self.cells.clone())
+    }
+
+    fn drawn(&self, rng: &mut ChaCha8Rng) -> Result<Cells, Error> {
+        Ok(drawn(self.cells, rng))
+    }
+
+    fn simulated(&self, rng: &mut ChaCha8Rng) -> Result<Cells, Error> {
+        simulated(self.population, self.cells, rng)
+    }
+
+    fn refit(&self, cells: &Cells, near: Near<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        self.settings.near(near)?.fit_cells(cells, self.unit, cx)
+    }
+}
+
+impl<P: Process> Draws<P> {
+    fn of_populations(models: Draws<PurchaseModel<P>>) -> Self {
+        let populations = models.populations.iter().map(|model| *model.parameters()).collect();
+        Self { populations, failed: models.failed }
     }
 }
 
@@ -331,53 +302,67 @@ impl<P: Process> Draws<P> {
     ///
     /// [`Error::NoEstimate`] if the fit has no covariance: a parameter ran to its edge, or is not told.
     pub fn laplace(fitted: &Fitted<PurchaseModel<P>>, count: usize, seed: u64) -> Result<Self, Error> {
-        let no_covariance = || Error::NoEstimate {
-            model: P::KIND.name,
-            why: "the curvature does not tell all parameters; take the bootstrap or a penalty",
-        };
-        let is_flat = |w: &Warning| matches!(w, Warning::FlatDirection { .. });
-        if fitted.report.warnings.iter().any(is_flat) {
-            return Err(no_covariance());
-        }
-        let covariance = fitted.report.covariance.as_ref().ok_or_else(no_covariance)?;
-        let values = fitted.model.parameters().values();
-        let free: Vec<usize> = (0..values.len())
-            .filter(|&i| !fitted.report.parameters[i].fixed && P::PARAMETERS[i].scale != Scale::Count)
-            .collect();
-        let n = free.len();
-        // On the logarithmic scale, and its root by Cholesky.
-        let on_log = |i: usize, j: usize| covariance[i * n + j] / (values[free[i]] * values[free[j]]);
-        let mut root = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..=i {
-                let rest = on_log(i, j) - (0..j).map(|m| root[i * n + m] * root[j * n + m]).sum::<f64>();
-                root[i * n + j] = if i == j { rest.max(0.0).sqrt() } else { rest / root[j * n + j] };
-            }
-        }
-        if root.iter().any(|v| !v.is_finite()) {
-            return Err(no_covariance());
-        }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut populations = Vec::with_capacity(count);
-        for _ in 0..count {
-            let z: Vec<f64> = (0..n).map(|_| StandardNormal.sample(&mut rng)).collect();
-            let mut drawn = values.clone();
-            for i in 0..n {
-                let by: f64 = (0..=i).map(|m| root[i * n + m] * z[m]).sum();
-                drawn[free[i]] *= by.exp();
-            }
-            populations.push(P::from_values(&drawn)?);
-        }
+        let is_counted = |place: usize| P::PARAMETERS[place].scale == Scale::Count;
+        let drawn = laplace(&fitted.report, is_counted, count, seed)?;
+        let populations = drawn.iter().map(|values| P::from_values(values)).collect::<Result<_, Error>>()?;
         Ok(Self { populations, failed: 0 })
     }
+}
 
-    /// The interval of anything that follows from the population, between its percentiles over the draws: a parameter, the
+/// All values of a report, so many times, drawn about the estimate: parameters by their logarithms, coefficients as they are.
+pub(crate) fn laplace(
+    report: &FitReport,
+    is_counted: impl Fn(usize) -> bool,
+    count: usize,
+    seed: u64,
+) -> Result<Vec<Vec<f64>>, Error> {
+    let no_covariance = || Error::NoEstimate {
+        model: report.model,
+        why: "the curvature does not tell all parameters; take the bootstrap or a penalty",
+    };
+    let is_flat = |w: &Warning| matches!(w, Warning::FlatDirection { .. });
+    if report.warnings.iter().any(is_flat) {
+        return Err(no_covariance());
+    }
+    let covariance = report.covariance.as_ref().ok_or_else(no_covariance)?;
+    let of = &report.parameters;
+    let free: Vec<usize> = (0..of.len()).filter(|&i| !of[i].fixed && !is_counted(i)).collect();
+    let n = free.len();
+    // On the scale of the draws, and its root by Cholesky.
+    let slope = |i: usize| if of[free[i]].is_coefficient { 1.0 } else { of[free[i]].value };
+    let scaled = |i: usize, j: usize| covariance[i * n + j] / (slope(i) * slope(j));
+    let mut root = vec![0.0; n * n];
+    for i in 0..n {
+        for j in 0..=i {
+            let rest = scaled(i, j) - (0..j).map(|m| root[i * n + m] * root[j * n + m]).sum::<f64>();
+            root[i * n + j] = if i == j { rest.max(0.0).sqrt() } else { rest / root[j * n + j] };
+        }
+    }
+    if root.iter().any(|v| !v.is_finite()) {
+        return Err(no_covariance());
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut one = || -> Vec<f64> {
+        let z: Vec<f64> = (0..n).map(|_| StandardNormal.sample(&mut rng)).collect();
+        let mut drawn: Vec<f64> = of.iter().map(|estimate| estimate.value).collect();
+        for i in 0..n {
+            let by: f64 = (0..=i).map(|m| root[i * n + m] * z[m]).sum();
+            let value = &mut drawn[free[i]];
+            *value = if of[free[i]].is_coefficient { *value + by } else { *value * by.exp() };
+        }
+        drawn
+    };
+    Ok((0..count).map(|_| one()).collect())
+}
+
+impl<M> Draws<M> {
+    /// The interval of anything that follows from the population or the model, between its percentiles over the draws: a parameter, the
     /// expected purchases of a customer.
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] unless the level is above 0 and below 1; [`Error::TooLittleData`] without draws; as `of`.
-    pub fn interval(&self, level: f64, of: impl Fn(&P) -> Result<f64, Error>) -> Result<(f64, f64), Error> {
+    pub fn interval(&self, level: f64, of: impl Fn(&M) -> Result<f64, Error>) -> Result<(f64, f64), Error> {
         half_width(level)?;
         let mut found: Vec<f64> = self.populations.iter().map(of).collect::<Result<_, _>>()?;
         if found.is_empty() {

@@ -29,7 +29,7 @@ pub(crate) struct Design {
 
 /// Customers by their covariates.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Groups {
+pub struct Groups {
     /// The terms, row by row, one row a group.
     pub rows: Vec<f64>,
     pub terms: usize,
@@ -330,6 +330,20 @@ impl Design {
             }
         }
         map
+    }
+
+    /// Values in the terms' own units on the scale of the search: [`Design::unscale_values`] backwards.
+    pub(crate) fn scale_values(&self, values: &[f64]) -> Vec<f64> {
+        let mut scaled = values.to_vec();
+        for (effect, place) in self.effects.iter().zip(self.parameters..) {
+            let (centre, scale) = self.scaling[effect.term];
+            for &(i, power) in effect.on.iter().filter(|_| values[place] * centre != 0.0) {
+                scaled[i] *= (power * values[place] * centre).exp();
+            }
+            // A column that does not change has no coefficient.
+            scaled[place] = if scale.is_finite() { values[place] * scale } else { 0.0 };
+        }
+        scaled
     }
 
     /// Values of the search in the terms' own units.

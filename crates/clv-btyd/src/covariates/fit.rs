@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use clv_core::setting::at_least_zero;
-use clv_core::{Cells, Context, Error, Feature, Fit, Fitted, Summary, TimeUnit, Training, Warning};
+use clv_core::{Cells, Context, Error, Feature, Fit, Fitted, Summary, Training, Warning};
 use clv_math::minimise::Derivatives;
 
 use super::design::{Design, Effect, Groups};
@@ -13,6 +13,7 @@ use crate::estimate::MaximumLikelihood;
 use crate::left_out::{LeftOut, best};
 use crate::model::PurchaseModel;
 use crate::process::{Process, expect_histories, mean_age, times_of};
+use crate::refit::Near;
 use crate::search::{Coordinate, Found, Level, Search};
 
 /// Cells beyond which a search starts on some of them, and how many these are.
@@ -40,6 +41,7 @@ pub struct WithCovariates<P> {
 }
 
 /// Customers, their terms, and the coefficients to find.
+#[derive(Debug)]
 pub(super) struct Prepared<'a> {
     pub summary: &'a Summary,
     pub terms: Vec<Term>,
@@ -159,18 +161,43 @@ impl<P: Process> WithCovariates<P> {
                 plain.frequency.iter().zip(&plain.weight).map(|(x, w)| f64::from(*x) * w).sum();
             starts.extend(P::starts(mean_age, repeats / (customers * mean_age)));
         }
-        let of = |design: &Design, groups: &Groups, values: &[f64]| self.derivatives(design, groups, values);
-        let within = Within {
-            name: P::KIND.name,
-            coordinates: self.each.coordinates(mean_age),
-            starts,
-            is_sampled: true,
-        };
-        let mut fits = coefficients(within, (&self.covariates, &prepared.effects), &groups, &of, cx)?;
-        fits.report.unit = *unit;
+        let mut fits = self.search(prepared, &groups, (mean_age, starts), None, cx)?;
         let few = base.report.warnings.into_iter().filter(|w| matches!(w, Warning::FewRepeatBuyers { .. }));
         fits.report.warnings.extend(few);
         Ok(fits)
+    }
+
+    /// The highest point of the likelihood of these customers, from several places or near one.
+    pub(super) fn search(
+        &self,
+        prepared: &Prepared<'_>,
+        groups: &Groups,
+        (mean_age, starts): (f64, Vec<Vec<f64>>),
+        near: Option<Near<'_>>,
+        cx: &Context<'_>,
+    ) -> Result<Fits, Error> {
+        let of = |design: &Design, groups: &Groups, values: &[f64]| self.derivatives(design, groups, values);
+        let (name, coordinates) = (P::KIND.name, self.each.coordinates(mean_age));
+        let within = Within { name, coordinates, starts, is_sampled: near.is_none() };
+        let effects = (&self.covariates, &prepared.effects[..]);
+        let mut fits = coefficients(within, (effects, near), groups, &of, cx)?;
+        fits.report.unit = prepared.summary.unit;
+        Ok(fits)
+    }
+
+    /// The model of what was found.
+    pub(super) fn model(
+        &self,
+        prepared: &Prepared<'_>,
+        fits: Fits,
+    ) -> Result<Fitted<CovariateModel<P>>, Error> {
+        let Fits { design, values, report } = fits.in_units(&self.covariates);
+        let process = P::from_values(&values[..design.parameters])?;
+        process.expect_no_limit()?;
+        let base = PurchaseModel::new(process, prepared.summary.unit);
+        let of = (prepared.terms.clone(), prepared.words.clone());
+        let moved = Moved::of(P::KIND.name, of, design, &values)?;
+        Ok(Fitted { model: CovariateModel::of(base, moved), report })
     }
 }
 
@@ -234,15 +261,49 @@ pub(crate) fn designed(
     (design, coordinates, idle)
 }
 
+/// The same with what is held.
+fn designed_near(
+    mut coordinates: Vec<Coordinate>,
+    of: (&Covariates, &[Effect]),
+    groups: &Groups,
+    near: Option<Near<'_>>,
+) -> (Design, Vec<Coordinate>, Vec<bool>) {
+    let held = near.and_then(|near| near.held);
+    if let Some((place, value)) = held {
+        coordinates.get_mut(place).into_iter().for_each(|one| one.held = Some(value));
+    }
+    let (design, mut coordinates, idle) = designed(coordinates, of, groups);
+    if let Some((place, value)) = held.filter(|(place, _)| *place >= design.parameters) {
+        coordinates[place].held = Some(design.coefficient_of_report(place, value, of.0));
+    }
+    (design, coordinates, idle)
+}
+
+impl Design {
+    /// Values of a report on the scale of the search.
+    pub(crate) fn of_report(&self, values: &[f64], covariates: &Covariates) -> Vec<f64> {
+        if covariates.standardized { values.to_vec() } else { self.scale_values(values) }
+    }
+
+    /// A coefficient of a report on the scale of the search.
+    pub(crate) fn coefficient_of_report(&self, place: usize, value: f64, covariates: &Covariates) -> f64 {
+        let (_, scale) = self.scaling[self.effects[place - self.parameters].term];
+        if covariates.standardized || !scale.is_finite() { value } else { value * scale }
+    }
+}
+
 /// Parameters and coefficients together.
 pub(crate) fn coefficients(
     Within { name, coordinates, mut starts, is_sampled }: Within,
-    of: (&Covariates, &[Effect]),
+    (of, near): ((&Covariates, &[Effect]), Option<Near<'_>>),
     groups: &Groups,
     derivatives: &Likelihood<'_>,
     cx: &Context<'_>,
 ) -> Result<Fits, Error> {
-    let (design, coordinates, idle) = designed(coordinates, of, groups);
+    let (design, coordinates, idle) = designed_near(coordinates, of, groups, near);
+    if let Some(near) = near {
+        starts = vec![design.of_report(near.start, of.0)];
+    }
     let sample = (is_sampled && groups.cells.len() > MANY).then(|| groups.thinned(groups.cells.len() / SOME));
     let passes: Vec<_> = sample
         .iter()
@@ -275,6 +336,7 @@ impl Fits {
 }
 
 /// Terms of the customers that are fitted.
+#[derive(Debug)]
 pub(crate) struct Columns {
     pub terms: Vec<Term>,
     pub words: Vec<Words>,
@@ -324,14 +386,18 @@ impl Columns {
 impl Prepared<'_> {
     pub(super) fn groups<P: Process>(&self, which: impl Iterator<Item = usize>) -> Result<Groups, Error> {
         let Summary { frequency, recency, age, .. } = self.summary;
-        let terms = self.terms.len();
-        let row = |i: usize| self.rows[i * terms..(i + 1) * terms].to_vec();
         let one = |i: usize| {
             let (t_x, age) = times_of::<P>(i, frequency[i], recency[i], age[i])?;
-            Ok((frequency[i], t_x, age, row(i)))
+            Ok((frequency[i], t_x, age, self.row(i).to_vec()))
         };
         let who: Vec<_> = which.map(one).collect::<Result<_, Error>>()?;
-        Ok(Groups::of(who.into_iter(), terms))
+        Ok(Groups::of(who.into_iter(), self.terms.len()))
+    }
+
+    /// The terms of a customer.
+    pub(super) fn row(&self, customer: usize) -> &[f64] {
+        let terms = self.terms.len();
+        &self.rows[customer * terms..(customer + 1) * terms]
     }
 }
 
@@ -342,15 +408,11 @@ impl<P: Process> Fit for WithCovariates<P> {
         expect_histories::<P>(data)?;
         let prepared = self.prepare(data)?;
         let fits = self.fit_some(&prepared, 0..prepared.summary.len(), cx)?;
-        let Fits { design, values, mut report } = fits.in_units(&self.covariates);
-        let unit: TimeUnit = prepared.summary.unit;
-        let process = P::from_values(&values[..design.parameters])?;
-        process.expect_no_limit()?;
-        let base = PurchaseModel::new(process, unit);
-        if let Some(constant) = crate::cnbd::ln_constant(&process, data)? {
+        let mut fitted = self.model(&prepared, fits)?;
+        if let Some(constant) = crate::cnbd::ln_constant(fitted.model.parameters(), data)? {
+            let report = &mut fitted.report;
             report.log_likelihood = report.log_likelihood.map(|value| value + constant);
         }
-        let moved = Moved::of(P::KIND.name, (prepared.terms, prepared.words), design, &values)?;
-        Ok(Fitted { model: CovariateModel::of(base, moved), report })
+        Ok(fitted)
     }
 }

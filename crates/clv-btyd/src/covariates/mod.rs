@@ -32,6 +32,7 @@ mod design;
 mod fit;
 mod model;
 mod moved;
+mod refit;
 mod term;
 
 use clv_core::Error;

@@ -5,13 +5,17 @@ use clv_core::saved::{Registry, SaveWriter};
 use clv_core::{
     Ask, Context, Customers, Error, Feature, Fit, Fitted, ForecastMut, Predict, Scratch, TimeUnit, Training,
 };
+use rand_chacha::ChaCha8Rng;
 
 use super::fit::{GammaGammaFit, Spent};
 use super::likelihood;
 use super::{GammaGamma, KIND, PARAMETERS, SpendModel};
 use crate::covariates::{
-    Columns, Covariates, Design, Fits, Groups, MOST, Movable, Moved, Within, coefficients, effects,
+    Columns, Covariates, Design, Effect, Fits, Groups, MOST, Movable, Moved, Within, coefficients, effects,
 };
+use crate::process::Parameter;
+use crate::refit::sealed::Again;
+use crate::refit::{Near, Refit, drawn_places};
 
 const WITH_COVARIATES: Kind = Kind::around("covariates", 1, &KIND);
 
@@ -71,12 +75,17 @@ impl SpendWithCovariates {
     }
 }
 
-impl Fit for SpendWithCovariates {
-    type Model = SpendCovariateModel;
+/// Customers, what they spent, their columns and the coefficients to find.
+#[derive(Debug)]
+struct Prepared {
+    spent: Spent,
+    columns: Columns,
+    effects: Vec<Effect>,
+}
 
-    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<SpendCovariateModel>, Error> {
-        let spent: Spent = self.each.spent_of(data)?;
-        let base = self.each.fit_spent(&spent, cx)?;
+impl SpendWithCovariates {
+    fn prepare(&self, data: &Training<'_>) -> Result<Prepared, Error> {
+        let spent = self.each.spent_of(data)?;
         let columns = Columns::of(self.covariates.asked.iter().map(|asked| &asked.term), data)?;
         let movable = Movable { model: KIND.name, parameters: &PARAMETERS, purchases: &[], dropout: &[] };
         let effects = effects(&self.covariates, &movable, &columns.terms, &data.columns_beyond()?)?;
@@ -84,28 +93,115 @@ impl Fit for SpendWithCovariates {
             let (quantity, hint) = ("columns that move p, of amounts one by one", ": fit their means");
             return Err(Error::CannotSay { model: KIND.name, quantity, hint });
         }
+        Ok(Prepared { spent, columns, effects })
+    }
+
+    /// From several places, those of the model without columns, or near one.
+    fn fit_spent(
+        &self,
+        spent: &Spent,
+        Prepared { columns, effects, .. }: &Prepared,
+        near: Option<Near<'_>>,
+        cx: &Context<'_>,
+    ) -> Result<Fitted<SpendCovariateModel>, Error> {
+        let starts = match near {
+            Some(_) => Vec::new(),
+            None => vec![self.each.fit_spent(spent, cx)?.model.parameters().values().to_vec()],
+        };
         let width = columns.terms.len();
         let one = |(&(x, mean), &row): (&(u32, f64), &usize)| {
             (x, mean, 0.0, columns.rows[row * width..(row + 1) * width].to_vec())
         };
         let groups = Groups::of(spent.rows.iter().zip(&spent.row).map(one), width);
+        let ln_amounts = spent.ln_amounts();
         let derivatives = |design: &Design, groups: &Groups, values: &[f64]| {
-            Self::derivatives(design, groups, values, spent.ln_amounts)
+            Self::derivatives(design, groups, values, ln_amounts)
         };
         let within = Within {
             name: KIND.name,
             coordinates: self.each.coordinates(spent.mean),
-            starts: vec![base.model.parameters().values().to_vec()],
-            is_sampled: spent.ln_amounts.is_none(),
+            starts,
+            is_sampled: ln_amounts.is_none() && near.is_none(),
         };
-        let fits = coefficients(within, (&self.covariates, &effects), &groups, &derivatives, cx)?;
+        let fits = coefficients(within, ((&self.covariates, effects), near), &groups, &derivatives, cx)?;
         let Fits { design, values, mut report } = fits.in_units(&self.covariates);
         report.unit = spent.unit;
         let population = GammaGamma::from_values(&values[..PARAMETERS.len()])?;
         report.warnings.extend(spent.warnings(&population));
         let base = SpendModel::new(population, spent.unit).spend_basis(spent.basis);
-        let moved = Moved::of(KIND.name, (columns.terms, columns.words), design, &values)?;
+        let moved = Moved::of(KIND.name, (columns.terms.clone(), columns.words.clone()), design, &values)?;
         Ok(Fitted { model: SpendCovariateModel { base, moved }, report })
+    }
+}
+
+impl Fit for SpendWithCovariates {
+    type Model = SpendCovariateModel;
+
+    fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<SpendCovariateModel>, Error> {
+        let prepared = self.prepare(data)?;
+        self.fit_spent(&prepared.spent, &prepared, None, cx)
+    }
+}
+
+/// Settings with customers, what they spent, and their columns.
+#[derive(Debug)]
+pub struct OfColumns<'a> {
+    settings: &'a SpendWithCovariates,
+    prepared: Prepared,
+    /// Each customer's own population, of those who count.
+    own: Vec<GammaGamma>,
+}
+
+impl Refit for OfColumns<'_> {
+    type Model = SpendCovariateModel;
+    type Customers = Spent;
+
+    const PARAMETERS: &'static [Parameter] = &PARAMETERS;
+
+    fn penalty(&self) -> f64 {
+        let (spend, _) = self.settings.covariates.penalties();
+        self.settings.each.options.penalty.max(spend)
+    }
+
+    fn seen(&self) -> Result<Spent, Error> {
+        Ok(self.prepared.spent.clone())
+    }
+
+    fn drawn(&self, rng: &mut ChaCha8Rng) -> Result<Spent, Error> {
+        self.prepared.spent.of_places(&drawn_places(self.own.len(), rng))
+    }
+
+    fn simulated(&self, rng: &mut ChaCha8Rng) -> Result<Spent, Error> {
+        self.prepared.spent.simulated(|i| &self.own[i], rng)
+    }
+
+    fn refit(&self, spent: &Spent, near: Near<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
+        self.settings.fit_spent(spent, &self.prepared, Some(near), cx)
+    }
+}
+
+impl Again for SpendWithCovariates {
+    type Ready<'a> = OfColumns<'a>;
+
+    fn ready<'a>(
+        &'a self,
+        data: &'a Training<'_>,
+        model: &'a SpendCovariateModel,
+    ) -> Result<OfColumns<'a>, Error> {
+        let prepared = self.prepare(data)?;
+        let features = data.features(model.needs())?;
+        let who = data.summary().customers();
+        let who = if features.rows() > 0 { who.with_features(&features)? } else { who };
+        let of = |&row: &usize| GammaGamma::from_values(&model.moved.of_customer(&who, row)?);
+        let own = prepared.spent.row.iter().map(of).collect::<Result<_, Error>>()?;
+        Ok(OfColumns { settings: self, prepared, own })
+    }
+
+    fn with_values(model: &SpendCovariateModel, values: &[f64]) -> Result<SpendCovariateModel, Error> {
+        let moved = model.moved.with_values(values)?;
+        let population = GammaGamma::from_values(&values[..PARAMETERS.len()])?;
+        let base = SpendModel { population, ..model.base };
+        Ok(SpendCovariateModel { base, moved })
     }
 }
 

@@ -2,12 +2,17 @@
 
 use clv_core::summary::SpendBasis;
 use clv_core::{Context, Customers, Error, Fit, Fitted, TimeUnit, Training, Warning};
+use rand_chacha::ChaCha8Rng;
 
 use super::covariates::SpendWithCovariates;
 use super::likelihood::Groups;
 use super::{GammaGamma, KIND, PARAMETERS, SpendModel};
 use crate::amounts::Paid;
+use crate::bayes_spend::DrawnSpend;
 use crate::covariates::Covariates;
+use crate::process::Parameter;
+use crate::refit::sealed::Again;
+use crate::refit::{Near, Refit, drawn_places};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
 /// How to fit the Gamma-Gamma model: by maximum likelihood on customers with a mean spend above 0,
@@ -26,25 +31,63 @@ pub struct GammaGammaFit {
 }
 
 /// What customers who count spent.
-pub(super) struct Spent {
+#[derive(Clone, Debug)]
+pub struct Spent {
     /// Purchases and mean of each, with their row.
-    pub rows: Vec<(u32, f64)>,
-    pub row: Vec<usize>,
-    /// The sum of the logarithms of all amounts, if they were asked for one by one.
-    pub ln_amounts: Option<f64>,
-    pub mean: f64,
-    pub basis: SpendBasis,
-    pub unit: TimeUnit,
+    pub(super) rows: Vec<(u32, f64)>,
+    pub(super) row: Vec<usize>,
+    /// Of each the sum of the logarithms of the amounts, if they were asked for one by one.
+    pub(super) ln_amounts: Option<Vec<f64>>,
+    pub(super) mean: f64,
+    pub(super) basis: SpendBasis,
+    pub(super) unit: TimeUnit,
     warnings: Vec<Warning>,
 }
 
 impl Spent {
     fn groups(&self) -> Groups {
         let groups = Groups::of(self.rows.clone());
-        match self.ln_amounts {
+        match self.ln_amounts() {
             Some(ln_amounts) => groups.individually(ln_amounts),
             None => groups,
         }
+    }
+
+    /// The sum of the logarithms of all amounts, if they were asked for one by one.
+    pub(super) fn ln_amounts(&self) -> Option<f64> {
+        self.ln_amounts.as_ref().map(|each| each.iter().sum())
+    }
+
+    /// These of the customers, some of them more than once.
+    pub(super) fn of_places(&self, places: &[usize]) -> Result<Self, Error> {
+        let pick = |values: &[f64]| places.iter().map(|&i| values[i]).collect();
+        let rows = places.iter().map(|&i| self.rows[i]).collect();
+        let row = places.iter().map(|&i| self.row[i]).collect();
+        let singly = self.ln_amounts.as_deref().map(|each| (pick(each), Vec::new()));
+        GammaGammaFit::counted(rows, row, singly, (self.basis, self.unit, places.len()))
+    }
+
+    /// As many who buy as often, of the population that each is of.
+    pub(super) fn simulated<'p>(
+        &self,
+        of: impl Fn(usize) -> &'p GammaGamma,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self, Error> {
+        let (mut rows, mut each) = (Vec::with_capacity(self.rows.len()), Vec::new());
+        for (i, &(x, _)) in self.rows.iter().enumerate() {
+            let population = of(i);
+            let nu = population.draw_customer(rng);
+            let (mut sum, mut ln) = (0.0, 0.0);
+            for _ in 0..x {
+                // Of a tiny shape an amount may be too small for a number: some money is paid.
+                let amount = population.draw_amount(nu, rng).max(f64::MIN_POSITIVE);
+                (sum, ln) = (sum + amount, ln + amount.ln());
+            }
+            rows.push((x, sum / f64::from(x)));
+            each.push(ln);
+        }
+        let singly = self.ln_amounts.is_some().then(|| (each, Vec::new()));
+        GammaGammaFit::counted(rows, self.row.clone(), singly, (self.basis, self.unit, self.rows.len()))
     }
 
     /// Those who were left out, and a population without a mean.
@@ -145,9 +188,9 @@ impl GammaGammaFit {
             return self.spent(&summary.customers());
         }
         let paid = Paid::of(KIND.name, data)?;
-        let (mut rows, mut row, mut ln_amounts) = (Vec::new(), Vec::new(), 0.0);
+        let (mut rows, mut row, mut ln_amounts) = (Vec::new(), Vec::new(), Vec::new());
         for (i, amounts) in paid.customers.iter().enumerate().filter(|(_, amounts)| !amounts.is_empty()) {
-            ln_amounts += amounts.iter().map(|amount| amount.ln()).sum::<f64>();
+            ln_amounts.push(amounts.iter().map(|amount| amount.ln()).sum::<f64>());
             rows.push((amounts.len() as u32, amounts.iter().sum::<f64>() / amounts.len() as f64));
             row.push(i);
         }
@@ -162,7 +205,7 @@ impl GammaGammaFit {
     fn counted(
         rows: Vec<(u32, f64)>,
         row: Vec<usize>,
-        singly: Option<(f64, Vec<Warning>)>,
+        singly: Option<(Vec<f64>, Vec<Warning>)>,
         (basis, unit, customers): (SpendBasis, TimeUnit, usize),
     ) -> Result<Spent, Error> {
         let no_estimate = |why| Error::NoEstimate { model: KIND.name, why };
@@ -213,6 +256,54 @@ impl GammaGammaFit {
     pub(super) fn likelihood(spent: &Spent) -> impl Fn(&[f64]) -> Option<clv_math::minimise::Derivatives> {
         let groups = spent.groups();
         move |values: &[f64]| Some(groups.derivatives(&GammaGamma::from_values(values).ok()?))
+    }
+}
+
+/// Settings with customers and what they spent.
+#[derive(Debug)]
+pub struct OfSpent<'a> {
+    settings: &'a GammaGammaFit,
+    spent: Spent,
+    population: GammaGamma,
+}
+
+impl Refit for OfSpent<'_> {
+    type Model = SpendModel;
+    type Customers = Spent;
+
+    const PARAMETERS: &'static [Parameter] = &PARAMETERS;
+
+    fn penalty(&self) -> f64 {
+        self.settings.options.penalty
+    }
+
+    fn seen(&self) -> Result<Spent, Error> {
+        Ok(self.spent.clone())
+    }
+
+    fn drawn(&self, rng: &mut ChaCha8Rng) -> Result<Spent, Error> {
+        self.spent.of_places(&drawn_places(self.spent.rows.len(), rng))
+    }
+
+    fn simulated(&self, rng: &mut ChaCha8Rng) -> Result<Spent, Error> {
+        self.spent.simulated(|_| &self.population, rng)
+    }
+
+    fn refit(&self, spent: &Spent, near: Near<'_>, cx: &Context<'_>) -> Result<Fitted<SpendModel>, Error> {
+        let options = self.settings.options.clone().near(&PARAMETERS, near)?;
+        GammaGammaFit { options, ..self.settings.clone() }.fit_spent(spent, cx)
+    }
+}
+
+impl Again for GammaGammaFit {
+    type Ready<'a> = OfSpent<'a>;
+
+    fn ready<'a>(&'a self, data: &'a Training<'_>, model: &'a SpendModel) -> Result<OfSpent<'a>, Error> {
+        Ok(OfSpent { settings: self, spent: self.spent_of(data)?, population: *model.parameters() })
+    }
+
+    fn with_values(model: &SpendModel, values: &[f64]) -> Result<SpendModel, Error> {
+        DrawnSpend::with_values(model, values)
     }
 }
 

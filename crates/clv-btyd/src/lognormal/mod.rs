@@ -33,6 +33,8 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::amounts::Paid;
 use crate::bayes_spend::DrawnSpend;
 use crate::process::{Parameter, Scale, Sums, check_values, save_parameters, saved_parameters};
+use crate::refit::sealed::Again;
+use crate::refit::{Near, Refit, drawn_places};
 use crate::search::{Coordinate, Found, Level, Options, Search};
 
 const KIND: Kind = Kind::new("lognormal-spend", 1);
@@ -409,6 +411,68 @@ impl LognormalSpendModel {
         let Some(place) = columns.iter().position(|v| !v.is_finite()) else { return Ok(()) };
         let (column, given) = (self.names[place].clone(), columns[place]);
         Err(Error::Cell { row, column, given, allowed: "finite" })
+    }
+}
+
+/// Settings with the amounts of customers who have any.
+#[derive(Debug)]
+pub struct OfAmounts<'a> {
+    settings: &'a LognormalSpendFit,
+    paid: Vec<Vec<f64>>,
+    model: &'a LognormalSpendModel,
+}
+
+impl Refit for OfAmounts<'_> {
+    type Model = LognormalSpendModel;
+    type Customers = Vec<Vec<f64>>;
+
+    const PARAMETERS: &'static [Parameter] = &PARAMETERS;
+
+    fn penalty(&self) -> f64 {
+        self.settings.options.penalty
+    }
+
+    fn seen(&self) -> Result<Self::Customers, Error> {
+        Ok(self.paid.clone())
+    }
+
+    fn drawn(&self, rng: &mut ChaCha8Rng) -> Result<Self::Customers, Error> {
+        Ok(drawn_places(self.paid.len(), rng).into_iter().map(|i| self.paid[i].clone()).collect())
+    }
+
+    fn simulated(&self, rng: &mut ChaCha8Rng) -> Result<Self::Customers, Error> {
+        Ok(self.paid.iter().map(|amounts| self.model.population.draw(amounts.len(), rng)).collect())
+    }
+
+    fn refit(
+        &self,
+        customers: &Self::Customers,
+        near: Near<'_>,
+        cx: &Context<'_>,
+    ) -> Result<Fitted<LognormalSpendModel>, Error> {
+        let options = self.settings.options.clone().near(&PARAMETERS, near)?;
+        let Fitted { model, mut report } = LognormalSpendFit { options }.amounts(customers, cx)?;
+        report.unit = self.model.unit;
+        let model = LognormalSpendModel::new(model, self.model.unit, self.model.basis);
+        Ok(Fitted { model, report })
+    }
+}
+
+impl Again for LognormalSpendFit {
+    type Ready<'a> = OfAmounts<'a>;
+
+    fn ready<'a>(
+        &'a self,
+        data: &'a Training<'_>,
+        model: &'a LognormalSpendModel,
+    ) -> Result<OfAmounts<'a>, Error> {
+        let mut paid = Paid::of(KIND.name, data)?.customers;
+        paid.retain(|amounts| !amounts.is_empty());
+        Ok(OfAmounts { settings: self, paid, model })
+    }
+
+    fn with_values(model: &LognormalSpendModel, values: &[f64]) -> Result<LognormalSpendModel, Error> {
+        DrawnSpend::with_values(model, values)
     }
 }
 

@@ -56,7 +56,7 @@ impl<P: OverTime> BayesOverTime<P> {
         let each = OverTimeFit::new(self.covariates.clone()).each(self.bayes.each.clone());
         let prepared = each.prepare(training, timelines, names)?;
         let scratch = prepared.scratch();
-        let all: Vec<usize> = (0..training.summary().len()).collect();
+        let all = prepared.all();
         let derivatives = |values: &[f64]| prepared.derivatives::<P>(values, &all, &scratch);
         let target = Target {
             name: P::KIND.name,

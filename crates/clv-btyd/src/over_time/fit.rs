@@ -17,7 +17,6 @@ use crate::covariates::{
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::left_out::{LeftOut, best};
-use crate::model::PurchaseModel;
 use crate::process::Process;
 use crate::search::{Coordinate, Found, Level, Search};
 use crate::{BgNbd, MbgNbd, ParetoNbd};
@@ -141,8 +140,8 @@ geometric!(MbgNbd, Chance::AfterAll);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverTimeFit<P> {
-    each: MaximumLikelihood<P>,
-    covariates: Covariates,
+    pub(super) each: MaximumLikelihood<P>,
+    pub(super) covariates: Covariates,
 }
 
 /// Paths whose columns are scaled, and what is searched over them.
@@ -152,28 +151,39 @@ pub(super) struct Prepared {
     words: Vec<Words>,
     pub design: Design,
     pub idle: Vec<bool>,
-    coefficients: Vec<Coefficient>,
+    pub coefficients: Vec<Coefficient>,
     pub coordinates: Vec<Coordinate>,
 }
 
 impl Prepared {
+    /// Everybody's path, as it was.
+    pub(super) fn all(&self) -> Vec<&Path> {
+        self.paths.iter().collect()
+    }
+
+    /// Those of some, maybe more than once.
+    pub(super) fn some(&self, rows: &[usize]) -> Vec<&Path> {
+        rows.iter().map(|&row| &self.paths[row]).collect()
+    }
+
     pub(super) fn scratch(&self) -> RefCell<Scratch> {
         RefCell::new(Scratch::new(self.design.parameters, self.coefficients.len()))
     }
 
-    /// The highest point of the likelihood of these customers.
-    fn search<P: OverTime>(
+    /// The highest point of the likelihood of these customers, one of the values held at another.
+    pub(super) fn search<P: OverTime>(
         &self,
-        rows: &[usize],
-        base: &PurchaseModel<P>,
+        paths: &[&Path],
+        (mut start, held): (Vec<f64>, Option<(usize, f64)>),
         cx: &Context<'_>,
     ) -> Result<Found, Error> {
-        let mut start = base.parameters().values();
         start.resize(self.coordinates.len(), 0.0);
-        let search = Search::over(P::KIND.name, self.coordinates.clone(), None);
+        let mut coordinates = self.coordinates.clone();
+        held.into_iter().for_each(|(place, value)| coordinates[place].held = Some(value));
+        let search = Search::over(P::KIND.name, coordinates, None);
         let scratch = self.scratch();
-        let derivatives = |values: &[f64]| self.derivatives::<P>(values, rows, &scratch);
-        let level = Level { customers: rows.len() as f64, derivatives: &derivatives };
+        let derivatives = |values: &[f64]| self.derivatives::<P>(values, paths, &scratch);
+        let level = Level { customers: paths.len() as f64, derivatives: &derivatives };
         search.run(&[start], &[level], cx)
     }
 
@@ -181,14 +191,14 @@ impl Prepared {
     pub(super) fn derivatives<P: OverTime>(
         &self,
         values: &[f64],
-        rows: &[usize],
+        paths: &[&Path],
         scratch: &RefCell<Scratch>,
     ) -> Option<Derivatives> {
         let n = self.coordinates.len();
         P::from_values(&values[..self.design.parameters]).ok()?;
         let mut total = Derivatives { value: 0.0, gradient: vec![0.0; n], hessian: vec![0.0; n * n] };
-        for &row in rows {
-            P::add(values, &self.coefficients, &self.paths[row], &mut scratch.borrow_mut(), &mut total);
+        for path in paths {
+            P::add(values, &self.coefficients, path, &mut scratch.borrow_mut(), &mut total);
             if !total.value.is_finite() {
                 return None;
             }
@@ -258,14 +268,23 @@ impl<P: OverTime> OverTimeFit<P> {
     ) -> Result<Fitted<OverTimeModel<P>>, Error> {
         let base = self.each.fit_cells(&training.cells(), training.summary().unit, cx)?;
         let prepared = self.prepare(training, timelines, names)?;
-        let all: Vec<usize> = (0..training.summary().len()).collect();
-        let Found { values, mut report } = prepared.search::<P>(&all, &base.model, cx)?;
-        report.unit = training.summary().unit;
+        let start = (base.model.parameters().values(), None);
+        let found = prepared.search::<P>(&prepared.all(), start, cx)?;
+        self.fitted(&prepared, found, training.summary().unit)
+    }
+
+    /// The model of what was found.
+    pub(super) fn fitted(
+        &self,
+        prepared: &Prepared,
+        Found { values, mut report }: Found,
+        unit: TimeUnit,
+    ) -> Result<Fitted<OverTimeModel<P>>, Error> {
+        report.unit = unit;
         report.warnings.extend(prepared.design.collinear(&prepared.idle));
         let fits = Fits { design: prepared.design.clone(), values, report };
         let Fits { design, values, report } = fits.in_units(&self.covariates);
-        let model = prepared.model(&design, values, training.summary().unit)?;
-        Ok(Fitted { model, report })
+        Ok(Fitted { model: prepared.model(&design, values, unit)?, report })
     }
 
     /// The penalty of the coefficients under which customers that are left out are most likely, by cross-validation over so many folds of customers, drawn by
@@ -292,9 +311,11 @@ impl<P: OverTime> OverTimeFit<P> {
             let prepared = Self { covariates, ..self.clone() }.prepare(training, timelines, names)?;
             let scratch = prepared.scratch();
             let score = left_out.mean(|learned, judged| {
-                let found = prepared.search::<P>(learned, &base.model, cx);
+                let start = base.model.parameters().values();
+                let found = prepared.search::<P>(&prepared.some(learned), (start, None), cx);
                 cx.check()?;
-                let of = |found: Found| prepared.derivatives::<P>(&found.values, judged, &scratch);
+                let judged = prepared.some(judged);
+                let of = |found: Found| prepared.derivatives::<P>(&found.values, &judged, &scratch);
                 Ok(found.ok().and_then(of).map(|found| found.value))
             })?;
             scores.push(PenaltyScore { lambda, score });
@@ -311,6 +332,17 @@ impl<P: OverTime> OverTimeFit<P> {
         timelines: &[&Timelines],
         names: &Names,
     ) -> Result<Prepared, Error> {
+        self.prepare_about(training, timelines, names, true)
+    }
+
+    /// The same, or with columns about 0: then parameters of the search are those of the report.
+    pub(super) fn prepare_about(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        means: bool,
+    ) -> Result<Prepared, Error> {
         let Paths { mut paths, terms, words } = self.paths(training, timelines, names)?;
         let known = training.columns_beyond()?;
         let effects = effects(&self.covariates, &Movable::of::<P>(), &terms, &known)?;
@@ -325,7 +357,7 @@ impl<P: OverTime> OverTimeFit<P> {
         for effect in &design.effects {
             let held = effect.on.iter().any(|&(p, _)| self.each.fixed_value(P::PARAMETERS[p].name).is_some());
             // The chances of the BG family are not a clock: nothing there takes up a mean.
-            if (held || P::DROPOUT[0].0 == "a" && effect.on.iter().any(|(p, _)| *p != 1))
+            if (!means || held || P::DROPOUT[0].0 == "a" && effect.on.iter().any(|(p, _)| *p != 1))
                 && !self.covariates.is_standardized()
             {
                 design.scaling[effect.term].0 = 0.0;

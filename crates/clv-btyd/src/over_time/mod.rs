@@ -25,6 +25,7 @@ mod model;
 mod pareto;
 mod path;
 mod posterior;
+mod refit;
 #[cfg(test)]
 mod tests;
 

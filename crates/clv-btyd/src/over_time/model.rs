@@ -205,7 +205,7 @@ impl<P: OverTime> OverTimeModel<P> {
 }
 
 /// The pieces of a future, as fast as these coefficients make its clocks.
-fn stretches(pieces: &Pieces, coefficients: &[Coefficient], values: &[f64]) -> Vec<Stretch> {
+pub(super) fn stretches(pieces: &Pieces, coefficients: &[Coefficient], values: &[f64]) -> Vec<Stretch> {
     let mut pace = Pace::new(values.len());
     let one = |piece: usize| {
         pace.set(coefficients, values, pieces.row(piece));

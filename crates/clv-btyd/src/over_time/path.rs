@@ -13,6 +13,44 @@ pub struct Path {
     pub at: Vec<usize>,
 }
 
+impl Path {
+    /// Somebody with the same first purchase and the same columns until the same cut, who bought again at these times after it.
+    pub(crate) fn with_purchases(&self, times: &[f64]) -> Self {
+        let last = times.last().copied().unwrap_or(0.0);
+        let mut pieces = Pieces { terms: self.pieces.terms, ..Pieces::default() };
+        let (mut ends, mut silent, mut start) = (Vec::new(), None, 0.0);
+        for piece in 0..self.pieces.len() {
+            let (row, length) = (self.pieces.row(piece), self.pieces.length[piece]);
+            let end = start + length;
+            if length <= 0.0 {
+                continue;
+            }
+            // One of them ends at the last purchase.
+            if start < last && last < end {
+                pieces.push(last - start, row, false);
+                ends.push(last);
+                start = last;
+            }
+            if silent.is_none() && start >= last {
+                silent = Some(pieces.len());
+            }
+            pieces.push(end - start, row, false);
+            ends.push(end);
+            start = end;
+        }
+        let silent = silent.unwrap_or(pieces.len());
+        let mut at = Vec::with_capacity(times.len() + 1);
+        // A row for the first purchase, where nothing of the time is left.
+        if let Some(&first) = self.at.first() {
+            pieces.push(0.0, self.pieces.row(first), false);
+            at.push(pieces.len() - 1);
+        }
+        let most = ends.len().saturating_sub(1);
+        at.extend(times.iter().map(|t| ends.partition_point(|end| end < t).min(most)));
+        Self { x: times.len() as f64, pieces, silent, at }
+    }
+}
+
 /// Pieces of time with the terms that hold over them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pieces {
