@@ -30,7 +30,7 @@
 //! as no more than a thousand purchases may come; the authors' package scales those of BG/NBD, by a factor that depends on who else is asked about.
 
 use clv_core::model::Kind;
-use clv_core::{Cells, Context, Error, Fit, FitReport, Fitted, Training, Warning};
+use clv_core::{Cells, Context, Error, Fit, FitReport, Fitted, Names, Timelines, Training, Warning};
 use clv_math::logspace::ln_sum_exp;
 use clv_math::minimise::Derivatives;
 use clv_math::special::{digamma, ln_gamma, ln_rising, trigamma};
@@ -40,6 +40,7 @@ use crate::covariates::{CovariateModel, Covariates, WithCovariates};
 use crate::estimate::MaximumLikelihood;
 use crate::future::Future;
 use crate::model::PurchaseModel;
+use crate::over_time::{OverTime, OverTimeFit, OverTimeModel};
 use crate::process::{
     A, ALPHA, B, Parameter, Process, R, Scale, Sums, check_values, frequency_runs, sum_over_runs,
 };
@@ -380,6 +381,11 @@ impl<P: Process> RegularFit<P> {
         RegularWithCovariates { regular: self, covariates }
     }
 
+    /// With covariates that change with time; `k` is chosen together with them.
+    pub fn over_time(self, covariates: Covariates) -> RegularOverTime<P> {
+        RegularOverTime { regular: self, covariates }
+    }
+
     /// The fit for each `k`, its log-likelihood with the constant `C`, so that they can be compared.
     ///
     /// # Errors
@@ -462,6 +468,41 @@ impl<P: Process> Fit for RegularWithCovariates<P> {
 
     fn fit(&self, data: &Training<'_>, cx: &Context<'_>) -> Result<Fitted<Self::Model>, Error> {
         let with = |settings| WithCovariates::new(self.covariates.clone()).each(settings).fit(data, cx);
+        self.regular.likeliest(self.regular.each_k(with)?)
+    }
+}
+
+/// How to fit a model of regular customers with covariates that change with time: by [`OverTimeFit`] for each `k`, of which the likeliest is taken.
+///
+/// ```
+/// use clv_btyd::{Covariates, MbgCnbd, RegularFit};
+///
+/// let settings = RegularFit::<MbgCnbd>::new().most(4)?.over_time(Covariates::new().on_purchases(["season"])?);
+/// # let _ = settings;
+/// # Ok::<(), clv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegularOverTime<P> {
+    regular: RegularFit<P>,
+    covariates: Covariates,
+}
+
+impl<P: OverTime> RegularOverTime<P> {
+    /// Fits the customers of a training log, whose names are those of the timelines.
+    ///
+    /// # Errors
+    ///
+    /// As [`OverTimeFit::fit`].
+    pub fn fit(
+        &self,
+        training: &Training<'_>,
+        timelines: &[&Timelines],
+        names: &Names,
+        cx: &Context<'_>,
+    ) -> Result<Fitted<OverTimeModel<P>>, Error> {
+        let with = |settings| {
+            OverTimeFit::new(self.covariates.clone()).each(settings).fit(training, timelines, names, cx)
+        };
         self.regular.likeliest(self.regular.each_k(with)?)
     }
 }

@@ -84,7 +84,7 @@ pub use bayes_spend::{BayesSpend, SpendPosteriorModel};
 pub use bg_bb::{BgBb, Tries};
 pub use bg_nbd::BgNbd;
 pub use clv_core::model::Drawn;
-pub use cnbd::{BgCnbd, MbgCnbd, RegularFit, RegularWithCovariates};
+pub use cnbd::{BgCnbd, MbgCnbd, RegularFit, RegularOverTime, RegularWithCovariates};
 pub use contours::ContourPoint;
 pub use contract::{BetaDiscreteWeibull, Cohort, Contract, Tenure, WeibullGamma};
 pub use covariates::{BayesWithCovariates, CovariateModel, Covariates, PenaltyScore, Term, WithCovariates};
@@ -134,6 +134,8 @@ pub fn register(registry: &mut Registry) {
     over_time::register::<ParetoNbd>(registry);
     over_time::register::<BgNbd>(registry);
     over_time::register::<MbgNbd>(registry);
+    over_time::register::<BgCnbd>(registry);
+    over_time::register::<MbgCnbd>(registry);
     lognormal::register(registry);
     hierarchical::register(registry);
 }

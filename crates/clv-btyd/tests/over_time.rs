@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use clv_btyd::{
-    Bayes, BgNbd, Covariates, GammaGamma, MbgNbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process,
-    SpendModel,
+    Bayes, BgCnbd, BgNbd, Covariates, GammaGamma, LikelihoodRatio, MaximumLikelihood, MbgCnbd, MbgNbd,
+    OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process, RegularFit, SpendModel,
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
@@ -12,7 +12,7 @@ use clv_core::model::{Grained, Possible};
 use clv_core::saved::{Registry, to_string};
 use clv_core::summary::Purchases;
 use clv_core::{
-    Ask, Context, Cut, Discount, Forecast, Grain, LogBuilder, Moment, Predict, Price, Span, TimeUnit,
+    Ask, Context, Cut, Discount, Fit, Forecast, Grain, LogBuilder, Moment, Predict, Price, Span, TimeUnit,
     Timelines, Training, Transaction, TransactionLog, WithSpend,
 };
 use rand::{RngExt, SeedableRng};
@@ -57,25 +57,41 @@ fn log<P: OverTime>(truth: &OverTimeModel<P>, calendar: &Timelines, customers: u
     log.finish()
 }
 
-fn check<P: OverTime>(truth: P) {
+/// With the `k` of a regular model held, which it does not choose by itself.
+fn each<P: OverTime>(truth: &P) -> MaximumLikelihood<P> {
+    let k = P::PARAMETERS.iter().zip(truth.values()).find(|(p, _)| p.name == "k");
+    let settings = MaximumLikelihood::new();
+    match k {
+        Some((_, k)) => settings.fix("k", k).unwrap(),
+        None => settings,
+    }
+}
+
+fn check<P: OverTime>(truth: P, customers: u64) {
     let calendar = calendar();
+    let each = each(&truth);
     let truth = OverTimeModel::of(
         truth,
         TimeUnit::Week,
         &[("season", true, false, 0.9), ("season", false, true, -0.4), ("price", true, false, -0.004)],
     )
     .unwrap();
-    let log = log(&truth, &calendar, 500);
+    let log = log(&truth, &calendar, customers);
     let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
     let purchases = Purchases::of(&log, Grain::Day).unwrap();
     let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap();
     let (names, cx) = (log.customers(), Context::default());
     let covariates =
         Covariates::new().on_purchases(["season", "price"]).unwrap().on_dropout(["season"]).unwrap();
-    let plain = OverTimeFit::<P>::new(covariates.clone()).fit(&training, &[&calendar], names, &cx).unwrap();
+    let plain = OverTimeFit::<P>::new(covariates.clone())
+        .each(each.clone())
+        .fit(&training, &[&calendar], names, &cx)
+        .unwrap();
     let standardized = covariates.clone().standardized();
-    let scaled =
-        OverTimeFit::<P>::new(standardized.clone()).fit(&training, &[&calendar], names, &cx).unwrap();
+    let scaled = OverTimeFit::<P>::new(standardized.clone())
+        .each(each.clone())
+        .fit(&training, &[&calendar], names, &cx)
+        .unwrap();
     let ln = |fitted: &clv_core::Fitted<OverTimeModel<P>>| fitted.report.log_likelihood.unwrap();
     // The chance to stay, (1 − p)^{e^{δz}}, is another where z is counted from its mean: nothing takes that up.
     let near: f64 = if P::KIND == ParetoNbd::KIND { 1e-6 } else { 0.1 };
@@ -143,14 +159,19 @@ fn check<P: OverTime>(truth: P) {
     let (less, full) = (sum(&by_month.discounted_purchases), sum(&by_month.purchases));
     assert!(less < full && less > 0.9 * full, "{less} {full}");
     // Of penalties the one under which others are likeliest: what moves them so much is not held back.
-    let settings = OverTimeFit::<P>::new(standardized);
+    let settings = OverTimeFit::<P>::new(standardized).each(each.clone());
     let among = (&[0.0, 0.001, 1.0][..], 2);
     let (best, scores) = settings.choose_penalty(&training, &[&calendar], names, among, &cx).unwrap();
     let scores: Vec<f64> = scores.iter().map(|s| s.score.unwrap()).collect();
     assert!(scores[0] > scores[2] && scores[1] > scores[2], "{scores:?}");
     assert!(best.penalties().0 < 1.0);
-    let again =
-        OverTimeFit::<P>::new(Covariates::new()).choose_penalty(&training, &[], names, (&[0.0], 1), &cx);
+    let again = OverTimeFit::<P>::new(Covariates::new()).each(each).choose_penalty(
+        &training,
+        &[],
+        names,
+        (&[0.0], 1),
+        &cx,
+    );
     assert!(again.unwrap_err().to_string().contains("folds"));
     // Beyond the calendar nothing is foreseen.
     let far = Span::weeks(100.0).unwrap();
@@ -161,6 +182,7 @@ fn check<P: OverTime>(truth: P) {
 fn check_posterior<P: OverTime>(truth: P) {
     let calendar = calendar();
     let coefficients = [("season", true, false, 0.9), ("season", false, true, -0.4)];
+    let each = each(&truth);
     let truth = OverTimeModel::of(truth, TimeUnit::Week, &coefficients).unwrap();
     let log = log(&truth, &calendar, 120);
     let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
@@ -170,7 +192,7 @@ fn check_posterior<P: OverTime>(truth: P) {
     let who = training.summary().customers();
     let ask = Ask::over(Span::weeks(30.0).unwrap());
     let covariates = Covariates::new().on_purchases(["season"]).unwrap().on_dropout(["season"]).unwrap();
-    let bayes = Bayes::<P>::new().chains(2, 40).unwrap().over_time(covariates);
+    let bayes = Bayes::of(each).unwrap().chains(2, 40).unwrap().over_time(covariates);
     let drawn = bayes.fit(&training, &[&calendar], names, &cx).unwrap();
     assert!(drawn.report.sampling.unwrap().draws == 80 && drawn.model.models().len() == 80);
     let season = drawn.report.parameters.iter().find(|p| p.name == "purchase.season").unwrap();
@@ -208,17 +230,53 @@ fn check_posterior<P: OverTime>(truth: P) {
 fn posteriors_over_time_are_models() {
     check_posterior(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap());
     check_posterior(BgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
+    check_posterior(BgCnbd::new(0.9, 3.0, 0.8, 3.0, 2).unwrap());
 }
 
 #[test]
 fn pareto_nbd() {
-    check(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap());
+    check(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap(), 500);
 }
 
 #[test]
 fn bg_nbd_and_mbg_nbd() {
-    check(BgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
-    check(MbgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
+    check(BgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap(), 500);
+    check(MbgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap(), 500);
+}
+
+#[test]
+fn bg_cnbd_and_mbg_cnbd() {
+    check(BgCnbd::new(0.9, 3.0, 0.8, 3.0, 2).unwrap(), 180);
+    check(MbgCnbd::new(0.9, 2.0, 0.8, 3.0, 3).unwrap(), 180);
+}
+
+/// How regular customers are is told by their purchases together with what moves them: in a season their beat is a faster one.
+#[test]
+fn k_is_chosen_with_what_changes() {
+    let (calendar, cx) = (calendar(), Context::default());
+    let process = MbgCnbd::new(1.3, 2.0, 0.4, 2.0, 3).unwrap();
+    let truth = OverTimeModel::of(process, TimeUnit::Week, &[("season", true, false, 1.1)]).unwrap();
+    let log = log(&truth, &calendar, 400);
+    let cut = Cut::end_of(day(7.0 * 104.0 - 1.0), Grain::Day);
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let training = Training::new(&purchases, cut, TimeUnit::Week).unwrap();
+    let covariates = Covariates::new().on_purchases(["season"]).unwrap();
+    let settings = RegularFit::<MbgCnbd>::new().over_time(covariates.clone());
+    let fitted = settings.fit(&training, &[&calendar], log.customers(), &cx).unwrap();
+    let report = &fitted.report;
+    assert_eq!(report.parameter("k"), Some(3.0), "{report:?}");
+    let season = report.parameters.iter().find(|p| p.name == "purchase.season").unwrap();
+    assert!((season.value - 1.1).abs() < 4.0 * season.standard_error.unwrap(), "{season:?}");
+    // Without columns it is the plain model, whose constant is in its likelihood too.
+    let plain = RegularFit::<MbgCnbd>::new().fit(&training, &cx).unwrap().report;
+    let without = RegularFit::<MbgCnbd>::new().over_time(Covariates::new());
+    let without = without.fit(&training, &[&calendar], log.customers(), &cx).unwrap().report;
+    let (a, b) = (plain.log_likelihood.unwrap(), without.log_likelihood.unwrap());
+    assert!((a - b).abs() < 1e-6 * a.abs(), "{a} {b}");
+    assert!(LikelihoodRatio::between(&plain, report).unwrap().p_value < 1e-10);
+    // Alone it must be told.
+    let alone = OverTimeFit::<MbgCnbd>::new(covariates).fit(&training, &[&calendar], log.customers(), &cx);
+    assert!(alone.unwrap_err().to_string().contains("RegularFit"));
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Transactions {
 #[command(next_help_heading = "Over time")]
 pub(crate) struct OverTime {
     /// A table of columns that change with time: a date from which a row holds, a customer unless it is of everybody, and numbers (for
-    /// pareto-nbd, bg-nbd, mbg-nbd). A forecast needs it until the end of the horizon. May be repeated: files of the same columns are one table.
+    /// pareto-nbd, bg-nbd, mbg-nbd, bg-cnbd-k, mbg-cnbd-k). A forecast needs it until the end of the horizon. May be repeated: files of the same columns are one table.
     #[arg(long = "over-time", value_name = "FILE")]
     pub over_time: Vec<PathBuf>,
 }

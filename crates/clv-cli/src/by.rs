@@ -2,9 +2,9 @@
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    BayesOverTime, BetaDiscreteWeibull, BgBb, BgNbd, CohortFit, CohortModel, CovariateModel, Covariates,
-    GgomNbd, MaximumLikelihood, MbgNbd, Nbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, PenaltyScore,
-    Process, WeibullGamma, WithCovariates,
+    BayesOverTime, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CohortFit, CohortModel, CovariateModel,
+    Covariates, GgomNbd, MaximumLikelihood, MbgCnbd, MbgNbd, Nbd, OverTime, OverTimeFit, OverTimeModel,
+    ParetoNbd, PenaltyScore, Process, RegularFit, RegularOverTime, WeibullGamma, WithCovariates,
 };
 use clv::model::Foresee;
 use clv::{Context, Erased, Fit, Fitted, Names, Predict, Span, Timelines, Training};
@@ -16,7 +16,7 @@ use crate::show::{note, short_or_dash};
 /// Columns that move a model's parameters.
 #[derive(Debug, clap::Args)]
 #[command(
-    next_help_heading = "Covariates, for nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb and models of contracts (clv fit: also pareto-nbd-abe, bg-cnbd-k, mbg-cnbd-k)"
+    next_help_heading = "Covariates, for nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, bg-bb and models of contracts (clv fit: also pareto-nbd-abe)"
 )]
 pub(crate) struct By {
     /// Columns that move how often customers buy, such as own_region,log(own_income) for columns region and income of --people.
@@ -200,6 +200,8 @@ impl<P: Process> Fit for BestOf<P> {
 #[derive(Debug)]
 pub(crate) struct ByTheCalendar<P> {
     pub fit: OverTimeFit<P>,
+    /// The same with `k` chosen, where it is not given.
+    pub chooses: Option<RegularOverTime<P>>,
     /// Draws from its posterior instead.
     pub bayes: Option<BayesOverTime<P>>,
     /// Penalties of the columns to choose from, if there are several.
@@ -228,6 +230,9 @@ impl<P: OverTime> ByTheCalendar<P> {
         timelines: &[&Timelines],
         cx: &Context<'_>,
     ) -> clv::Result<Fitted<OverTimeModel<P>>> {
+        if let Some(chooses) = &self.chooses {
+            return chooses.fit(data, timelines, &self.names, cx);
+        }
         if self.lambdas.len() < 2 {
             return self.fit.fit(data, timelines, &self.names, cx);
         }
@@ -256,6 +261,21 @@ impl<P: OverTime> Fit for Foreseeing<P> {
     }
 }
 
+/// Models that take columns over time, as they are named.
+pub(crate) const OVER_TIME: &str = "pareto-nbd, bg-nbd, mbg-nbd, bg-cnbd-k, mbg-cnbd-k";
+
+/// Columns of a model that chooses its `k`, which it does under one penalty of the columns alone.
+fn of_one_penalty(name: &str, by: &By) -> Result<Option<Covariates>, Failure> {
+    let covariates = by.covariates()?;
+    if covariates.is_some() && by.penalty_of_columns.len() > 1 {
+        note(format_args!(
+            "{name} is judged without columns: with several --penalty-of-columns it does not choose its k"
+        ));
+        return Ok(None);
+    }
+    Ok(covariates)
+}
+
 /// The model of a name with the columns that were named; none if it takes none.
 pub(crate) fn with_columns(name: &str, by: &By) -> Result<Option<BoxedFit>, Failure> {
     fn of<P: Process>(by: &By, each: MaximumLikelihood<P>) -> Result<Option<BoxedFit>, Failure> {
@@ -269,12 +289,18 @@ pub(crate) fn with_columns(name: &str, by: &By) -> Result<Option<BoxedFit>, Fail
         let with = WithCovariates::new(covariates).each(each);
         Ok(Some(Box::new(Erased(BestOf { with, lambdas: by.penalty_of_columns.clone() }))))
     }
+    fn regular<P: Process>(name: &str, by: &By) -> Result<Option<BoxedFit>, Failure> {
+        let fit = |covariates| Box::new(Erased(RegularFit::<P>::new().with(covariates))) as BoxedFit;
+        Ok(of_one_penalty(name, by)?.map(fit))
+    }
     match name {
         "nbd" => of(by, MaximumLikelihood::<Nbd>::new()),
         "bg-nbd" => of(by, MaximumLikelihood::<BgNbd>::new()),
         "mbg-nbd" => of(by, MaximumLikelihood::<MbgNbd>::new()),
         "pareto-nbd" => of(by, MaximumLikelihood::<ParetoNbd>::new()),
         "ggom-nbd" => of(by, MaximumLikelihood::<GgomNbd>::new()),
+        "bg-cnbd-k" => regular::<BgCnbd>(name, by),
+        "mbg-cnbd-k" => regular::<MbgCnbd>(name, by),
         "bg-bb" => of(by, MaximumLikelihood::<BgBb>::new()),
         "sbg" => of(by, MaximumLikelihood::shifted_beta_geometric()),
         "bdw" => of(by, MaximumLikelihood::<BetaDiscreteWeibull>::new()),
@@ -294,11 +320,13 @@ pub(crate) fn over_time(
     fn of<P: OverTime>(
         by: &By,
         (timelines, names): (&[Timelines], &Names),
-        horizon: Span,
+        (horizon, covariates): (Span, Option<Covariates>),
+        chooses: impl FnOnce(Covariates) -> Option<RegularOverTime<P>>,
     ) -> Result<Option<BoxedFit>, Failure> {
-        let Some(covariates) = by.covariates()? else { return Ok(None) };
+        let Some(covariates) = covariates else { return Ok(None) };
         let of = ByTheCalendar {
-            fit: OverTimeFit::<P>::new(covariates),
+            fit: OverTimeFit::<P>::new(covariates.clone()),
+            chooses: chooses(covariates),
             bayes: None,
             lambdas: by.penalty_of_columns.clone(),
             timelines: timelines.to_vec(),
@@ -307,9 +335,15 @@ pub(crate) fn over_time(
         Ok(Some(Box::new(Foreseeing { of, horizon })))
     }
     match name {
-        "pareto-nbd" => of::<ParetoNbd>(by, calendar, horizon),
-        "bg-nbd" => of::<BgNbd>(by, calendar, horizon),
-        "mbg-nbd" => of::<MbgNbd>(by, calendar, horizon),
+        "pareto-nbd" => of::<ParetoNbd>(by, calendar, (horizon, by.covariates()?), |_| None),
+        "bg-nbd" => of::<BgNbd>(by, calendar, (horizon, by.covariates()?), |_| None),
+        "mbg-nbd" => of::<MbgNbd>(by, calendar, (horizon, by.covariates()?), |_| None),
+        "bg-cnbd-k" => of::<BgCnbd>(by, calendar, (horizon, of_one_penalty(name, by)?), |covariates| {
+            Some(RegularFit::new().over_time(covariates))
+        }),
+        "mbg-cnbd-k" => of::<MbgCnbd>(by, calendar, (horizon, of_one_penalty(name, by)?), |covariates| {
+            Some(RegularFit::new().over_time(covariates))
+        }),
         _ => Ok(None),
     }
 }

@@ -105,9 +105,9 @@ pub(crate) fn entries<'a>(
     }
     if !args.by.is_empty() && all.iter().all(|entry| entry.moved == Moved::ByNothing) {
         let those = if is_over_time {
-            "pareto-nbd, bg-nbd, mbg-nbd"
+            crate::by::OVER_TIME
         } else {
-            "nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma (as far as they have purchases or dropout to move)"
+            "nbd, bg-nbd, mbg-nbd, pareto-nbd, ggom-nbd, bg-cnbd-k, mbg-cnbd-k, bg-bb, sbg, bdw, exponential-gamma, weibull-gamma (as far as they have purchases or dropout to move)"
         };
         return Err(Failure::usage(format_args!("none of these models takes columns: name one of {those}")));
     }

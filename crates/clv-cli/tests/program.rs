@@ -1640,6 +1640,31 @@ fn what_changes_with_time_moves_a_model_and_its_forecast() {
         2,
         "clv predict takes it",
     );
+    // At a beat too, which customers have who are left every second purchase.
+    let line = format!("fit mbg-cnbd-k orders.csv {by} --purchases-by season --output");
+    let report = json(folder, &format!("{line} beat.json"));
+    assert_eq!(report["parameters"]["k"], 2.0, "{report}");
+    let ratio = report["ratios"]["purchase.season"]["ratio"].as_f64().unwrap();
+    assert!((1.6..2.6).contains(&ratio), "{ratio}");
+    let ask = format!("orders.csv {by} --horizon 13 --output out.csv");
+    let beat = expected(&format!("predict --model beat.json {ask}"));
+    assert!((beat / known - 1.0).abs() < 0.15, "{beat} {known}");
+    done(folder, &format!("{line} two.json --fix k=2"));
+    let two = json(folder, &format!("predict --model two.json {ask}"));
+    assert_eq!(two["model"], "over-time of mbg-cnbd-k");
+    assert_eq!(two["expected_purchases"], beat);
+    let more = "--posterior --chains 2 --draws 20";
+    refused(folder, &format!("{line} x.json {more}"), 2, "needs --fix k=");
+    done(folder, &format!("{line} many.json --fix k=1 {more}"));
+    assert!(expected(&format!("predict --model many.json {ask}")) > 0.0);
+    refused(folder, &format!("{line} x.json --penalty-of-columns 0,1"), 2, "needs --fix k=");
+    let judge = "evaluate orders.csv --train-until 2023-09-30 --holdout-until 2023-12-31 --model mbg-cnbd-k --over-time season.csv --purchases-by season";
+    assert_eq!(json(folder, judge)["models"][1]["model"], "mbg-cnbd-k over time");
+    let several = format!("{judge} --model bg-nbd --penalty-of-columns 0,.01");
+    let models = json(folder, &several);
+    let named: Vec<&str> =
+        models["models"].as_array().unwrap().iter().map(|m| m["model"].as_str().unwrap()).collect();
+    assert!(named.contains(&"bg-nbd over time") && !named.contains(&"mbg-cnbd-k over time"), "{named:?}");
     refused(
         folder,
         &format!("fit nbd orders.csv {by} --purchases-by season --output x.json"),

@@ -26,12 +26,19 @@ impl Future {
                 at_each(lambda, p, (1, 1), length, rng, times);
             }
             Self::LeavesAfterRegular { rate, a, b, k, .. } => {
-                let (shape, clicks) = self.regular().draw_phase(uniform(rng));
+                let (shape, clicks) = self.draw_phase(uniform(rng));
                 let (lambda, p) = (gamma(shape, rate, rng), beta(a, b, rng));
                 at_each(lambda, p, (k - clicks, k), length, rng, times);
             }
             Self::BuysOnceAPeriod(_) | Self::Pays { .. } => self.periods().purchase_times(length, rng, times),
         }
+    }
+}
+
+impl Future {
+    /// Of a regular customer the shape of the rate and the clicks since the last purchase, by a number drawn from 0 to 1.
+    pub(crate) fn draw_phase(&self, share: f64) -> (f64, u32) {
+        self.regular().draw_phase(share)
     }
 }
 

@@ -29,6 +29,7 @@ use clv_math::special::{beta_power_mean, beta_power_means, ln_hyperu};
 
 pub(crate) use ageing::Ageing;
 pub use mixing::{Mixing, Mixture};
+pub(crate) use regular::Phase;
 use regular::Regular;
 
 use crate::bg_bb::BgBb;
@@ -285,6 +286,11 @@ impl Future {
     }
 
     /// The process of a regular customer; of any other one nothing that is asked.
+    /// Of a regular customer, in which phases of their beat they may be.
+    pub(crate) fn phases(&self) -> Vec<Phase> {
+        self.regular().phases().collect()
+    }
+
     fn regular(&self) -> Regular {
         match *self {
             Self::LeavesAfterRegular { shape, rate, a, b, k, silence } => {

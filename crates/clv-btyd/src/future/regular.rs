@@ -22,18 +22,18 @@ pub(super) struct Regular {
 }
 
 /// Of a phase: shape of the rate, and clicks since the last purchase.
-#[derive(Clone, Copy)]
-struct Phase {
-    weight: f64,
-    shape: f64,
-    clicks: f64,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Phase {
+    pub weight: f64,
+    pub shape: f64,
+    pub clicks: f64,
 }
 
 /// Of more purchases than this within a time it no longer matters that they come at a beat.
 const MANY: f64 = 1_000.0;
 
 impl Regular {
-    fn phases(&self) -> impl Iterator<Item = Phase> {
+    pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
         let share = self.silence / self.rate;
         let mut ln = Vec::with_capacity(self.k as usize);
         ln.push(0.0);

@@ -1,17 +1,20 @@
-//! BG/NBD and MBG/NBD whose purchase rate and chance to leave change with time.
+//! BG/NBD, MBG/NBD and the CNBD models whose purchase rate and chance to leave change with time.
 
+use clv_math::logspace::ln_sum_exp;
 use clv_math::minimise::Derivatives;
-use clv_math::special::{digamma, ln_rising, trigamma};
+use clv_math::special::{digamma, ln_gamma, ln_rising, trigamma};
 
 use super::pareto::Scratch;
-use super::path::{Coefficient, Path};
+use super::path::{Clocks, Coefficient, Path};
 use crate::beta_geometric::Chance;
 
-/// `r, α, a, b` and the coefficients.
+/// `r, α, a, b`, of the CNBD models `k`, and the coefficients.
 pub(crate) struct Geometric<'a> {
     pub values: &'a [f64],
     pub of: &'a [Coefficient],
     pub chance: Chance,
+    /// `k`, the clicks to a purchase.
+    pub clicks: f64,
 }
 
 /// Chances to stay that were taken, `W = Σ e^{δz}`, with its derivatives in the coefficients.
@@ -26,32 +29,35 @@ impl Geometric<'_> {
     /// Adds the logarithm of
     ///
     /// ```text
-    /// L = Γ(r+x)/Γ(r) α^r Π_j e^{γz(t_j)} [ S(W_x) (α+A(T))^{−(r+x)} + (S(W_{x−1}) − S(W_x)) (α+A(t_x))^{−(r+x)} ],
-    /// S(W) = B(a, b + W) / B(a, b)
+    /// L = Γ(n)/Γ(r) α^r Π_j e^{γz(t_j)} D_j^{k−1}/Γ(k) [ S(W_x) Σ_{j<k} (n)_j/j! D_s^j (α+A(T))^{−(n+j)} + (S(W_{x−1}) − S(W_x)) (α+A(t_x))^{−n} ],
+    /// n = r + kx,  D_j = A(t_j) − A(t_{j−1}),  D_s = A(T) − A(t_x),  S(W) = B(a, b + W) / B(a, b)
     /// ```
     ///
     /// A customer stays after a purchase with probability `(1 − p)^w`, `w = e^{δz}` at its time: proportional hazards of a discrete time, which keep
     /// `1 − p ~ Beta(b, a)` conjugate (as Fader & Hardie's beta-discrete-Weibull does). `W_m` adds up the chances up to the `m`-th repeat purchase,
-    /// for MBG/NBD the first purchase's too; with `w = 1` it is the BG/NBD. Returns the logarithm of P(alive).
+    /// for MBG the first purchase's too; with `w = 1` it is the BG/NBD. The beat of the CNBD models is one of the purchases' clock: in a season both
+    /// halves of a gap go faster. Returns the logarithm of P(alive).
     pub(crate) fn add(&self, path: &Path, scratch: &mut Scratch, total: &mut Derivatives) -> f64 {
         let [r, alpha, a, b] = self.values[..4] else { unreachable!("four parameters") };
-        let coefficients = &self.values[4..];
-        let (x, n, count) = (path.x, self.values.len(), self.of.len());
-        let k = r + x;
-        total.value += ln_rising(r, x) + r * alpha.ln();
-        total.gradient[0] += digamma(k) - digamma(r) + alpha.ln();
+        let (n, count) = (self.values.len(), self.of.len());
+        let first = n - count;
+        let coefficients = &self.values[first..];
+        let (x, beat) = (path.x, self.clicks);
+        let shape = r + beat * x;
+        total.value += ln_rising(r, beat * x) + r * alpha.ln() - x * ln_gamma(beat);
+        total.gradient[0] += digamma(shape) - digamma(r) + alpha.ln();
         total.gradient[1] += r / alpha;
-        total.hessian[0] += trigamma(k) - trigamma(r);
+        total.hessian[0] += trigamma(shape) - trigamma(r);
         total.hessian[1] += 1.0 / alpha;
         total.hessian[n + 1] -= r / (alpha * alpha);
         let (mut before, mut stays) = (Stays::new(count), Stays::new(count));
-        let Scratch { clocks, pace, sum, gradient, hessian, .. } = scratch;
+        let Scratch { clocks, silence, at, last, pace, sum, gradient, hessian } = scratch;
         for (j, &row) in path.at.iter().enumerate() {
             pace.set(self.of, coefficients, path.pieces.row(row));
             if j > 0 {
                 for (e, z) in pace.a_z.iter().enumerate() {
                     total.value += coefficients[e] * z;
-                    total.gradient[4 + e] += z;
+                    total.gradient[first + e] += z;
                 }
             }
             if j > 0 || self.chance == Chance::AfterAll {
@@ -61,52 +67,90 @@ impl Geometric<'_> {
                 stays.add(pace.b, &pace.b_z);
             }
         }
-        *clocks = super::path::Clocks::new(count);
+        *clocks = Clocks::new(count);
+        *last = Clocks::new(count);
         sum.clear();
         let mut silent = clocks.clone();
+        let (mut bought, mut start) = (0, 0.0);
         for piece in 0..path.pieces.len() {
             if piece == path.silent {
                 silent = clocks.clone();
             }
             pace.set(self.of, coefficients, path.pieces.row(piece));
-            clocks.advance(path.pieces.length[piece], pace);
+            let length = path.pieces.length[piece];
+            // Only at a beat the times between purchases matter.
+            while beat > 1.0 && bought < path.times.len() && path.times[bought] <= start + length {
+                at.set_after(clocks, path.times[bought] - start, pace);
+                self.add_gap(last, at, total);
+                std::mem::swap(at, last);
+                bought += 1;
+            }
+            start += length;
+            clocks.advance(length, pace);
         }
         if path.silent == path.pieces.len() {
             silent = clocks.clone();
         }
-        let alpha_part = |at: &super::path::Clocks, gradient: &mut [f64], hessian: &mut [f64]| {
+        // What rounding put beyond the end is at the end.
+        while beat > 1.0 && bought < path.times.len() {
+            self.add_gap(last, clocks, total);
+            last.clone_from(clocks);
+            bought += 1;
+        }
+        *silence = (clocks.a - silent.a).max(0.0);
+        let alpha_part = |at: &Clocks, power: f64, gradient: &mut [f64], hessian: &mut [f64]| {
             let per = 1.0 / (alpha + at.a);
             let ln = (alpha + at.a).ln();
             gradient.fill(0.0);
             hessian.fill(0.0);
             gradient[0] = -ln;
-            gradient[1] = -k * per;
+            gradient[1] = -power * per;
             hessian[1] = -per;
-            hessian[n + 1] = k * per * per;
+            hessian[n + 1] = power * per * per;
             for e in 0..count {
                 let da = at.a_e[e] * per;
-                gradient[4 + e] = -k * da;
-                hessian[4 + e] = -da;
-                hessian[n + 4 + e] = k * da * per;
+                gradient[first + e] = -power * da;
+                hessian[first + e] = -da;
+                hessian[n + first + e] = power * da * per;
                 for f in e..count {
                     let twice = at.a_ef[e * count + f] * per;
-                    hessian[(4 + e) * n + 4 + f] = k * (da * at.a_e[f] * per - twice);
+                    hessian[(first + e) * n + first + f] = power * (da * at.a_e[f] * per - twice);
                 }
             }
-            -k * ln
+            -power * ln
         };
-        let stayed = alpha_part(clocks, gradient, hessian) + ln_stay(a, b, &stays, n, gradient, hessian);
-        sum.add(stayed, gradient, hessian);
+        let (mut now_gradient, mut now_hessian) = (vec![0.0; n], vec![0.0; n * n]);
+        let ln_stayed = ln_stay(a, b, &stays, n, &mut now_gradient, &mut now_hessian);
+        // Of who is there so many clicks have come in the silence.
+        let phases = if *silence > 0.0 { beat as usize } else { 1 };
+        let mut alive = Vec::with_capacity(phases);
+        let (mut ln_rise, mut rise, mut bend) = (0.0, 0.0, 0.0);
+        for clicks in 0..phases {
+            let power = shape + clicks as f64;
+            let mut term = alpha_part(clocks, power, gradient, hessian) + ln_stayed + ln_rise;
+            gradient.iter_mut().zip(&now_gradient).for_each(|(g, now)| *g += now);
+            hessian.iter_mut().zip(&now_hessian).for_each(|(h, now)| *h += now);
+            gradient[0] += rise;
+            hessian[0] += bend;
+            if clicks > 0 {
+                term += ln_gap(clicks as f64, (&silent, clocks), (n, first), gradient, hessian);
+            }
+            sum.add(term, gradient, hessian);
+            alive.push(term);
+            ln_rise += (power / (clicks + 1) as f64).ln();
+            rise += 1.0 / power;
+            bend -= 1.0 / (power * power);
+        }
+        let alive = ln_sum_exp(&alive);
         if stays.w > before.w {
             // ln(S(before) − S(now)) = ln S(before) + ln(1 − e^{−d}), d = ln S(before) − ln S(now).
-            let mut term = alpha_part(&silent, gradient, hessian);
-            term += ln_stay(a, b, &before, n, gradient, hessian);
+            let mut term = alpha_part(&silent, shape, gradient, hessian);
             let (mut d_gradient, mut d_hessian) = (vec![0.0; n], vec![0.0; n * n]);
+            term += ln_stay(a, b, &before, n, &mut d_gradient, &mut d_hessian);
+            gradient.iter_mut().zip(&d_gradient).for_each(|(g, before)| *g += before);
+            hessian.iter_mut().zip(&d_hessian).for_each(|(h, before)| *h += before);
             let last = stays.w - before.w;
             let d = ln_rising(a + b + before.w, last) - ln_rising(b + before.w, last);
-            ln_stay(a, b, &before, n, &mut d_gradient, &mut d_hessian);
-            let (mut now_gradient, mut now_hessian) = (vec![0.0; n], vec![0.0; n * n]);
-            ln_stay(a, b, &stays, n, &mut now_gradient, &mut now_hessian);
             d_gradient.iter_mut().zip(&now_gradient).for_each(|(d, now)| *d -= now);
             d_hessian.iter_mut().zip(&now_hessian).for_each(|(d, now)| *d -= now);
             term += (-(-d).exp_m1()).ln();
@@ -121,20 +165,52 @@ impl Geometric<'_> {
             sum.add(term, gradient, hessian);
         }
         sum.add_to(total);
-        stayed - sum.ln()
+        alive - sum.ln()
+    }
+
+    /// Adds `(k − 1) ln D` of a gap between two purchases.
+    fn add_gap(&self, from: &Clocks, to: &Clocks, total: &mut Derivatives) {
+        let n = self.values.len();
+        let Derivatives { value, gradient, hessian } = total;
+        let of = (n, n - self.of.len());
+        *value += ln_gap(self.clicks - 1.0, (from, to), of, gradient, hessian);
     }
 
     /// Chances to stay that were taken.
     pub(crate) fn chances(&self, path: &Path) -> f64 {
+        let coefficients = &self.values[self.values.len() - self.of.len()..];
         let one = |(j, &row): (usize, &usize)| {
             let counted = j > 0 || self.chance == Chance::AfterAll;
             let z = path.pieces.row(row);
-            let leaves = self.of.iter().zip(&self.values[4..]).filter(|(c, _)| c.leaves);
+            let leaves = self.of.iter().zip(coefficients).filter(|(c, _)| c.leaves);
             let ln: f64 = leaves.map(|(c, value)| value * z[c.term]).sum();
             if counted { ln.exp() } else { 0.0 }
         };
         path.at.iter().enumerate().map(one).sum()
     }
+}
+
+/// `m ln D` of the purchases' clock between two moments, its derivatives in the coefficients added.
+fn ln_gap(
+    m: f64,
+    (from, to): (&Clocks, &Clocks),
+    (n, first): (usize, usize),
+    gradient: &mut [f64],
+    hessian: &mut [f64],
+) -> f64 {
+    // Moments that differ by less than rounding are some time apart.
+    let gap = (to.a - from.a).max(f64::MIN_POSITIVE);
+    let count = n - first;
+    for e in 0..count {
+        let slope = (to.a_e[e] - from.a_e[e]) / gap;
+        gradient[first + e] += m * slope;
+        for f in e..count {
+            let other = (to.a_e[f] - from.a_e[f]) / gap;
+            let bend = (to.a_ef[e * count + f] - from.a_ef[e * count + f]) / gap;
+            hessian[(first + e) * n + first + f] += m * (bend - slope * other);
+        }
+    }
+    m * gap.ln()
 }
 
 /// `ln S(W)`, its derivatives added.
@@ -152,12 +228,13 @@ fn ln_stay(a: f64, b: f64, stays: &Stays, n: usize, gradient: &mut [f64], hessia
     hessian[3 * n + 3] += tri_all - tri_all_w + tri_w - tri;
     let (slope, bend) = (psi_w - psi_all_w, tri_w - tri_all_w);
     let count = w_e.len();
+    let first = n - count;
     for e in 0..count {
-        gradient[4 + e] += slope * w_e[e];
-        hessian[2 * n + 4 + e] -= tri_all_w * w_e[e];
-        hessian[3 * n + 4 + e] += bend * w_e[e];
+        gradient[first + e] += slope * w_e[e];
+        hessian[2 * n + first + e] -= tri_all_w * w_e[e];
+        hessian[3 * n + first + e] += bend * w_e[e];
         for f in e..count {
-            hessian[(4 + e) * n + 4 + f] += bend * w_e[e] * w_e[f] + slope * w_ef[e * count + f];
+            hessian[(first + e) * n + first + f] += bend * w_e[e] * w_e[f] + slope * w_ef[e * count + f];
         }
     }
     ln_rising(stay, *w) - ln_rising(all, *w)

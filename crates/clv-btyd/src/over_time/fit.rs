@@ -19,14 +19,16 @@ use crate::future::Future;
 use crate::left_out::{LeftOut, best};
 use crate::process::Process;
 use crate::search::{Coordinate, Found, Level, Search};
-use crate::{BgNbd, MbgNbd, ParetoNbd};
+use crate::{BgCnbd, BgNbd, MbgCnbd, MbgNbd, ParetoNbd};
 
-/// Models whose covariates may change with time: [`ParetoNbd`], [`BgNbd`], [`MbgNbd`].
+/// Models whose covariates may change with time: [`ParetoNbd`], [`BgNbd`], [`MbgNbd`], [`BgCnbd`], [`MbgCnbd`].
 pub trait OverTime: Process + sealed::Likelihood {}
 
 impl OverTime for ParetoNbd {}
 impl OverTime for BgNbd {}
 impl OverTime for MbgNbd {}
+impl OverTime for BgCnbd {}
+impl OverTime for MbgCnbd {}
 
 pub(super) mod sealed {
     use super::*;
@@ -76,7 +78,7 @@ impl sealed::Likelihood for ParetoNbd {
 }
 
 macro_rules! geometric {
-    ($model:ty, $chance:expr) => {
+    ($model:ty, $chance:expr, $clicks:expr, $now:expr) => {
         impl sealed::Likelihood for $model {
             fn add(
                 values: &[f64],
@@ -85,30 +87,51 @@ macro_rules! geometric {
                 scratch: &mut Scratch,
                 total: &mut Derivatives,
             ) -> f64 {
-                Geometric { values, of, chance: $chance }.add(path, scratch, total)
+                Geometric { values, of, chance: $chance, clicks: $clicks(values) }.add(path, scratch, total)
             }
 
             fn alive(values: &[f64], of: &[Coefficient], path: &Path, scratch: &Scratch) -> Future {
-                let (k, rate) = (values[0] + path.x, values[1] + scratch.clocks.a);
-                let stayed = Geometric { values, of, chance: $chance }.chances(path);
-                Future::LeavesAfterPurchase { k, rate, a: values[2], b: values[3] + stayed }
+                let clicks = $clicks(values);
+                let stayed = Geometric { values, of, chance: $chance, clicks }.chances(path);
+                let of_rate = (values[0] + clicks * path.x, values[1] + scratch.clocks.a);
+                $now(of_rate, (values[2], values[3] + stayed), (clicks, scratch.silence))
             }
 
             fn newcomer(values: &[f64], leaves: f64) -> (f64, Future) {
-                let [k, rate, a, b] = values[..4] else { unreachable!("four parameters") };
+                let [shape, rate, a, b] = values[..4] else { unreachable!("four parameters") };
+                let now = |b: f64| $now((shape, rate), (a, b), ($clicks(values), 0.0));
                 if $chance == Chance::AfterRepeats {
-                    return (1.0, Future::LeavesAfterPurchase { k, rate, a, b });
+                    return (1.0, now(b));
                 }
                 use clv_math::special::ln_rising;
                 let stays = (ln_rising(b, leaves) - ln_rising(a + b, leaves)).exp();
-                (stays, Future::LeavesAfterPurchase { k, rate, a, b: b + leaves })
+                (stays, now(b + leaves))
             }
         }
     };
 }
 
-geometric!(BgNbd, Chance::AfterRepeats);
-geometric!(MbgNbd, Chance::AfterAll);
+fn at_random(_: &[f64]) -> f64 {
+    1.0
+}
+
+fn leaves_after_purchase((k, rate): (f64, f64), (a, b): (f64, f64), _: (f64, f64)) -> Future {
+    Future::LeavesAfterPurchase { k, rate, a, b }
+}
+
+/// `k`, behind `r, α, a, b`.
+fn at_a_beat(values: &[f64]) -> f64 {
+    values[4]
+}
+
+fn leaves_after_regular((shape, rate): (f64, f64), (a, b): (f64, f64), (k, silence): (f64, f64)) -> Future {
+    Future::LeavesAfterRegular { shape, rate, a, b, k: k as u32, silence }
+}
+
+geometric!(BgNbd, Chance::AfterRepeats, at_random, leaves_after_purchase);
+geometric!(MbgNbd, Chance::AfterAll, at_random, leaves_after_purchase);
+geometric!(BgCnbd, Chance::AfterRepeats, at_a_beat, leaves_after_regular);
+geometric!(MbgCnbd, Chance::AfterAll, at_a_beat, leaves_after_regular);
 
 /// How to fit a model with covariates that change with time.
 ///

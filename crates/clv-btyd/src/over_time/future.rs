@@ -4,6 +4,7 @@ use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{ln_beta, ln_gamma, ln_rising};
 use rand_chacha::ChaCha8Rng;
 
+use super::regular::Regular;
 use crate::future::Future;
 use crate::simulate::{beta, exponential, gamma, uniform};
 
@@ -48,6 +49,7 @@ impl FutureOverTime {
                 };
                 nodes(a, b).iter().map(stay).sum()
             }
+            Future::LeavesAfterRegular { .. } => self.regular(t).survival(),
             ref now => now.survival(self.within(t).map(|s| s.length * s.leaves).sum()),
         }
     }
@@ -121,9 +123,21 @@ impl FutureOverTime {
                     time += length;
                 }
             }
-            _ => unreachable!("one of the two processes with clocks"),
+            Future::LeavesAfterRegular { .. } => total = self.regular(t).expected(delta),
+            _ => unreachable!("one of the three processes with clocks"),
         }
         total
+    }
+
+    /// The process of a regular customer within a time; of any other one nothing that is asked.
+    fn regular(&self, t: f64) -> Regular<'_> {
+        match self.now {
+            Future::LeavesAfterRegular { rate, a, b, k, .. } => {
+                let (phases, stretches) = (self.now.phases(), self.within(t).collect());
+                Regular { now: &self.now, phases, rate, chance: (a, b), k: k as usize, stretches }
+            }
+            _ => unreachable!("asked of a regular customer only"),
+        }
     }
 
     /// Probability of `count` purchases in `(0, t]`, for one who is alive now.
@@ -187,24 +201,37 @@ impl FutureOverTime {
                 };
                 nodes(a, b).iter().map(one).sum()
             }
-            _ => unreachable!("one of the two processes with clocks"),
+            Future::LeavesAfterRegular { .. } => self.regular(t).probability_of(count),
+            _ => unreachable!("one of the three processes with clocks"),
         }
     }
 
     /// Draws a customer who is alive now, and appends the times of their purchases as far as it reaches.
     pub fn purchase_times(&self, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
-        let (k, rate) = match self.now {
-            Future::LeavesAnytime { k, rate, .. } | Future::LeavesAfterPurchase { k, rate, .. } => (k, rate),
-            _ => unreachable!("one of the two processes with clocks"),
+        // Clicks to the next purchase, and to each after it.
+        let ((k, rate), first, then) = match self.now {
+            Future::LeavesAnytime { k, rate, .. } | Future::LeavesAfterPurchase { k, rate, .. } => {
+                ((k, rate), 1, 1)
+            }
+            Future::LeavesAfterRegular { rate, k, .. } => {
+                let (shape, clicks) = self.now.draw_phase(uniform(rng));
+                ((shape, rate), k - clicks, k)
+            }
+            _ => unreachable!("one of the three processes with clocks"),
         };
         let lambda = gamma(k, rate, rng);
+        let wait = |clicks: u32, rng: &mut ChaCha8Rng| -> f64 {
+            (0..clicks).map(|_| exponential(lambda, rng)).sum()
+        };
         // The clock of leaving at which the customer goes, or their chance to go at a purchase.
         let (mut life, p) = match self.now {
             Future::LeavesAnytime { s, life, .. } => (exponential(gamma(s, life, rng), rng), 0.0),
-            Future::LeavesAfterPurchase { a, b, .. } => (f64::INFINITY, beta(a, b, rng)),
+            Future::LeavesAfterPurchase { a, b, .. } | Future::LeavesAfterRegular { a, b, .. } => {
+                (f64::INFINITY, beta(a, b, rng))
+            }
             _ => (f64::INFINITY, 0.0),
         };
-        let mut next = exponential(lambda, rng);
+        let mut next = wait(first, rng);
         let mut start = 0.0;
         for &Stretch { length, buys, leaves } in &self.stretches {
             let alive = if life.is_finite() { length.min(life / leaves) } else { length };
@@ -214,7 +241,7 @@ impl FutureOverTime {
                 if p > 0.0 && uniform(rng) < -(leaves * (-p).ln_1p()).exp_m1() {
                     return;
                 }
-                next = exponential(lambda, rng);
+                next = wait(then, rng);
                 at += next / buys;
             }
             if alive < length {
@@ -228,7 +255,7 @@ impl FutureOverTime {
 }
 
 /// Probability of `n` purchases at rate `λ ~ Gamma(k, rate)` within a stretch of their clock.
-fn counted(k: f64, rate: f64, clock: f64, n: f64) -> f64 {
+pub(super) fn counted(k: f64, rate: f64, clock: f64, n: f64) -> f64 {
     let zero = -k * (clock / rate).ln_1p();
     if n == 0.0 {
         return zero.exp();
@@ -256,9 +283,9 @@ fn panels(length: f64, poles: &[f64], shape: f64, f: &dyn Fn(f64) -> f64) -> f64
 }
 
 /// A value of `p`.
-struct Node {
-    ln_stay: f64,
-    weight: f64,
+pub(super) struct Node {
+    pub ln_stay: f64,
+    pub weight: f64,
 }
 
 impl Node {
@@ -275,6 +302,11 @@ impl Node {
 
 /// Nodes and weights for `p ~ Beta(a, b)`: the trapezoid rule in `ln(p/(1−p))`, whose density falls exponentially on either side.
 fn nodes(a: f64, b: f64) -> Vec<Node> {
+    nodes_by((a, b), 0.25)
+}
+
+/// The same, at such a distance in deviations or, if these are more than one, in units.
+pub(super) fn nodes_by((a, b): (f64, f64), distance: f64) -> Vec<Node> {
     let constant = ln_beta(a, b);
     let ln = |y: f64| {
         let (stay, leave) = (-softplus(y), -softplus(-y));
@@ -282,7 +314,7 @@ fn nodes(a: f64, b: f64) -> Vec<Node> {
     };
     let mode = (a / b).ln();
     let bend = (1.0 / a + 1.0 / b).sqrt();
-    let step = 0.25 * bend.min(1.0);
+    let step = distance * bend.min(1.0);
     let top = ln(mode).0;
     let mut found = Vec::new();
     for way in [-1.0, 1.0] {

@@ -139,5 +139,6 @@ pub(super) fn path(
         }
     }
     let x = (when.len() - 1) as f64;
-    Ok((Path { x, pieces, silent, at: rows }, end))
+    let times = when[1..].iter().map(time).collect();
+    Ok((Path { x, times, pieces, silent, at: rows }, end))
 }

@@ -9,6 +9,7 @@
 //! * Pareto/NBD: Bachmann, Meierer & Näf (2021). The usual arrangement of the likelihood subtracts two ₂F₁s for each piece and loses all
 //!   digits from some 200 purchases on (225 log units at x = 200); here each piece is an integral of something positive.
 //! * BG/NBD, MBG/NBD: a customer stays after a purchase with probability `(1 − p)^{e^{δz}}`, at the covariates of that moment.
+//! * BG/CNBD-k, MBG/CNBD-k: the same, at a beat of the purchases' clock.
 //!
 //! # When to use it
 //!
@@ -26,6 +27,7 @@ mod pareto;
 mod path;
 mod posterior;
 mod refit;
+mod regular;
 #[cfg(test)]
 mod tests;
 

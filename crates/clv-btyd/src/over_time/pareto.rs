@@ -16,7 +16,10 @@ const NOTHING: f64 = 45.0;
 #[derive(Debug)]
 pub struct Scratch {
     pub clocks: Clocks,
-    at: Clocks,
+    /// How far that of purchases went since the last of them.
+    pub silence: f64,
+    pub at: Clocks,
+    pub last: Clocks,
     pub pace: Pace,
     pub sum: LnSum,
     pub gradient: Vec<f64>,
@@ -28,7 +31,9 @@ impl Scratch {
         let n = parameters + coefficients;
         Self {
             clocks: Clocks::new(coefficients),
+            silence: 0.0,
             at: Clocks::new(coefficients),
+            last: Clocks::new(coefficients),
             pace: Pace::new(coefficients),
             sum: LnSum::new(n),
             gradient: vec![0.0; n],
@@ -74,7 +79,7 @@ impl Pareto<'_> {
                 total.gradient[4 + e] += z;
             }
         }
-        let Scratch { clocks, at, pace, sum, gradient, hessian } = scratch;
+        let Scratch { clocks, at, pace, sum, gradient, hessian, .. } = scratch;
         *clocks = Clocks::new(self.of.len());
         sum.clear();
         for piece in 0..path.silent {

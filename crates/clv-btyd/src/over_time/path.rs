@@ -5,6 +5,8 @@
 pub struct Path {
     /// Repeat purchases.
     pub x: f64,
+    /// When they were, in time units from the first purchase on.
+    pub times: Vec<f64>,
     /// Pieces up to the cut; one of them ends at the last purchase.
     pub pieces: Pieces,
     /// The first piece after the last purchase.
@@ -47,7 +49,7 @@ impl Path {
         }
         let most = ends.len().saturating_sub(1);
         at.extend(times.iter().map(|t| ends.partition_point(|end| end < t).min(most)));
-        Self { x: times.len() as f64, pieces, silent, at }
+        Self { x: times.len() as f64, times: times.to_vec(), pieces, silent, at }
     }
 }
 

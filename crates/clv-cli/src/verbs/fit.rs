@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clv::backtest::BoxedFit;
 use clv::btyd::{
-    Abe, Bayes, BayesSpend, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CohortFit, GammaGammaFit, GgomNbd,
-    HierarchicalFit, Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd, MbgNbd,
-    Nbd, OverTimeFit, ParetoGgg, ParetoNbd, Process, RegularFit, WeibullGamma, WithCovariates, log_interval,
-    ratio,
+    Abe, Bayes, BayesSpend, BetaDiscreteWeibull, BgBb, BgCnbd, BgNbd, CohortFit, Covariates, GammaGammaFit,
+    GgomNbd, HierarchicalFit, Hierarchy, Independence, LognormalSpendFit, MaLiu, MaximumLikelihood, MbgCnbd,
+    MbgNbd, Nbd, OverTimeFit, ParetoGgg, ParetoNbd, Process, RegularFit, RegularOverTime, WeibullGamma,
+    WithCovariates, log_interval, ratio,
 };
 use clv::model::{Estimate, Reads};
 use clv::{Context, Erased, Fit, FitReport, Names, Span, Timelines};
@@ -237,8 +237,8 @@ fn chains(args: &Args) -> (usize, usize) {
 fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Result<Option<BoxedFit>, Failure> {
     fn of<P: clv::btyd::OverTime>(
         args: &Args,
-        timelines: &[Timelines],
-        names: &Names,
+        (timelines, names): (&[Timelines], &Names),
+        chooses: impl FnOnce(MaximumLikelihood<P>, Covariates) -> Option<RegularOverTime<P>>,
     ) -> Result<Option<BoxedFit>, Failure> {
         let Some(covariates) = args.by.covariates()? else {
             return Err(Failure::usage(
@@ -251,22 +251,62 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
         } else {
             None
         };
+        let chooses = chooses(each.clone(), covariates.clone());
         let fit = OverTimeFit::new(covariates).each(each);
         let (timelines, names, lambdas) =
             (timelines.to_vec(), names.clone(), args.by.penalty_of_columns.clone());
-        Ok(Some(Box::new(Erased(ByTheCalendar { fit, bayes, lambdas, timelines, names }))))
+        Ok(Some(Box::new(Erased(ByTheCalendar { fit, chooses, bayes, lambdas, timelines, names }))))
+    }
+    /// With `k` chosen, unless it is fixed.
+    fn regular<P: clv::btyd::OverTime>(
+        args: &Args,
+        calendar: (&[Timelines], &Names),
+    ) -> Result<Option<BoxedFit>, Failure> {
+        let chooses = of_what_k(args)? == OfK::Chosen;
+        of::<P>(args, calendar, |each, covariates| {
+            chooses.then(|| RegularFit::new().each(each).over_time(covariates))
+        })
     }
     if args.over_time.over_time.is_empty() {
         return Ok(None);
     }
     match args.model.as_str() {
-        "pareto-nbd" => of::<ParetoNbd>(args, timelines, names),
-        "bg-nbd" => of::<BgNbd>(args, timelines, names),
-        "mbg-nbd" => of::<MbgNbd>(args, timelines, names),
+        "pareto-nbd" => of::<ParetoNbd>(args, (timelines, names), |_, _| None),
+        "bg-nbd" => of::<BgNbd>(args, (timelines, names), |_, _| None),
+        "mbg-nbd" => of::<MbgNbd>(args, (timelines, names), |_, _| None),
+        "bg-cnbd-k" => regular::<BgCnbd>(args, (timelines, names)),
+        "mbg-cnbd-k" => regular::<MbgCnbd>(args, (timelines, names)),
         other => Err(Failure::usage(format_args!(
-            "--over-time is for pareto-nbd, bg-nbd, mbg-nbd, and not for {other}"
+            "--over-time is for {}, and not for {other}",
+            crate::by::OVER_TIME
         ))),
     }
+}
+
+/// Where the `k` of a regular model comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OfK {
+    Fixed,
+    Chosen,
+}
+
+/// Refuses what cannot choose it and is not told.
+fn of_what_k(args: &Args) -> Result<OfK, Failure> {
+    let model = &args.model;
+    if args.fix.iter().any(|(name, _)| name == "k") {
+        return Ok(OfK::Fixed);
+    }
+    if args.posterior || args.cohorts.by_cohort.is_some() {
+        return Err(Failure::usage(format_args!(
+            "{model} with --posterior or --by-cohort needs --fix k=...: fit it without first, which chooses k"
+        )));
+    }
+    if !args.by.acting_is_empty() && args.by.penalty_of_columns.len() > 1 {
+        return Err(Failure::usage(format_args!(
+            "{model} with several --penalty-of-columns needs --fix k=...: fit it with one first, which chooses k"
+        )));
+    }
+    Ok(OfK::Chosen)
 }
 
 /// Models that --by-cohort fits, and of which --posterior draws.
@@ -346,23 +386,10 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
     }
     /// With `k` chosen, unless it is fixed.
     fn regular<P: Process>(args: &Args) -> Result<BoxedFit, Failure> {
-        let is_fixed = args.fix.iter().any(|(name, _)| name == "k");
+        let (of_k, covariates) = (of_what_k(args)?, args.by.covariates()?);
         let is_of_one_k = args.posterior || args.cohorts.by_cohort.is_some();
-        if is_of_one_k && !is_fixed {
-            let model = &args.model;
-            return Err(Failure::usage(format_args!(
-                "{model} with --posterior or --by-cohort needs --fix k=...: fit it without first, which chooses k"
-            )));
-        }
-        let covariates = args.by.covariates()?;
-        if is_of_one_k || is_fixed && covariates.is_some() {
+        if is_of_one_k || of_k == OfK::Fixed && covariates.is_some() {
             return likelihood::<P>(args);
-        }
-        if covariates.is_some() && args.by.penalty_of_columns.len() > 1 {
-            let model = &args.model;
-            return Err(Failure::usage(format_args!(
-                "{model} with several --penalty-of-columns needs --fix k=...: fit it with one first, which chooses k"
-            )));
         }
         let (of_k, others): (Vec<_>, Vec<_>) = args.fix.iter().cloned().partition(|(name, _)| name == "k");
         let fit = fixed(&of_k, RegularFit::new(), |fit, _, value| match value {
