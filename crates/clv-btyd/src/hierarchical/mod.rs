@@ -44,12 +44,14 @@ pub use model::{HierarchicalModel, OwnDraw};
 
 use self::own::{AtABeat, AtRandom, Own};
 use self::population::{Gammas, Lognormal, Population};
+use crate::ParetoNbd;
+use crate::process::Process;
 
 /// A hierarchical model.
 pub trait Hierarchy: sealed::Sealed {}
 
 pub(crate) mod sealed {
-    use super::{Kind, Own, Population};
+    use super::{Kind, Own, ParetoNbd, Population};
 
     pub trait Sealed: Clone + Copy + std::fmt::Debug + Default + PartialEq + Send + Sync + 'static {
         const KIND: Kind;
@@ -57,6 +59,11 @@ pub(crate) mod sealed {
         const COVARIATES: bool = false;
         type Own: Own;
         type Population: Population;
+
+        /// The model of customers of whom nothing is known, of a population with these values, if it has formulas.
+        fn newcomers(_values: &[f64]) -> Option<ParetoNbd> {
+            None
+        }
     }
 }
 
@@ -74,19 +81,29 @@ pub struct Abe;
 pub struct ParetoGgg;
 
 macro_rules! hierarchy {
-    ($model:ty, $name:literal, $own:ty, $population:ty, $covariates:literal) => {
+    ($model:ty, $name:literal, $own:ty, $population:ty, $covariates:literal $(, $newcomers:item)?) => {
         impl sealed::Sealed for $model {
             const KIND: Kind = Kind::new($name, 1);
             const COVARIATES: bool = $covariates;
             type Own = $own;
             type Population = $population;
+            $($newcomers)?
         }
 
         impl Hierarchy for $model {}
     };
 }
 
-hierarchy!(MaLiu, "pareto-nbd-hb", AtRandom, Gammas, false);
+hierarchy!(
+    MaLiu,
+    "pareto-nbd-hb",
+    AtRandom,
+    Gammas,
+    false,
+    fn newcomers(values: &[f64]) -> Option<ParetoNbd> {
+        ParetoNbd::from_values(values).ok()
+    }
+);
 hierarchy!(Abe, "pareto-nbd-abe", AtRandom, Lognormal, true);
 hierarchy!(ParetoGgg, "pareto-ggg", AtABeat, Gammas, false);
 

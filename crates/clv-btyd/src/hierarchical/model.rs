@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::Hierarchy;
-use super::one::OneCustomer;
+use super::one::{Newcomers, OneCustomer};
 use super::own::{Logs, MOST, Own, Seen};
 use super::population::Population;
 use super::sampler::move_own;
@@ -29,13 +29,14 @@ const ROUNDS: usize = 2;
 #[derive(Clone, Debug, PartialEq)]
 pub struct HierarchicalModel<H: Hierarchy> {
     pub(super) populations: Arc<Vec<H::Population>>,
-    values: Arc<Vec<Vec<f64>>>,
+    pub(super) values: Arc<Vec<Vec<f64>>>,
     terms: Vec<Term>,
     words: Vec<Words>,
     needs: Vec<Feature>,
     pub(super) names: Vec<String>,
     pub(super) unit: TimeUnit,
     pub(super) seed: u64,
+    pub(super) newcomers: Newcomers,
     model: PhantomData<H>,
 }
 
@@ -77,8 +78,20 @@ impl<H: Hierarchy> HierarchicalModel<H> {
         let mut needs = Term::needs(&terms, &words);
         needs.extend(H::Own::ASKS_GAPS.then_some(Feature::SumOfLnGaps));
         let names = needs.iter().map(Feature::name).collect();
-        let (populations, values) = (Arc::new(populations), Arc::new(values));
-        Ok(Self { populations, values, terms, words, needs, names, unit, seed, model: PhantomData })
+        let (populations, values, newcomers) =
+            (Arc::new(populations), Arc::new(values), Newcomers::default());
+        Ok(Self {
+            populations,
+            values,
+            terms,
+            words,
+            needs,
+            names,
+            unit,
+            seed,
+            newcomers,
+            model: PhantomData,
+        })
     }
 
     /// Draws of a customer's own parameters, one for each population; columns in the order of [`Predict::needs`].

@@ -3,6 +3,7 @@
 use clv_core::value::discounted_total;
 use clv_core::{Ask, TimeUnit};
 use clv_math::logspace::one_minus_exp_over;
+use clv_math::quadrature::{RuleSize, rule};
 use clv_math::special::{gamma_p, gamma_q, ln_gamma};
 use rand_chacha::ChaCha8Rng;
 
@@ -177,14 +178,16 @@ impl Own for AtABeat {
         if silent == 0.0 || t == 0.0 {
             return 0.0;
         }
-        let front = (n * ln_c + gone * silence - silent.ln()).exp();
+        let ln_front = n * ln_c + gone * silence - silent.ln();
         if n == 1.0 {
-            return (front * gamma_between(k, rate * silence, rate * (silence + t))).min(1.0);
+            let between = gamma_between(k, rate * silence, rate * (silence + t));
+            return (ln_front + between.ln()).exp().min(1.0);
         }
-        // Beyond ten deviations of the gap, or of what is left of one that is longer already, there is nothing. Over the logarithm, as a gap of small k is
-        // anywhere near nothing.
-        let reach = 10.0 * k.sqrt();
-        let from = silence.max((k - reach) / rate);
+        // Where the density of the gap is e^−50 of its most there is nothing, nor ten deviations beyond it or beyond a silence that is longer already. Over the
+        // logarithm, as a gap of small k is anywhere near nothing: there k (e^{−u} − 1 + u) has fallen u below k.
+        let (reach, fallen) = (10.0 * k.sqrt(), 50.0 / k);
+        let below = if fallen < 2.5 { 1.6 * (2.0 * fallen).sqrt() } else { 1.0 + fallen };
+        let from = silence.max(k * (-below).exp() / rate);
         let until = (silence + t).min((k.max(rate * silence) + reach + 60.0) / rate);
         if until <= from {
             return 0.0;
@@ -201,9 +204,10 @@ impl Own for AtABeat {
             let left =
                 if until < silence + t { silence + t - v } else { -until * (-length * to_end).exp_m1() };
             let ln_density = k * (rate * v).ln() - rate * v - ln_gamma_k;
-            ln_density.exp() * gamma_p((n - 1.0) * k, rate * left)
+            let density = (ln_front + ln_density).exp();
+            if density == 0.0 { 0.0 } else { density * gamma_p((n - 1.0) * k, rate * left) }
         });
-        (front * length * sum).min(1.0)
+        (length * sum).min(1.0)
     }
 
     fn purchase_times(own: &Logs, silence: f64, length: f64, rng: &mut ChaCha8Rng, times: &mut Vec<f64>) {
@@ -224,17 +228,35 @@ pub(super) fn sum_come<O: Own>(own: &Logs, silence: f64, t: f64, delta: f64) -> 
         return lambda * t * one_minus_exp_over(gone * t);
     }
     let (mut sum, mut n) = (0.0, 1.0);
-    while n < MOST_VISITS as f64 {
+    while n <= ONE_BY_ONE {
         let come = O::come(own, silence, t, delta, n);
         sum += come;
         // Each is less likely than the one before, and the more so the more there are.
         if come <= 1e-17 * sum {
-            break;
+            return sum;
         }
         n += 1.0;
     }
+    // So many come only in bursts, where from one to the next hardly anything changes: the sum over a quarter more of them is an integral, but for the slope where
+    // it begins (Euler and Maclaurin).
+    let slope = O::come(own, silence, t, delta, n) - O::come(own, silence, t, delta, n - 1.0);
+    sum += slope / 24.0;
+    let rule = rule(RuleSize::N8);
+    while n < f64::from(u32::MAX) {
+        let many = (0.25 * n).floor();
+        let come = |node: &f64| O::come(own, silence, t, delta, n - 0.5 + many * node);
+        let part: f64 = rule.nodes.iter().zip(&rule.weights).map(|(node, w)| w * many * come(node)).sum();
+        sum += part;
+        if part <= 1e-16 * sum {
+            break;
+        }
+        n += many;
+    }
     sum
 }
+
+/// As many purchases are added up one by one.
+const ONE_BY_ONE: f64 = 256.0;
 
 /// `P(k, b) − P(k, a)`, from whichever side loses fewer digits.
 fn gamma_between(k: f64, a: f64, b: f64) -> f64 {
