@@ -18,6 +18,26 @@ pub struct Near<'a> {
     pub start: &'a [f64],
     /// Which of them is held, and at what.
     pub held: Option<(usize, f64)>,
+    /// The report itself: what says nothing in it is held at nothing, and no other coefficient.
+    pub report: &'a FitReport,
+}
+
+impl Near<'_> {
+    /// Coefficients that are held, all but the one that the profile holds: those that said nothing beside the others.
+    pub(crate) fn is_idle(&self, place: usize) -> bool {
+        self.report.parameters.get(place).is_some_and(|p| p.is_coefficient && p.fixed)
+    }
+
+    /// Refuses a report of other settings.
+    pub(crate) fn expect_names<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<(), Error> {
+        let names: Vec<&str> = names.collect();
+        let of_report: Vec<&str> = self.report.parameters.iter().map(|p| &*p.name).collect();
+        if names == of_report {
+            return Ok(());
+        }
+        let (what, given) = ("report", of_report.join(", "));
+        Err(Error::UnknownName { what, given, known: names.join(", ") })
+    }
 }
 
 /// Settings with customers to fit them to, once more and once more.
@@ -88,13 +108,20 @@ pub(crate) fn profile_interval<R: Refit>(
     let (customers, best) = (ready.seen()?, values_of(report));
     let ln_likelihood = |found: &FitReport| found.log_likelihood.unwrap_or(f64::NAN);
     // A report may hold a constant that refits leave out.
-    let most = ln_likelihood(&ready.refit(&customers, Near { start: &best, held: None }, cx)?.report);
+    let there = Near { start: &best, held: Some((place, estimate.value)), report };
+    let most = ln_likelihood(&ready.refit(&customers, there, cx)?.report);
     // A coefficient moves as it is, a parameter by its logarithm.
     let is_coefficient = estimate.is_coefficient;
     let natural = |at: f64| if is_coefficient { at } else { at.exp() };
     // How many standard errors the likelihood says a value is off.
     let off = |at: f64, start: &[f64]| -> Result<(Option<f64>, Vec<f64>), Error> {
-        let found = ready.refit(&customers, Near { start, held: Some((place, natural(at))) }, cx)?.report;
+        let near = Near { start, held: Some((place, natural(at))), report };
+        let found = match ready.refit(&customers, near, cx) {
+            Ok(found) => found.report,
+            // Nothing is likely so far out.
+            Err(Error::NoEstimate { .. }) => return Ok((None, best.clone())),
+            Err(other) => return Err(other),
+        };
         let lost = most - ln_likelihood(&found);
         // Another parameter at the edge of what is searched: the likelihood is not at its best there.
         let at_edge = found.warnings.iter().any(|w| matches!(w, Warning::AtBoundary { .. }));
@@ -102,7 +129,7 @@ pub(crate) fn profile_interval<R: Refit>(
     };
     let at = if is_coefficient { estimate.value } else { estimate.value.ln() };
     let first = if is_coefficient {
-        estimate.standard_error.filter(|e| *e > 0.0).map_or(0.5, |e| z * e)
+        estimate.standard_error.filter(|e| *e > 0.0).map_or(0.5 * estimate.value.abs().max(1e-3), |e| z * e)
     } else {
         estimate.standard_error.map_or(0.5, |e| (z * e / estimate.value).clamp(1e-6, 2.0))
     };
@@ -134,7 +161,7 @@ pub(crate) fn profile_interval<R: Refit>(
             let reach = inner.0 + share * (outer.0 - inner.0);
             let (found, next) = off(at + way * reach, &from)?;
             let Some(found) = found else { return Ok(None) };
-            if (found - z).abs() < 1e-6 || outer.0 - inner.0 < 1e-9 {
+            if (found - z).abs() < 1e-6 || outer.0 - inner.0 < 1e-9 * first {
                 return Ok(Some(natural(at + way * reach)));
             }
             if found < z {
@@ -146,6 +173,22 @@ pub(crate) fn profile_interval<R: Refit>(
         Ok(Some(natural(at + way * inner.0)))
     };
     Ok(ProfileInterval { lower: end(-1.0)?, upper: end(1.0)? })
+}
+
+/// Whether customers tell each of the coefficients that were told.
+fn tells_all(found: &FitReport, report: &FitReport) -> bool {
+    let is_flat = |name: &str| {
+        found.warnings.iter().any(|w| match w {
+            Warning::FlatDirection { parameters } => parameters.iter().any(|p| p == name),
+            _ => false,
+        })
+    };
+    let told = report.parameters.iter().zip(&found.parameters).filter(|(p, _)| p.is_coefficient && !p.fixed);
+    told.into_iter().all(|(_, again)| !again.fixed && !is_flat(&again.name))
+}
+
+fn untold() -> Error {
+    Error::NoEstimate { model: "a refit", why: "the customers drawn do not tell all of the coefficients" }
 }
 
 /// So many refits, each on customers of its own, which have random numbers of their own from the context's seed.
@@ -161,9 +204,19 @@ fn refits<R: Refit>(
     let found = side_by_side(draws, cx, |draw| {
         let mut rng = ChaCha8Rng::seed_from_u64(cx.seed_value());
         rng.set_stream(draw as u64 + 1);
-        ready.refit(&customers(&mut rng)?, Near { start: &start, held: None }, &alone)
+        let near = Near { start: &start, held: None, report };
+        let found = ready.refit(&customers(&mut rng)?, near, &alone)?;
+        if tells_all(&found.report, report) { Ok(found.model) } else { Err(untold()) }
     })?;
-    let populations: Vec<R::Model> = found.into_iter().flatten().map(|fitted| fitted.model).collect();
+    // What is wrong with the report is wrong with every draw.
+    let found: Vec<Option<R::Model>> = found
+        .into_iter()
+        .map(|one| match one {
+            Err(error @ Error::UnknownName { .. }) => Err(error),
+            other => Ok(other.ok()),
+        })
+        .collect::<Result<_, Error>>()?;
+    let populations: Vec<R::Model> = found.into_iter().flatten().collect();
     Ok(Draws { failed: draws - populations.len(), populations })
 }
 
@@ -235,7 +288,8 @@ pub(crate) mod sealed {
 /// ```
 pub trait HowSure: sealed::Again {
     /// The interval of a parameter or a coefficient by its profile: all values at which the likelihood, the others at their best, is within
-    /// `χ²₁(level)/2` of its maximum. Right also where errors are far from normal.
+    /// `χ²₁(level)/2` of its maximum. Right also where errors are far from normal. An end is none where there is none within a factor of a million, of a
+    /// coefficient within sixty times what its error says, or none before another parameter is at the edge of what is searched.
     ///
     /// # Errors
     ///
@@ -268,7 +322,8 @@ pub trait HowSure: sealed::Again {
     }
 
     /// Refits on customers drawn with replacement, as many as there are, each from the estimate on, as
-    /// [`MaximumLikelihood::bootstrap`](crate::MaximumLikelihood::bootstrap): the same on any number of threads.
+    /// [`MaximumLikelihood::bootstrap`](crate::MaximumLikelihood::bootstrap): the same on any number of threads. Draws whose customers do not tell a coefficient
+    /// (none of a rare kind among them) are counted as failed; columns in standard deviations are in those of each draw.
     ///
     /// # Errors
     ///

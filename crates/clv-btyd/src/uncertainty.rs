@@ -103,7 +103,7 @@ impl LikelihoodRatio {
 /// The values of a parameter that the likelihood does not speak against.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProfileInterval {
-    /// The lower end; none if there is none within a factor of a million (of a coefficient within so many errors as tell the same), or none before another parameter is at the edge of
+    /// The lower end; none if there is none within a factor of a million (of a coefficient within sixty times what its error says), or none before another parameter is at the edge of
     /// what is searched.
     pub lower: Option<f64>,
     /// The upper end, likewise.
@@ -135,12 +135,7 @@ impl<P: Process> MaximumLikelihood<P> {
         level: f64,
         cx: &Context<'_>,
     ) -> Result<ProfileInterval, Error> {
-        let ready = OfCells {
-            settings: self,
-            cells,
-            population: fitted.model.parameters(),
-            unit: fitted.report.unit,
-        };
+        let ready = self.ready(cells, fitted);
         crate::refit::profile_interval(&ready, &fitted.report, (name, level), cx)
     }
 
@@ -164,12 +159,7 @@ impl<P: Process> MaximumLikelihood<P> {
         draws: usize,
         cx: &Context<'_>,
     ) -> Result<Draws<P>, Error> {
-        let ready = OfCells {
-            settings: self,
-            cells,
-            population: fitted.model.parameters(),
-            unit: fitted.report.unit,
-        };
+        let ready = self.ready(cells, fitted);
         crate::refit::bootstrap(&ready, &fitted.report, draws, cx).map(Draws::of_populations)
     }
 
@@ -204,13 +194,14 @@ impl<P: Process> MaximumLikelihood<P> {
         draws: usize,
         cx: &Context<'_>,
     ) -> Result<Draws<P>, Error> {
-        let ready = OfCells {
-            settings: self,
-            cells,
-            population: fitted.model.parameters(),
-            unit: fitted.report.unit,
-        };
+        let ready = self.ready(cells, fitted);
         crate::refit::parametric_bootstrap(&ready, &fitted.report, draws, cx).map(Draws::of_populations)
+    }
+}
+
+impl<P: Process> MaximumLikelihood<P> {
+    fn ready<'a>(&'a self, cells: &'a Cells, fitted: &'a Fitted<PurchaseModel<P>>) -> OfCells<'a, P> {
+        OfCells { settings: self, cells, population: fitted.model.parameters(), unit: fitted.report.unit }
     }
 }
 

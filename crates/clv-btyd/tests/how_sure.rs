@@ -302,12 +302,11 @@ fn over_time<P: OverTime>(truth: P) {
             let there = settings.clone().each(held).fit(training, &calendar, names, &cx).unwrap();
             loses(&there.report, &fitted.report);
         }
-        // A coefficient held there is one whose likelihood is that far down.
-        for (place, name) in [(4, "purchase.season"), (5, "dropout.season")] {
-            let ProfileInterval { lower, upper } = profile(name);
-            let estimate = &fitted.report.parameters[place];
-            assert!(lower.unwrap() < estimate.value && estimate.value < upper.unwrap());
-        }
+        // Another number of threads, the same draws.
+        let alone = cx.threads(NonZeroUsize::MIN);
+        let again = settings.parametric_bootstrap(beside, &fitted, 2, &alone).unwrap();
+        let two = settings.parametric_bootstrap(beside, &fitted, 2, &cx).unwrap();
+        assert_eq!(again, two);
         assert!(settings.profile_interval(beside, &fitted, ("nothing", 0.9), &cx).is_err());
     });
 }
@@ -324,25 +323,101 @@ fn what_does_not_change_has_the_same_profile_over_time() {
     let known = shop(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap(), 600, [0.5, -0.3], 4);
     with(&known, |training| {
         let cx = Context::default();
-        for covariates in [covariates(), covariates().standardized()] {
-            let settings = WithCovariates::<ParetoNbd>::new(covariates.clone());
-            let fitted = settings.fit(training, &cx).unwrap();
-            let moving = OverTimeFit::<ParetoNbd>::new(covariates.clone());
-            let beside = (training, &[][..], known.0.customers());
-            let moved = moving.fit(training, &[], known.0.customers(), &cx).unwrap();
-            for Estimate { name, .. } in &fitted.report.parameters {
-                // Means over customers and over their time are not the same.
-                if covariates == self::covariates().standardized() && !name.contains('.') {
-                    continue;
-                }
-                let still = settings.profile_interval(training, &fitted, name, 0.9, &cx).unwrap();
-                let moves = moving.profile_interval(beside, &moved, (name, 0.9), &cx).unwrap();
-                let scale = if covariates == self::covariates() { 1e-5 } else { 0.05 };
-                for (a, b) in [(still.lower, moves.lower), (still.upper, moves.upper)] {
-                    assert!((a.unwrap() - b.unwrap()).abs() < scale * (1.0 + a.unwrap().abs()), "{name}");
-                }
+        let settings = WithCovariates::<ParetoNbd>::new(covariates());
+        let fitted = settings.fit(training, &cx).unwrap();
+        let moving = OverTimeFit::<ParetoNbd>::new(covariates());
+        let beside = (training, &[][..], known.0.customers());
+        let moved = moving.fit(training, &[], known.0.customers(), &cx).unwrap();
+        for Estimate { name, .. } in &fitted.report.parameters {
+            let still = settings.profile_interval(training, &fitted, name, 0.9, &cx).unwrap();
+            let moves = moving.profile_interval(beside, &moved, (name, 0.9), &cx).unwrap();
+            for (a, b) in [(still.lower, moves.lower), (still.upper, moves.upper)] {
+                assert!((a.unwrap() - b.unwrap()).abs() < 1e-5 * (1.0 + a.unwrap().abs()), "{name}");
             }
         }
+        let cx = cx.seed(5);
+        let (still, moves) = (
+            settings.bootstrap(training, &fitted, 4, &cx).unwrap(),
+            moving.bootstrap(beside, &moved, 4, &cx).unwrap(),
+        );
+        for (a, b) in still.populations.iter().zip(&moves.populations) {
+            for place in 0..6 {
+                assert!((a.value(place) / b.value(place) - 1.0).abs() < 1e-4, "{a:?} {b:?}");
+            }
+        }
+    });
+}
+
+/// Columns far from 0, such that say the same as others, and such that few customers have.
+#[test]
+fn of_awkward_columns() {
+    let known = shop(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap(), 600, [0.5, -0.3], 4);
+    let mut people = Attributes::new(Conflict::FirstStands);
+    for customer in 0..600 {
+        let name = format!("c{customer}");
+        people.state(&name, "year", &(2_000.0 + age(customer)).to_string());
+        people.state(&name, "age", &age(customer).to_string());
+        people.state(&name, "one", &kind(customer).to_string());
+        people.state(&name, "other", &(1.0 - kind(customer)).to_string());
+        people.state(&name, "rare", if customer % 300 == 7 { "1" } else { "0" });
+    }
+    let known = (known.0, people.typed());
+    with(&known, |training| {
+        let cx = two_threads();
+        let on = |columns: &[&str]| Covariates::new().on_purchases(columns.iter().copied()).unwrap();
+        let of = |columns: &[&str]| {
+            let settings = WithCovariates::<ParetoNbd>::new(on(columns));
+            let fitted = settings.fit(training, &cx).unwrap();
+            (settings, fitted)
+        };
+        // Of a year as of an age, α apart; over time too.
+        let ((by_age, aged), (by_year, born)) = (of(&["own_age"]), of(&["own_year"]));
+        for name in ["r", "s", "beta"] {
+            let a = by_age.profile_interval(training, &aged, name, 0.9, &cx).unwrap();
+            let b = by_year.profile_interval(training, &born, name, 0.9, &cx).unwrap();
+            assert!((a.lower.unwrap() / b.lower.unwrap() - 1.0).abs() < 1e-4, "{name} {a:?} {b:?}");
+        }
+        let a = by_age.bootstrap(training, &aged, 4, &cx).unwrap();
+        let b = by_year.bootstrap(training, &born, 4, &cx).unwrap();
+        for (a, b) in a.populations.iter().zip(&b.populations) {
+            assert!(
+                (a.value(4) / b.value(4) - 1.0).abs() < 1e-4 && (a.value(0) / b.value(0) - 1.0).abs() < 1e-4
+            );
+        }
+        let beside = (training, &[][..], known.0.customers());
+        let over_time = |column: &str| {
+            let settings = OverTimeFit::<ParetoNbd>::new(on(&[column]));
+            let fitted = settings.fit(training, &[], known.0.customers(), &cx).unwrap();
+            let upper = settings.profile_interval(beside, &fitted, ("s", 0.9), &cx).unwrap().upper.unwrap();
+            let draws = settings.parametric_bootstrap(beside, &fitted, 3, &cx).unwrap();
+            (upper, draws.populations.iter().map(|m| m.value(4)).collect::<Vec<_>>())
+        };
+        let ((a, of_age), (b, of_year)) = (over_time("own_age"), over_time("own_year"));
+        assert!((a / b - 1.0).abs() < 1e-4 && of_age.len() == 3, "{a} {b}");
+        assert!(
+            of_age.iter().zip(&of_year).all(|(a, b)| (a / b - 1.0).abs() < 1e-3),
+            "{of_age:?} {of_year:?}"
+        );
+        // The second of two that say the same is held, and α, moved by both, has an end.
+        let ((_, alone), (twice, both)) = (of(&["own_one"]), of(&["own_one", "own_other"]));
+        let (single, _) = of(&["own_one"]);
+        for name in ["alpha", "purchase.own_one"] {
+            let a = single.profile_interval(training, &alone, name, 0.9, &cx).unwrap();
+            let b = twice.profile_interval(training, &both, name, 0.9, &cx).unwrap();
+            for (a, b) in [(a.lower, b.lower), (a.upper, b.upper)] {
+                assert!((a.unwrap() - b.unwrap()).abs() < 1e-5 * (1.0 + a.unwrap().abs()), "{name}");
+            }
+        }
+        let draws = twice.bootstrap(training, &both, 6, &cx).unwrap();
+        assert!(draws.failed == 0 && draws.populations.iter().all(|m| m.value(5) == 0.0));
+        // Of two customers among six hundred some draws have none, which tell nothing of them.
+        let (rare, found) = of(&["own_rare"]);
+        let draws = rare.bootstrap(training, &found, 60, &cx).unwrap();
+        assert!(draws.failed > 2 && draws.populations.iter().all(|m| m.value(4) != 0.0), "{}", draws.failed);
+        // A report of other settings is refused.
+        let error = rare.bootstrap(training, &both, 2, &cx).unwrap_err().to_string();
+        assert!(error.contains("purchase.own_rare") && error.contains("purchase.own_other"), "{error}");
+        assert!(rare.profile_interval(training, &both, "r", 0.9, &cx).is_err());
     });
 }
 

@@ -273,8 +273,8 @@ fn designed_near(
         coordinates.get_mut(place).into_iter().for_each(|one| one.held = Some(value));
     }
     let (design, mut coordinates, idle) = designed(coordinates, of, groups);
-    if let Some((place, value)) = held.filter(|(place, _)| *place >= design.parameters) {
-        coordinates[place].held = Some(design.coefficient_of_report(place, value, of.0));
+    if let Some(near) = near {
+        design.hold(near, of.0, &mut coordinates);
     }
     (design, coordinates, idle)
 }
@@ -282,11 +282,31 @@ fn designed_near(
 impl Design {
     /// Values of a report on the scale of the search.
     pub(crate) fn of_report(&self, values: &[f64], covariates: &Covariates) -> Vec<f64> {
-        if covariates.standardized { values.to_vec() } else { self.scale_values(values) }
+        if covariates.standardized || values.len() != self.parameters + self.effects.len() {
+            values.to_vec()
+        } else {
+            self.scale_values(values)
+        }
+    }
+
+    /// Holds what a profile holds, and the coefficients that said nothing in the report.
+    pub(crate) fn hold(&self, near: Near<'_>, covariates: &Covariates, coordinates: &mut [Coordinate]) {
+        for (place, coordinate) in coordinates.iter_mut().enumerate() {
+            match near.held {
+                Some((held, value)) if held == place && place < self.parameters => {
+                    coordinate.held = Some(value)
+                }
+                Some((held, value)) if held == place => {
+                    coordinate.held = Some(self.coefficient_of_report(place, value, covariates));
+                }
+                _ if near.is_idle(place) => coordinate.held = Some(0.0),
+                _ => {}
+            }
+        }
     }
 
     /// A coefficient of a report on the scale of the search.
-    pub(crate) fn coefficient_of_report(&self, place: usize, value: f64, covariates: &Covariates) -> f64 {
+    fn coefficient_of_report(&self, place: usize, value: f64, covariates: &Covariates) -> f64 {
         let (_, scale) = self.scaling[self.effects[place - self.parameters].term];
         if covariates.standardized || !scale.is_finite() { value } else { value * scale }
     }
@@ -302,6 +322,7 @@ pub(crate) fn coefficients(
 ) -> Result<Fits, Error> {
     let (design, coordinates, idle) = designed_near(coordinates, of, groups, near);
     if let Some(near) = near {
+        near.expect_names(coordinates.iter().map(|one| &*one.name))?;
         starts = vec![design.of_report(near.start, of.0)];
     }
     let sample = (is_sampled && groups.cells.len() > MANY).then(|| groups.thinned(groups.cells.len() / SOME));

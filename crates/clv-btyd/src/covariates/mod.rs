@@ -262,6 +262,11 @@ impl Covariates {
         self.penalties
     }
 
+    /// The largest penalty, beside that of the parameters: with none of them a maximum is that of the likelihood.
+    pub(crate) fn most_penalty(&self, of_parameters: f64) -> f64 {
+        of_parameters.max(self.penalties.0).max(self.penalties.1)
+    }
+
     pub(crate) fn is_standardized(&self) -> bool {
         self.standardized
     }

@@ -1,6 +1,6 @@
 //! Fitting models with columns once more.
 
-use clv_core::{Context, Error, Fitted, Training};
+use clv_core::{Context, Error, Fitted, Predict, Training};
 use rand_chacha::ChaCha8Rng;
 
 use super::design::Groups;
@@ -27,8 +27,7 @@ impl<P: Process> Refit for OfColumns<'_, P> {
     const PARAMETERS: &'static [Parameter] = P::PARAMETERS;
 
     fn penalty(&self) -> f64 {
-        let (purchases, dropout) = self.settings.penalties();
-        self.settings.each.penalty_value().max(purchases).max(dropout)
+        self.settings.covariates.most_penalty(self.settings.each.penalty_value())
     }
 
     fn seen(&self) -> Result<Groups, Error> {
@@ -65,11 +64,10 @@ impl<P: Process> Again for WithCovariates<P> {
         model: &'a CovariateModel<P>,
     ) -> Result<OfColumns<'a, P>, Error> {
         expect_histories::<P>(data)?;
-        let features = data.features(clv_core::Predict::needs(model))?;
-        let mut who = data.summary().customers();
-        if features.rows() > 0 {
-            who = who.with_features(&features)?;
-        }
+        let features = data.features(model.needs())?;
+        let who = data.summary().customers();
+        who.expect_unit(model.unit())?;
+        let who = if features.rows() > 0 { who.with_features(&features)? } else { who };
         let own = (0..who.len()).map(|row| model.of_customer(&who, row)).collect::<Result<_, Error>>()?;
         Ok(OfColumns { settings: self, prepared: self.prepare(data)?, own })
     }

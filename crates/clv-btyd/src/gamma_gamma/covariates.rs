@@ -159,8 +159,7 @@ impl Refit for OfColumns<'_> {
     const PARAMETERS: &'static [Parameter] = &PARAMETERS;
 
     fn penalty(&self) -> f64 {
-        let (spend, _) = self.settings.covariates.penalties();
-        self.settings.each.options.penalty.max(spend)
+        self.settings.covariates.most_penalty(self.settings.each.options.penalty)
     }
 
     fn seen(&self) -> Result<Spent, Error> {

@@ -26,6 +26,10 @@ const ROUNDS: usize = 2;
 ///
 /// A forecast draws the customer's own parameters given their history under each of the populations, and is the mean over them. It depends on
 /// the customer's history, their covariates and the seed alone, never on who else is asked about.
+///
+/// Of one customer ([`Predict::own`]) it tells P(alive) later, purchases in any window, the chance of each count and discounted sums, by formulas given the draws;
+/// of Pareto/GGG this takes milliseconds for each question. Newcomers of Ma & Liu have a formula; of the others 4,000 are drawn, whose mean has an error of some 2%,
+/// the same for all who are asked about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HierarchicalModel<H: Hierarchy> {
     pub(super) populations: Arc<Vec<H::Population>>,

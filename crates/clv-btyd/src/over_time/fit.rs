@@ -193,16 +193,15 @@ impl Prepared {
         RefCell::new(Scratch::new(self.design.parameters, self.coefficients.len()))
     }
 
-    /// The highest point of the likelihood of these customers, one of the values held at another.
+    /// The highest point of the likelihood of these customers.
     pub(super) fn search<P: OverTime>(
         &self,
         paths: &[&Path],
-        (mut start, held): (Vec<f64>, Option<(usize, f64)>),
+        mut start: Vec<f64>,
+        coordinates: Vec<Coordinate>,
         cx: &Context<'_>,
     ) -> Result<Found, Error> {
-        start.resize(self.coordinates.len(), 0.0);
-        let mut coordinates = self.coordinates.clone();
-        held.into_iter().for_each(|(place, value)| coordinates[place].held = Some(value));
+        start.resize(coordinates.len(), 0.0);
         let search = Search::over(P::KIND.name, coordinates, None);
         let scratch = self.scratch();
         let derivatives = |values: &[f64]| self.derivatives::<P>(values, paths, &scratch);
@@ -291,8 +290,8 @@ impl<P: OverTime> OverTimeFit<P> {
     ) -> Result<Fitted<OverTimeModel<P>>, Error> {
         let base = self.each.fit_cells(&training.cells(), training.summary().unit, cx)?;
         let prepared = self.prepare(training, timelines, names)?;
-        let start = (base.model.parameters().values(), None);
-        let found = prepared.search::<P>(&prepared.all(), start, cx)?;
+        let start = base.model.parameters().values();
+        let found = prepared.search::<P>(&prepared.all(), start, prepared.coordinates.clone(), cx)?;
         self.fitted(&prepared, found, training.summary().unit)
     }
 
@@ -335,7 +334,8 @@ impl<P: OverTime> OverTimeFit<P> {
             let scratch = prepared.scratch();
             let score = left_out.mean(|learned, judged| {
                 let start = base.model.parameters().values();
-                let found = prepared.search::<P>(&prepared.some(learned), (start, None), cx);
+                let coordinates = prepared.coordinates.clone();
+                let found = prepared.search::<P>(&prepared.some(learned), start, coordinates, cx);
                 cx.check()?;
                 let judged = prepared.some(judged);
                 let of = |found: Found| prepared.derivatives::<P>(&found.values, &judged, &scratch);
@@ -355,16 +355,16 @@ impl<P: OverTime> OverTimeFit<P> {
         timelines: &[&Timelines],
         names: &Names,
     ) -> Result<Prepared, Error> {
-        self.prepare_about(training, timelines, names, true)
+        self.prepare_holding(training, timelines, names, None)
     }
 
-    /// The same, or with columns about 0: then parameters of the search are those of the report.
-    pub(super) fn prepare_about(
+    /// The same, to hold a parameter of the report.
+    pub(super) fn prepare_holding(
         &self,
         training: &Training<'_>,
         timelines: &[&Timelines],
         names: &Names,
-        means: bool,
+        holding: Option<&str>,
     ) -> Result<Prepared, Error> {
         let Paths { mut paths, terms, words } = self.paths(training, timelines, names)?;
         let known = training.columns_beyond()?;
@@ -378,9 +378,10 @@ impl<P: OverTime> OverTimeFit<P> {
         let mut design =
             Design { parameters: P::PARAMETERS.len(), effects, scaling: Design::scales(&weighed) };
         for effect in &design.effects {
-            let held = effect.on.iter().any(|&(p, _)| self.each.fixed_value(P::PARAMETERS[p].name).is_some());
+            let is_held = |name: &str| holding == Some(name) || self.each.fixed_value(name).is_some();
+            let held = effect.on.iter().any(|&(p, _)| is_held(P::PARAMETERS[p].name));
             // The chances of the BG family are not a clock: nothing there takes up a mean.
-            if (!means || held || P::DROPOUT[0].0 == "a" && effect.on.iter().any(|(p, _)| *p != 1))
+            if (held || P::DROPOUT[0].0 == "a" && effect.on.iter().any(|(p, _)| *p != 1))
                 && !self.covariates.is_standardized()
             {
                 design.scaling[effect.term].0 = 0.0;

@@ -1,6 +1,6 @@
 //! Fitting models over time once more.
 
-use clv_core::{Context, Error, Fitted, Names, TimeUnit, Timelines, Training};
+use clv_core::{Cells, Context, Error, Fitted, Names, TimeUnit, Timelines, Training};
 use rand_chacha::ChaCha8Rng;
 
 use super::fit::{OverTime, OverTimeFit, Prepared};
@@ -34,8 +34,7 @@ impl<P: OverTime> Refit for OfPaths<'_, P> {
     const PARAMETERS: &'static [Parameter] = P::PARAMETERS;
 
     fn penalty(&self) -> f64 {
-        let (purchases, dropout) = self.settings.penalties();
-        self.settings.each.penalty_value().max(purchases).max(dropout)
+        self.settings.covariates.most_penalty(self.settings.each.penalty_value())
     }
 
     fn seen(&self) -> Result<Paths, Error> {
@@ -68,12 +67,16 @@ impl<P: OverTime> Refit for OfPaths<'_, P> {
             Paths::Simulated(paths) => paths.iter().collect(),
         };
         let (design, covariates) = (&self.prepared.design, &self.settings.covariates);
+        near.expect_names(self.prepared.coordinates.iter().map(|one| &*one.name))?;
+        let mut bought = Cells::default();
+        paths.iter().for_each(|path| bought.push(path.x as u32, 0.0, 0.0, 1.0));
+        P::look(&bought)?;
+        let mut coordinates = self.prepared.coordinates.clone();
+        // What says nothing says the report.
+        coordinates[design.parameters..].iter_mut().for_each(|one| one.held = None);
+        design.hold(near, covariates, &mut coordinates);
         let start = design.of_report(near.start, covariates);
-        let scaled = |(place, value): (usize, f64)| match place.checked_sub(design.parameters) {
-            Some(_) => (place, design.coefficient_of_report(place, value, covariates)),
-            None => (place, value),
-        };
-        let found = self.prepared.search::<P>(&paths, (start, near.held.map(scaled)), cx)?;
+        let found = self.prepared.search::<P>(&paths, start, coordinates, cx)?;
         self.settings.fitted(&self.prepared, found, self.unit)
     }
 }
@@ -83,9 +86,14 @@ impl<P: OverTime> OverTimeFit<P> {
         &self,
         (training, timelines, names): (&Training<'_>, &[&Timelines], &Names),
         model: &OverTimeModel<P>,
+        holding: Option<&str>,
     ) -> Result<OfPaths<'_, P>, Error> {
         training.summary().customers().expect_unit(model.unit)?;
-        let prepared = self.prepare_about(training, timelines, names, false)?;
+        let prepared = self.prepare_holding(training, timelines, names, holding)?;
+        let (given, expected) = (model.values.len(), prepared.coordinates.len());
+        if given != expected {
+            return Err(Error::Length { column: "values of the model", given, expected });
+        }
         let values = prepared.design.of_report(&model.values, &self.covariates);
         Ok(OfPaths { settings: self, prepared, values, unit: model.unit })
     }
@@ -103,7 +111,8 @@ impl<P: OverTime> OverTimeFit<P> {
         (name, level): (&str, f64),
         cx: &Context<'_>,
     ) -> Result<ProfileInterval, Error> {
-        refit::profile_interval(&self.ready(known, &fitted.model)?, &fitted.report, (name, level), cx)
+        let ready = self.ready(known, &fitted.model, Some(name))?;
+        refit::profile_interval(&ready, &fitted.report, (name, level), cx)
     }
 
     /// Draws from the normal distribution about the estimate, as [`HowSure::laplace`](crate::HowSure::laplace).
@@ -132,7 +141,7 @@ impl<P: OverTime> OverTimeFit<P> {
         draws: usize,
         cx: &Context<'_>,
     ) -> Result<Draws<OverTimeModel<P>>, Error> {
-        refit::bootstrap(&self.ready(known, &fitted.model)?, &fitted.report, draws, cx)
+        refit::bootstrap(&self.ready(known, &fitted.model, None)?, &fitted.report, draws, cx)
     }
 
     /// Refits on customers simulated from the fitted model, through what those of the data were through from their first purchase on, as
@@ -148,6 +157,6 @@ impl<P: OverTime> OverTimeFit<P> {
         draws: usize,
         cx: &Context<'_>,
     ) -> Result<Draws<OverTimeModel<P>>, Error> {
-        refit::parametric_bootstrap(&self.ready(known, &fitted.model)?, &fitted.report, draws, cx)
+        refit::parametric_bootstrap(&self.ready(known, &fitted.model, None)?, &fitted.report, draws, cx)
     }
 }

@@ -207,8 +207,9 @@ pub trait Predict: Debug + Send + Sync {
         None
     }
 
-    /// The model of one of these customers alone, of a model whose customers differ in more than their histories (columns, cohorts): it has the capabilities
-    /// that ask for a history alone. None if the model's own are theirs, or nobody has them.
+    /// The model of one of these customers alone, of a model whose customers differ in more than their histories (columns, cohorts, parameters of their own that
+    /// are drawn): it has the capabilities that ask for a history alone, and may refuse other histories than the customer's. None if the model's own are
+    /// theirs, or nobody has them.
     ///
     /// # Errors
     ///
