@@ -129,7 +129,10 @@ pub(crate) fn profile_interval<R: Refit>(
     };
     let at = if is_coefficient { estimate.value } else { estimate.value.ln() };
     let first = if is_coefficient {
-        estimate.standard_error.filter(|e| *e > 0.0).map_or(0.5 * estimate.value.abs().max(1e-3), |e| z * e)
+        match estimate.standard_error {
+            Some(error) if error > 0.0 => z * error,
+            _ => 0.5 * estimate.value.abs().max(1e-3),
+        }
     } else {
         estimate.standard_error.map_or(0.5, |e| (z * e / estimate.value).clamp(1e-6, 2.0))
     };

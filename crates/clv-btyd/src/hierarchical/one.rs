@@ -27,7 +27,14 @@ const KEPT: usize = 100_000;
 
 /// Newcomers that were drawn, with what is expected of them by some times; of populations that no column moves all customers share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Newcomers(Arc<(OnceLock<Vec<Logs>>, Mutex<HashMap<u64, f64>>)>);
+pub(super) struct Newcomers(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    drawn: OnceLock<Vec<Logs>>,
+    /// By the bits of the time.
+    expected: Mutex<HashMap<u64, f64>>,
+}
 
 /// What was drawn follows from the model.
 impl PartialEq for Newcomers {
@@ -97,7 +104,7 @@ impl<H: Hierarchy> OneCustomer<H> {
 
     /// Customers of the populations, of whom nothing is known but the columns.
     fn newcomers(&self) -> &[Logs] {
-        self.newcomers.0.0.get_or_init(|| {
+        self.newcomers.0.drawn.get_or_init(|| {
             let populations = &self.model.populations;
             let mut rng = ChaCha8Rng::seed_from_u64(self.model.seed);
             rng.set_stream(OF_NEWCOMERS);
@@ -219,7 +226,7 @@ impl<H: Hierarchy> PurchaseForecast for OneCustomer<H> {
             return exact;
         }
         // Customers share ages, and newcomers where no column moves them.
-        let kept = || self.newcomers.0.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = || self.newcomers.0.expected.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept().get(&t.to_bits()) {
             return Ok(*known);
         }
