@@ -17,7 +17,8 @@ use crate::search::Coordinate;
 const MUCH: f64 = 0.1;
 const ENOUGH: usize = 50;
 
-/// How to draw from the posterior of a model of spend, [`GammaGammaFit`] or [`LognormalSpendFit`](crate::LognormalSpendFit), as [`Bayes`](crate::Bayes) does of
+/// How to draw from the posterior of a model of spend, [`GammaGammaFit`], with columns [`SpendWithCovariates`](crate::SpendWithCovariates), or
+/// [`LognormalSpendFit`](crate::LognormalSpendFit), as [`Bayes`](crate::Bayes) does of
 /// purchases: with both, value has an interval that says how sure the two populations are ([`Possible`](clv_core::model::Possible)).
 ///
 /// | Name | Default | Why |
@@ -67,7 +68,9 @@ pub(crate) mod sealed {
 
     /// A model of spend that may be drawn: others of its kind differ in numbers alone.
     pub trait DrawnSpend: Predict + Clone + PartialEq + 'static {
-        type Population: Copy;
+        type Population: Clone;
+        /// What is known of a customer's spend: so many amounts, their mean on the model's scale, and what moves it.
+        type Known: Clone;
 
         const KIND: Kind;
 
@@ -79,16 +82,18 @@ pub(crate) mod sealed {
 
         fn load(saved: &SavedModel) -> Result<Self, Error>;
 
-        /// What is known of the customers' spend: so many amounts, and their mean on the model's scale.
-        fn known(&self, who: &Customers<'_>) -> Result<Vec<(f64, f64)>, Error>;
+        fn known(&self, who: &Customers<'_>) -> Result<Vec<Self::Known>, Error>;
 
-        fn known_of(&self, who: &Customers<'_>, row: usize) -> Result<(f64, f64), Error>;
+        fn known_of(&self, who: &Customers<'_>, row: usize) -> Result<Self::Known, Error>;
 
         /// Expected spend given it, if it exists.
-        fn expected_given(&self, known: (f64, f64)) -> Option<f64>;
+        fn expected_given(&self, known: &Self::Known) -> Option<f64>;
+
+        /// The same of whom nothing is known.
+        fn expected_of_new(&self) -> Option<f64>;
 
         /// Appends so many amounts of a customer of whom it is known.
-        fn draw_given(&self, known: (f64, f64), count: usize, rng: &mut ChaCha8Rng, amounts: &mut Vec<f64>);
+        fn draw_given(&self, known: &Self::Known, count: usize, rng: &mut ChaCha8Rng, amounts: &mut Vec<f64>);
 
         /// What is to be told of populations whose mean hardly exists.
         fn heavy_tail(_: &[Self]) -> Option<Warning> {
@@ -226,7 +231,7 @@ impl<M: DrawnSpend> SpendPosteriorModel<M> {
     /// What is to be told of the mean over the populations.
     fn told_of_mean(&self) -> Option<Warning> {
         M::heavy_tail(&self.models).or_else(|| {
-            let new = |model: &M| model.expected_given((0.0, 0.0)).unwrap_or(f64::INFINITY);
+            let new = |model: &M| model.expected_of_new().unwrap_or(f64::INFINITY);
             let sum: f64 = self.models.iter().map(new).sum();
             let most = self.models.iter().map(new).fold(0.0, f64::max);
             let (share, of) = (if sum.is_finite() { most / sum } else { 1.0 }, self.models.len());
@@ -235,7 +240,7 @@ impl<M: DrawnSpend> SpendPosteriorModel<M> {
     }
 
     /// The mean over the populations; none if one of them has none.
-    pub(crate) fn mean(&self, known: (f64, f64)) -> Option<f64> {
+    pub(crate) fn mean(&self, known: &M::Known) -> Option<f64> {
         let each = self.models.iter().map(|model| model.expected_given(known));
         Some(each.sum::<Option<f64>>()? / self.models.len() as f64)
     }
@@ -283,7 +288,7 @@ impl<M: DrawnSpend> Predict for SpendPosteriorModel<M> {
         out.expect(M::KIND.name, &self.answers(), who.len())?;
         let Some(column) = &mut out.spend else { return Ok(()) };
         for (slot, known) in column.iter_mut().zip(self.models[0].known(who)?) {
-            *slot = self.mean(known);
+            *slot = self.mean(&known);
         }
         Ok(())
     }
@@ -307,7 +312,7 @@ impl<M: DrawnSpend> DrawAmounts for SpendPosteriorModel<M> {
         let known = self.models[0].known_of(who, row)?;
         Ok(Box::new(move |(draw, count), rng, amounts| {
             let model = &self.models[population_of(draw, draws, self.models.len())];
-            model.draw_given(known, count, rng, amounts);
+            model.draw_given(&known, count, rng, amounts);
         }))
     }
 

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use clv_btyd::{
-    Bayes, BgNbd, CovariateModel, Covariates, MbgNbd, OverTime, OverTimeModel, ParetoNbd, Posterior, Process,
-    WithCovariates,
+    Bayes, BgCnbd, BgNbd, CovariateModel, Covariates, MaximumLikelihood, MbgCnbd, MbgNbd, OverTime,
+    OverTimeModel, ParetoNbd, Posterior, Process, WithCovariates,
 };
 use clv_core::features::Source;
 use clv_core::{
@@ -82,7 +82,18 @@ fn covariates() -> Covariates {
 }
 
 fn values<P: Process>(model: &CovariateModel<P>) -> Vec<f64> {
-    model.parameters().values().into_iter().chain(model.coefficients().map(|c| c.1)).collect()
+    drawn_of(model.parameters()).chain(model.coefficients().map(|c| c.1)).collect()
+}
+
+/// The four parameters that are drawn, without the `k` of a regular model.
+fn drawn_of<P: Process>(process: &P) -> impl Iterator<Item = f64> {
+    process.values().into_iter().take(4)
+}
+
+/// A process of these, of a regular model with a `k` of 2.
+fn process<P: Process>(parameters: &[f64]) -> P {
+    let k = P::PARAMETERS.get(4).map(|_| 2.0);
+    P::from_values(&parameters[..4].iter().copied().chain(k).collect::<Vec<_>>()).unwrap()
 }
 
 #[test]
@@ -126,7 +137,9 @@ fn truth(medians: &[f64], coefficients: usize, round: u64) -> Vec<f64> {
 }
 
 fn settings<P: Process>(medians: &[f64]) -> Bayes<P> {
-    let start = Bayes::<P>::new().chains(1, 300).unwrap();
+    let each = MaximumLikelihood::<P>::new();
+    let each = if P::PARAMETERS.len() > 4 { each.fix("k", 2.0).unwrap() } else { each };
+    let start = Bayes::of(each).unwrap().chains(1, 300).unwrap();
     let each = |settings: Bayes<P>, (parameter, &median): (&clv_btyd::Parameter, &f64)| {
         settings.prior(parameter.name, median, 0.4).unwrap()
     };
@@ -145,8 +158,8 @@ fn expect_uniform(name: &str, ranks: &[[f64; BINS]], rounds: u64) {
     for (i, bins) in ranks.iter().enumerate() {
         let chi: f64 = bins.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
         let p = clv_math::special::gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
-        // Sixteen in all: .01 corrected for them (Bonferroni).
-        assert!(p > 0.01 / 16.0, "{name} {i}: p = {p}, ranks {bins:?}");
+        // 44 in all: .01 corrected for them (Bonferroni).
+        assert!(p > 0.01 / 44.0, "{name} {i}: p = {p}, ranks {bins:?}");
     }
 }
 
@@ -156,7 +169,7 @@ fn is_calibrated<P: Process>(medians: &[f64; 4], rounds: u64) {
     let mut ranks = vec![[0.0; BINS]; 6];
     for round in 0..rounds {
         let truth = truth(medians, 2, round);
-        let log = drawn(&P::from_values(&truth[..4]).unwrap(), [truth[4], truth[5]], 100, 1_000 + round);
+        let log = drawn(&process::<P>(&truth), [truth[4], truth[5]], 100, 1_000 + round);
         let cx = Context::default().seed(round);
         let posterior = with(&log, |training| settings.draw(training, &cx).unwrap());
         count(&posterior, values, &truth, &mut ranks);
@@ -169,6 +182,7 @@ fn ranks_are_uniform_with_columns() {
     is_calibrated::<ParetoNbd>(&[0.8, 8.0, 0.7, 12.0], 320);
     is_calibrated::<BgNbd>(&[0.8, 8.0, 0.8, 2.5], 320);
     is_calibrated::<MbgNbd>(&[0.8, 8.0, 0.8, 2.5], 320);
+    is_calibrated::<BgCnbd>(&[0.8, 4.0, 0.8, 2.5], 320);
 }
 
 /// A season of half of the time that all customers are seen.
@@ -189,7 +203,7 @@ fn is_calibrated_over_time<P: OverTime>(medians: &[f64; 4], rounds: u64) {
         let gamma = truth[4] / 0.5;
         let mut plain = truth.clone();
         plain[1] *= (0.5 * gamma).exp();
-        let model = P::from_values(&plain[..4]).unwrap();
+        let model: P = process(&plain);
         let model = OverTimeModel::of(model, TimeUnit::Week, &[("season", true, false, gamma)]).unwrap();
         let length = clv_core::Span::weeks(WEEKS).unwrap();
         let future = model.of_new(&[&season], "anybody", day(0.0), length).unwrap();
@@ -204,7 +218,7 @@ fn is_calibrated_over_time<P: OverTime>(medians: &[f64; 4], rounds: u64) {
         let posterior =
             with(&log, |training| settings.draw(training, &[&season], log.customers(), &cx).unwrap());
         let values = |model: &OverTimeModel<P>| {
-            model.parameters().values().into_iter().chain(model.coefficients().map(|c| c.1)).collect()
+            drawn_of(model.parameters()).chain(model.coefficients().map(|c| c.1)).collect()
         };
         count(&posterior, values, &truth, &mut ranks);
     }
@@ -216,6 +230,7 @@ fn ranks_are_uniform_over_time() {
     is_calibrated_over_time::<ParetoNbd>(&[0.8, 8.0, 0.7, 12.0], 160);
     is_calibrated_over_time::<BgNbd>(&[0.8, 8.0, 0.8, 2.5], 160);
     is_calibrated_over_time::<MbgNbd>(&[0.8, 8.0, 0.8, 2.5], 160);
+    is_calibrated_over_time::<MbgCnbd>(&[0.8, 4.0, 0.8, 2.5], 160);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 
 use clv_btyd::{
     BayesSpend, Covariates, GammaGamma, GammaGammaFit, LognormalSpend, LognormalSpendFit,
-    LognormalSpendModel, MaximumLikelihood, ParetoNbd, SpendModel, SpendPosteriorModel, log_interval,
+    LognormalSpendModel, MaximumLikelihood, ParetoNbd, SpendCovariateModel, SpendModel, SpendPosteriorModel,
+    log_interval,
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
@@ -315,6 +316,106 @@ fn a_posterior_of_spend_is_a_model() {
         let expected = each.sum::<f64>() / fitted.model.models().len() as f64;
         assert!((spend.unwrap() - expected).abs() < 1e-10 * expected, "{row}");
     }
+}
+
+/// A log of customers of two kinds, of each as many with as many purchases, with what is known of them.
+fn of_two_kinds(
+    customers: usize,
+    seed: u64,
+    draw: impl Fn(f64, usize, &mut ChaCha8Rng) -> Vec<f64>,
+) -> (TransactionLog, Attributes) {
+    let kind = |i: usize| f64::from(u8::from((i / 6) % 2 == 1));
+    let log = log(customers, seed, |i, count, rng| draw(kind(i), count, rng));
+    let mut people = Attributes::new(Conflict::FirstStands);
+    (0..customers).for_each(|i| people.state(&format!("c{i}"), "kind", &kind(i).to_string()));
+    (log, people.typed())
+}
+
+#[test]
+fn ranks_of_the_spend_posterior_with_a_column_are_uniform() {
+    let settings = || {
+        let covariates = Covariates::new().on_spend(["own_kind"]).unwrap().standardized();
+        let with = BayesSpend::new(GammaGammaFit::new().with(covariates)).chains(1, 300).unwrap();
+        let prior = |settings: BayesSpend<_>, (name, median)| settings.prior(name, median, 0.4).unwrap();
+        ["p", "q", "gamma"].into_iter().zip(TRUTH).fold(with, prior).coefficient_deviation(0.4).unwrap()
+    };
+    let mut ranks = vec![[0.0; BINS]; 4];
+    for round in 0..320 {
+        let mut rng = ChaCha8Rng::seed_from_u64(29);
+        rng.set_stream(round);
+        let [p, q, gamma] = from_prior(&mut rng);
+        let z: f64 = StandardNormal.sample(&mut rng);
+        let by = 0.4 * z;
+        // Mean and deviation of the kind are a half.
+        let (log, people) = of_two_kinds(96, 5_000 + round, |kind, count, rng| {
+            let own = gamma * f64::exp(by * (kind - 0.5) / 0.5);
+            let nu = Gamma::new(q, 1.0 / own).unwrap().sample(rng);
+            (0..count).map(|_| Gamma::new(p, 1.0 / nu).unwrap().sample(rng)).collect()
+        });
+        let purchases = Purchases::of(&log, Grain::Day).unwrap();
+        let beyond = Beyond::of(&log).attributes(&people);
+        let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap().knowing(&beyond);
+        let posterior = settings().training(&training, &Context::default().seed(round)).unwrap();
+        for (i, (bins, truth)) in ranks.iter_mut().zip([p, q, gamma, by]).enumerate() {
+            let value = |model: &SpendCovariateModel| match i {
+                3 => model.coefficients().next().unwrap().1,
+                i => model.parameters().values()[i],
+            };
+            let below = posterior.chains[0].iter().step_by(20).filter(|model| value(model) < truth);
+            bins[below.count()] += 1.0;
+        }
+    }
+    for (i, bins) in ranks.iter().enumerate() {
+        let expected = bins.iter().sum::<f64>() / BINS as f64;
+        let chi: f64 = bins.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
+        let p = gamma_q(0.5 * (BINS as f64 - 1.0), 0.5 * chi);
+        assert!(p > 0.01 / 4.0, "{i}: p = {p}, ranks {bins:?}");
+    }
+}
+
+#[test]
+fn a_posterior_of_spend_with_columns_is_a_model() {
+    let (log, people) = of_two_kinds(600, 21, |kind, count, rng| gamma_gamma((0.7 * kind).exp(), count, rng));
+    let purchases = Purchases::of(&log, Grain::Day).unwrap();
+    let beyond = Beyond::of(&log).attributes(&people);
+    let training = Training::new(&purchases, cut(), TimeUnit::Week).unwrap().knowing(&beyond);
+    let covariates = || Covariates::new().on_spend(["own_kind"]).unwrap();
+    let settings = BayesSpend::new(GammaGammaFit::new().with(covariates())).chains(2, 400).unwrap();
+    let cx = Context::default().seed(3);
+    let fitted = settings.fit(&training, &cx).unwrap();
+    let [p, q, gamma] = TRUTH;
+    holds(&fitted.report, &[p, q, gamma, 0.7]);
+    let likeliest = GammaGammaFit::new().with(covariates()).fit(&training, &cx).unwrap().report;
+    for (drawn, found) in fitted.report.parameters.iter().zip(&likeliest.parameters) {
+        let error = found.standard_error.unwrap();
+        assert_eq!(drawn.name, found.name);
+        assert!((drawn.value - found.value).abs() < 0.4 * error, "{drawn:?} {found:?}");
+    }
+    let model = fitted.model;
+    let ask = Ask::over(Span::weeks(20.0).unwrap());
+    let forecast = training.forecast(&model, &ask).unwrap().spend.unwrap();
+    let each: Vec<Vec<Option<f64>>> =
+        model.models().iter().map(|one| training.forecast(one, &ask).unwrap().spend.unwrap()).collect();
+    for (row, spend) in forecast.iter().enumerate() {
+        let mean = each.iter().map(|one| one[row].unwrap()).sum::<f64>() / each.len() as f64;
+        assert!((spend.unwrap() - mean).abs() < 1e-10 * mean, "{row}");
+    }
+    let mut registry = Registry::core();
+    clv_btyd::register(&mut registry);
+    let loaded = registry.read(&to_string(&model).unwrap()).unwrap();
+    assert_eq!(loaded.kind().full_name(), "posterior of covariates of gamma-gamma");
+    assert_eq!(training.forecast(&loaded, &ask).unwrap().spend.unwrap(), forecast);
+    // Amounts that are drawn have the mean that is forecast.
+    let features = training.features(loaded.needs()).unwrap();
+    let who = training.summary().customers().with_features(&features).unwrap();
+    let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(8), Vec::new());
+    let mut amounts = loaded.draw_amounts().unwrap().amounts_of(&who, 5, 40_000).unwrap();
+    (0..40_000).for_each(|draw| amounts((draw, 1), &mut rng, &mut drawn));
+    let mean = drawn.iter().sum::<f64>() / 40_000.0;
+    let error = (drawn.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 40_000.0 / 40_000.0).sqrt();
+    assert!((mean - forecast[5].unwrap()).abs() < 4.5 * error, "{mean} {:?}", forecast[5]);
+    let penalised = covariates().penalty(0.1, 0.0).unwrap();
+    assert!(BayesSpend::new(GammaGammaFit::new().with(penalised)).fit(&training, &cx).is_err());
 }
 
 /// A posterior of populations chosen by hand.

@@ -1479,6 +1479,19 @@ fn spend_has_three_models_and_columns_of_its_own() {
     );
     let ratio = report["ratios"]["spend.own_kind=shop"]["ratio"].as_f64().unwrap();
     assert!((ratio / 3.0 - 1.0).abs() < 0.15, "{ratio}");
+    // Drawn, it says how sure that is, and what comes of it.
+    let draws = "--posterior --chains 2 --draws 100 --until 2023-06-30 --output many.json";
+    let many =
+        json(folder, &format!("fit gamma-gamma orders.csv --people people.csv --spend-by own_kind {draws}"));
+    let drawn = many["ratios"]["spend.own_kind=shop"]["ratio"].as_f64().unwrap();
+    assert!((drawn / ratio - 1.0).abs() < 0.05, "{drawn} {ratio}");
+    let of_many = json(
+        folder,
+        "predict orders.csv --people people.csv --model p.json --spend many.json --horizon 20 --until 2023-06-30 --interval .9 --draws 200 --output y.csv",
+    );
+    let ends = of_many["interval"]["clv"].as_array().unwrap();
+    let clv = of_many["clv"].as_f64().unwrap();
+    assert!(ends[0].as_f64().unwrap() < clv && clv < ends[1].as_f64().unwrap(), "{of_many}");
     let ask = "--model p.json --spend s.json --horizon 20 --until 2023-06-30";
     let said = json(folder, &format!("predict {ask} orders.csv --people people.csv --output out.csv"));
     assert!(said["clv"].as_f64().unwrap() > 0.0);

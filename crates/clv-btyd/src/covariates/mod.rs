@@ -41,7 +41,7 @@ use clv_core::setting::at_least_zero;
 pub use bayes::BayesWithCovariates;
 pub(crate) use bayes::{Unscaled, padded, unscaled};
 pub(crate) use design::{Design, Effect, Groups};
-pub(crate) use fit::{Columns, Fits, Within, coefficients, effects};
+pub(crate) use fit::{Columns, Fits, Within, coefficients, designed, effects};
 pub use fit::{PenaltyScore, WithCovariates};
 pub use model::CovariateModel;
 pub(crate) use model::{evaluate, expect_words, register};

@@ -80,17 +80,29 @@ impl Moved {
     ) -> Result<&'a [f64], Error> {
         terms.clear();
         evaluate(&self.terms, &self.words, &self.columns, columns, row, terms)?;
+        Ok(self.of_terms(terms, own))
+    }
+
+    /// The parameters of a customer with these terms.
+    pub(crate) fn of_terms<'a>(&self, terms: &[f64], own: &'a mut [f64; MOST]) -> &'a [f64] {
         let own = &mut own[..self.design.parameters];
         self.design.moved(&self.values, terms, own);
-        Ok(own)
+        own
+    }
+
+    /// The terms of one of these customers.
+    pub(crate) fn terms_of(&self, who: &Customers<'_>, row: usize) -> Result<Vec<f64>, Error> {
+        let (mut places, mut columns) = (Vec::new(), vec![0.0; self.columns.len()]);
+        who.find(self.model, &self.columns, &mut places)?;
+        who.fill_row(&places, row, &mut columns);
+        let mut terms = Vec::with_capacity(self.terms.len());
+        evaluate(&self.terms, &self.words, &self.columns, &columns, row, &mut terms)?;
+        Ok(terms)
     }
 
     /// The same of one of these customers.
     pub(crate) fn of_customer(&self, who: &Customers<'_>, row: usize) -> Result<Vec<f64>, Error> {
-        let (mut places, mut columns) = (Vec::new(), vec![0.0; self.columns.len()]);
-        who.find(self.model, &self.columns, &mut places)?;
-        who.fill_row(&places, row, &mut columns);
-        Ok(self.own(&columns, row, &mut Vec::with_capacity(self.terms.len()), &mut [0.0; MOST])?.to_vec())
+        Ok(self.of_terms(&self.terms_of(who, row)?, &mut [0.0; MOST]).to_vec())
     }
 
     /// The same of one customer.

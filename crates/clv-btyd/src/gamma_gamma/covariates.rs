@@ -1,18 +1,24 @@
 //! Amounts that what is known of customers moves.
 
 use clv_core::model::{AmountsOf, Answers, DrawAmounts, Kind};
-use clv_core::saved::{Registry, SaveWriter};
+use clv_core::saved::{Registry, SaveWriter, SavedModel};
+use clv_core::summary::SpendBasis;
 use clv_core::{
     Ask, Context, Customers, Error, Feature, Fit, Fitted, ForecastMut, Predict, Scratch, TimeUnit, Training,
+    Warning,
 };
 use rand_chacha::ChaCha8Rng;
 
 use super::fit::{GammaGammaFit, Spent};
 use super::likelihood;
+use super::posterior::heavy_tail;
 use super::{GammaGamma, KIND, PARAMETERS, SpendModel};
+use crate::bayes_spend::{BayesSpend, DrawnSpend, SpendFit};
 use crate::covariates::{
-    Columns, Covariates, Design, Effect, Fits, Groups, MOST, Movable, Moved, Within, coefficients, effects,
+    Columns, Covariates, Design, Effect, Fits, Groups, MOST, Movable, Moved, Unscaled, Within, coefficients,
+    designed, effects, padded, unscaled,
 };
+use crate::posterior::{Posterior, Sampler, Target};
 use crate::process::Parameter;
 use crate::refit::sealed::Again;
 use crate::refit::{Near, Refit, drawn_places};
@@ -83,6 +89,18 @@ struct Prepared {
     effects: Vec<Effect>,
 }
 
+impl Prepared {
+    /// Customers who spent this by their columns.
+    fn groups(&self, spent: &Spent) -> Groups {
+        let Columns { terms, rows, .. } = &self.columns;
+        let width = terms.len();
+        let one = |(&(x, mean), &row): (&(u32, f64), &usize)| {
+            (x, mean, 0.0, rows[row * width..(row + 1) * width].to_vec())
+        };
+        Groups::of(spent.rows.iter().zip(&spent.row).map(one), width)
+    }
+}
+
 impl SpendWithCovariates {
     fn prepare(&self, data: &Training<'_>) -> Result<Prepared, Error> {
         let spent = self.each.spent_of(data)?;
@@ -100,20 +118,16 @@ impl SpendWithCovariates {
     fn fit_spent(
         &self,
         spent: &Spent,
-        Prepared { columns, effects, .. }: &Prepared,
+        prepared: &Prepared,
         near: Option<Near<'_>>,
         cx: &Context<'_>,
     ) -> Result<Fitted<SpendCovariateModel>, Error> {
+        let Prepared { columns, effects, .. } = prepared;
         let starts = match near {
             Some(_) => Vec::new(),
             None => vec![self.each.fit_spent(spent, cx)?.model.parameters().values().to_vec()],
         };
-        let width = columns.terms.len();
-        let one = |(&(x, mean), &row): (&(u32, f64), &usize)| {
-            (x, mean, 0.0, columns.rows[row * width..(row + 1) * width].to_vec())
-        };
-        let groups = Groups::of(spent.rows.iter().zip(&spent.row).map(one), width);
-        let ln_amounts = spent.ln_amounts();
+        let (groups, ln_amounts) = (prepared.groups(spent), spent.ln_amounts());
         let derivatives = |design: &Design, groups: &Groups, values: &[f64]| {
             Self::derivatives(design, groups, values, ln_amounts)
         };
@@ -197,10 +211,7 @@ impl Again for SpendWithCovariates {
     }
 
     fn with_values(model: &SpendCovariateModel, values: &[f64]) -> Result<SpendCovariateModel, Error> {
-        let moved = model.moved.with_values(values)?;
-        let population = GammaGamma::from_values(&values[..PARAMETERS.len()])?;
-        let base = SpendModel { population, ..model.base };
-        Ok(SpendCovariateModel { base, moved })
+        DrawnSpend::with_values(model, values)
     }
 }
 
@@ -290,10 +301,137 @@ impl DrawAmounts for SpendCovariateModel {
 }
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.register(WITH_COVARIATES, |saved, _| {
+    registry.register(WITH_COVARIATES, |saved, _| Ok(Box::new(SpendCovariateModel::load(saved)?)));
+    crate::bayes_spend::register::<SpendCovariateModel>(registry);
+}
+
+impl BayesSpend<SpendWithCovariates> {
+    /// The deviation of the prior of a coefficient, for one standard deviation of its column: 1 unless it is set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless it is finite and above 0.
+    pub fn coefficient_deviation(mut self, deviation: f64) -> Result<Self, Error> {
+        self.sampler.of_coefficients = clv_core::setting::above_zero("deviation", deviation)?;
+        Ok(self)
+    }
+}
+
+impl SpendFit for SpendWithCovariates {
+    type Drawn = SpendCovariateModel;
+
+    const PARAMETERS: &'static [Parameter] = &PARAMETERS;
+
+    fn draws(
+        &self,
+        data: &Training<'_>,
+        sampler: &Sampler,
+        cx: &Context<'_>,
+    ) -> Result<Posterior<SpendCovariateModel>, Error> {
+        self.each.options.expect_no_penalty()?;
+        self.covariates.expect_no_penalty()?;
+        let prepared = self.prepare(data)?;
+        let Prepared { spent, columns, effects } = &prepared;
+        let (groups, ln_amounts) = (prepared.groups(spent), spent.ln_amounts());
+        let of = (&self.covariates, &effects[..]);
+        let (design, coordinates, idle) = designed(self.each.coordinates(spent.mean), of, &groups);
+        let derivatives = |values: &[f64]| Self::derivatives(&design, &groups, values, ln_amounts);
+        let target = Target {
+            name: KIND.name,
+            coordinates,
+            customers: spent.rows.len() as f64,
+            start: self.each.options.start.clone().map(|start| padded(start, effects.len())),
+            derivatives: &derivatives,
+            ln_likelihood: &|values| derivatives(values).map(|found| found.value),
+        };
+        let sampled = sampler.draw(target, cx)?;
+        let collinear = design.collinear(&idle);
+        let (accepted, evaluations) = (sampled.accepted, sampled.evaluations);
+        let Unscaled { design, chains, summaries, mut mode } = unscaled(sampled, design, &self.covariates);
+        let model = |values: &[f64]| {
+            let population = GammaGamma::from_values(&values[..PARAMETERS.len()])?;
+            let base = SpendModel::new(population, spent.unit).spend_basis(spent.basis);
+            let asked = (columns.terms.clone(), columns.words.clone());
+            let moved = Moved::of(KIND.name, asked, design.clone(), values)?;
+            Ok(SpendCovariateModel { base, moved })
+        };
+        let likeliest: Vec<f64> = mode.parameters.iter().map(|p| p.value).collect();
+        mode.unit = spent.unit;
+        mode.warnings.extend(collinear);
+        mode.warnings.extend(spent.warnings(model(&likeliest)?.parameters()));
+        let chains = chains
+            .iter()
+            .map(|chain| chain.iter().map(|values| model(values)).collect::<Result<_, Error>>())
+            .collect::<Result<_, Error>>()?;
+        Ok(Posterior { chains, summaries, accepted, evaluations, mode })
+    }
+}
+
+/// Many of them, which differ in their numbers alone.
+impl DrawnSpend for SpendCovariateModel {
+    type Population = Self;
+    /// So many amounts, their mean, and the terms of the columns.
+    type Known = ((f64, f64), Vec<f64>);
+
+    const KIND: Kind = WITH_COVARIATES;
+
+    fn of(population: Self, _: TimeUnit, _: SpendBasis) -> Self {
+        population
+    }
+
+    fn values(&self) -> Vec<f64> {
+        self.moved.values().to_vec()
+    }
+
+    fn with_values(&self, values: &[f64]) -> Result<Self, Error> {
+        let moved = self.moved.with_values(values)?;
+        let population = GammaGamma::from_values(&values[..PARAMETERS.len()])?;
+        Ok(Self { base: SpendModel { population, ..self.base }, moved })
+    }
+
+    fn load(saved: &SavedModel) -> Result<Self, Error> {
         let base = super::load(saved)?;
         let values = base.parameters().values().to_vec();
         let moved = Moved::load(KIND.name, &PARAMETERS, values, saved)?;
-        Ok(Box::new(SpendCovariateModel { base, moved }))
-    });
+        Ok(Self { base, moved })
+    }
+
+    fn known(&self, who: &Customers<'_>) -> Result<Vec<Self::Known>, Error> {
+        (0..who.len()).map(|row| self.known_of(who, row)).collect()
+    }
+
+    fn known_of(&self, who: &Customers<'_>, row: usize) -> Result<Self::Known, Error> {
+        Ok((self.base.counted_of(who, row)?, self.moved.terms_of(who, row)?))
+    }
+
+    fn expected_given(&self, ((counted, mean), terms): &Self::Known) -> Option<f64> {
+        self.own(terms)?.expected_mean(*counted, *mean)
+    }
+
+    fn expected_of_new(&self) -> Option<f64> {
+        self.base.parameters().expected_mean(0.0, 0.0)
+    }
+
+    fn draw_given(
+        &self,
+        (known, terms): &Self::Known,
+        count: usize,
+        rng: &mut ChaCha8Rng,
+        amounts: &mut Vec<f64>,
+    ) {
+        if let Some(own) = self.own(terms) {
+            own.draw_amounts(*known, count, rng, amounts);
+        }
+    }
+
+    fn heavy_tail(models: &[Self]) -> Option<Warning> {
+        heavy_tail(models.iter().map(|model| model.parameters().values()[1]))
+    }
+}
+
+impl SpendCovariateModel {
+    /// The population of a customer with these terms; none beyond any number.
+    fn own(&self, terms: &[f64]) -> Option<GammaGamma> {
+        GammaGamma::from_values(self.moved.of_terms(terms, &mut [0.0; MOST])).ok()
+    }
 }

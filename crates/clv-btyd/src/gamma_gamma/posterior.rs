@@ -59,6 +59,7 @@ impl SpendFit for GammaGammaFit {
 
 impl DrawnSpend for SpendModel {
     type Population = GammaGamma;
+    type Known = (f64, f64);
 
     const KIND: Kind = KIND;
 
@@ -87,19 +88,20 @@ impl DrawnSpend for SpendModel {
         self.counted_of(who, row)
     }
 
-    fn expected_given(&self, (counted, mean): (f64, f64)) -> Option<f64> {
+    fn expected_given(&self, &(counted, mean): &(f64, f64)) -> Option<f64> {
         self.population.expected_mean(counted, mean)
     }
 
-    fn draw_given(&self, known: (f64, f64), count: usize, rng: &mut ChaCha8Rng, amounts: &mut Vec<f64>) {
-        self.population.draw_amounts(known, count, rng, amounts);
+    fn expected_of_new(&self) -> Option<f64> {
+        self.population.expected_mean(0.0, 0.0)
+    }
+
+    fn draw_given(&self, known: &(f64, f64), count: usize, rng: &mut ChaCha8Rng, amounts: &mut Vec<f64>) {
+        self.population.draw_amounts(*known, count, rng, amounts);
     }
 
     fn heavy_tail(models: &[Self]) -> Option<Warning> {
-        let q = |model: &Self| model.population.q;
-        let least = models.iter().map(q).fold(f64::INFINITY, f64::min);
-        let heavy = models.iter().filter(|model| q(model) < HEAVY).count();
-        (heavy > 0).then_some(Warning::HeavyTail { populations: heavy, of: models.len(), least })
+        heavy_tail(models.iter().map(|model| model.population.q))
     }
 
     fn says_spend(posterior: &SpendPosteriorModel<Self>) -> Option<&dyn Spend> {
@@ -107,10 +109,17 @@ impl DrawnSpend for SpendModel {
     }
 }
 
+/// Populations whose mean hardly exists, by their `q`.
+pub(super) fn heavy_tail(all: impl ExactSizeIterator<Item = f64> + Clone) -> Option<Warning> {
+    let least = all.clone().fold(f64::INFINITY, f64::min);
+    let (of, populations) = (all.len(), all.filter(|q| *q < HEAVY).count());
+    (populations > 0).then_some(Warning::HeavyTail { populations, of, least })
+}
+
 impl Spend for SpendPosteriorModel<SpendModel> {
     fn expected_spend(&self, history: &History) -> Result<Option<f64>, Error> {
         Customers::one(history, self.unit())?;
-        Ok(self.mean(self.models[0].counted(history.frequency, history.spend)))
+        Ok(self.mean(&self.models[0].counted(history.frequency, history.spend)))
     }
 
     /// Of the mixture of all populations, by bisection between the least and the greatest of theirs.

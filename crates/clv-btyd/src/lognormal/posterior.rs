@@ -62,6 +62,7 @@ impl SpendFit for LognormalSpendFit {
 
 impl DrawnSpend for LognormalSpendModel {
     type Population = LognormalSpend;
+    type Known = (f64, f64);
 
     const KIND: Kind = KIND;
 
@@ -89,11 +90,15 @@ impl DrawnSpend for LognormalSpendModel {
         Ok(self.known_rows(who, row..row + 1)?[0])
     }
 
-    fn expected_given(&self, (count, mean_ln): (f64, f64)) -> Option<f64> {
+    fn expected_given(&self, &(count, mean_ln): &(f64, f64)) -> Option<f64> {
         Some(self.population.expected(count, mean_ln))
     }
 
-    fn draw_given(&self, known: (f64, f64), count: usize, rng: &mut ChaCha8Rng, amounts: &mut Vec<f64>) {
-        self.population.draw_given(known, count, rng, amounts);
+    fn expected_of_new(&self) -> Option<f64> {
+        Some(self.population.expected(0.0, 0.0))
+    }
+
+    fn draw_given(&self, known: &(f64, f64), count: usize, rng: &mut ChaCha8Rng, amounts: &mut Vec<f64>) {
+        self.population.draw_given(*known, count, rng, amounts);
     }
 }

@@ -472,12 +472,17 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
             let fit = if args.individually { fit.individually() } else { fit };
             let covariates = args.by.of_spend()?;
             if args.posterior {
-                if covariates.is_some() {
-                    return Err(Failure::usage("gamma-gamma with --posterior takes no --spend-by"));
-                }
                 let (chains, draws) = chains(args);
-                let bayes = BayesSpend::new(fit).chains(chains, draws).map_err(Failure::usage)?;
-                return Ok(Box::new(Erased(bayes)));
+                return Ok(match covariates {
+                    None => {
+                        let bayes = BayesSpend::new(fit).chains(chains, draws);
+                        Box::new(Erased(bayes.map_err(Failure::usage)?))
+                    }
+                    Some(covariates) => {
+                        let bayes = BayesSpend::new(fit.with(covariates)).chains(chains, draws);
+                        Box::new(Erased(bayes.map_err(Failure::usage)?))
+                    }
+                });
             }
             Ok(match covariates {
                 None => Box::new(Erased(fit)),
