@@ -23,9 +23,9 @@ pub struct Near<'a> {
 }
 
 impl Near<'_> {
-    /// Coefficients that are held, all but the one that the profile holds: those that said nothing beside the others.
-    pub(crate) fn is_idle(&self, place: usize) -> bool {
-        self.report.parameters.get(place).is_some_and(|p| p.is_coefficient && p.fixed)
+    /// Whether the report holds it.
+    pub(crate) fn is_held(&self, place: usize) -> bool {
+        self.report.parameters.get(place).is_some_and(|p| p.fixed)
     }
 
     /// Refuses a report of other settings.
@@ -180,18 +180,12 @@ pub(crate) fn profile_interval<R: Refit>(
 
 /// Whether customers tell each of the coefficients that were told.
 fn tells_all(found: &FitReport, report: &FitReport) -> bool {
-    let is_flat = |name: &str| {
-        found.warnings.iter().any(|w| match w {
-            Warning::FlatDirection { parameters } => parameters.iter().any(|p| p == name),
-            _ => false,
-        })
-    };
     let told = report.parameters.iter().zip(&found.parameters).filter(|(p, _)| p.is_coefficient && !p.fixed);
-    told.into_iter().all(|(_, again)| !again.fixed && !is_flat(&again.name))
+    told.into_iter().all(|(_, again)| !again.fixed)
 }
 
-fn untold() -> Error {
-    Error::NoEstimate { model: "a refit", why: "the customers drawn do not tell all of the coefficients" }
+pub(crate) fn untold(model: &'static str) -> Error {
+    Error::NoEstimate { model, why: "the customers drawn do not tell all of the coefficients" }
 }
 
 /// So many refits, each on customers of its own, which have random numbers of their own from the context's seed.
@@ -209,7 +203,7 @@ fn refits<R: Refit>(
         rng.set_stream(draw as u64 + 1);
         let near = Near { start: &start, held: None, report };
         let found = ready.refit(&customers(&mut rng)?, near, &alone)?;
-        if tells_all(&found.report, report) { Ok(found.model) } else { Err(untold()) }
+        if tells_all(&found.report, report) { Ok(found.model) } else { Err(untold(report.model)) }
     })?;
     // What is wrong with the report is wrong with every draw.
     let found: Vec<Option<R::Model>> = found

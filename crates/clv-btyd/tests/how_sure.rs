@@ -5,9 +5,9 @@
 use std::num::NonZeroUsize;
 
 use clv_btyd::{
-    BgNbd, Covariates, Draws, GammaGamma, GammaGammaFit, HowSure, LognormalSpend, LognormalSpendFit,
-    MaximumLikelihood, MbgNbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process, ProfileInterval,
-    WithCovariates, log_interval,
+    Bayes, BgCnbd, BgNbd, Covariates, Draws, GammaGamma, GammaGammaFit, HowSure, LognormalSpend,
+    LognormalSpendFit, MaximumLikelihood, MbgNbd, OverTime, OverTimeFit, OverTimeModel, ParetoNbd, Process,
+    ProfileInterval, RegularFit, WithCovariates, log_interval,
 };
 use clv_core::attributes::{Attributes, Conflict};
 use clv_core::features::Beyond;
@@ -315,6 +315,45 @@ fn over_time<P: OverTime>(truth: P) {
 fn of_models_over_time() {
     over_time(ParetoNbd::new(0.9, 6.0, 0.8, 20.0).unwrap());
     over_time(MbgNbd::new(0.9, 6.0, 0.8, 3.0).unwrap());
+}
+
+/// What chose its `k` is refitted with it.
+#[test]
+fn of_regular_customers() {
+    let known = shop(BgCnbd::new(0.9, 3.0, 0.6, 2.4, 3).unwrap(), 700, [0.5, -0.3], 4);
+    with(&known, |training| {
+        let cx = two_threads();
+        let fitted = RegularFit::<BgCnbd>::new().with(covariates()).fit(training, &cx).unwrap();
+        assert_eq!(fitted.report.parameter("k"), Some(3.0));
+        let still = WithCovariates::<BgCnbd>::new(covariates());
+        let draws = still.parametric_bootstrap(training, &fitted, 40, &cx).unwrap();
+        assert!(draws.populations.iter().all(|model| model.value(4) == 3.0), "{draws:?}");
+        let place = fitted.report.parameters.iter().position(|p| p.name == "purchase.own_kind").unwrap();
+        let (low, high) = draws.interval(0.9, |model| Ok(model.value(place))).unwrap();
+        let by_curvature = log_interval(&fitted.report.parameters[place], 0.9).unwrap().unwrap();
+        assert!((high - low) / (by_curvature.1 - by_curvature.0) > 0.7, "{low} {high} {by_curvature:?}");
+        let profile = still.profile_interval(training, &fitted, "purchase.own_kind", 0.9, &cx).unwrap();
+        assert!((profile.lower.unwrap() - by_curvature.0).abs() < 0.1 * (high - low));
+        let names = known.0.customers();
+        let moving = RegularFit::<BgCnbd>::new().over_time(covariates());
+        let moved = moving.fit(training, &[], names, &cx).unwrap();
+        let (settings, beside) = (OverTimeFit::<BgCnbd>::new(covariates()), (training, &[][..], names));
+        for draws in [
+            settings.bootstrap(beside, &moved, 6, &cx).unwrap(),
+            settings.parametric_bootstrap(beside, &moved, 6, &cx).unwrap(),
+        ] {
+            assert!(
+                draws.failed == 0 && draws.populations.iter().all(|model| model.value(4) == 3.0),
+                "{draws:?}"
+            );
+        }
+        let ends = settings.profile_interval(beside, &moved, ("r", 0.9), &cx).unwrap();
+        assert!(ends.lower.unwrap() < ends.upper.unwrap());
+        assert!(settings.profile_interval(beside, &moved, ("k", 0.9), &cx).is_err());
+        // A posterior must be told its k.
+        let error = Bayes::<BgCnbd>::new().over_time(covariates()).draw(training, &[], names, &cx);
+        assert!(error.unwrap_err().to_string().contains("fix k"));
+    });
 }
 
 /// Columns that are known all along move Pareto/NBD over time as they move it otherwise, and its profiles too.

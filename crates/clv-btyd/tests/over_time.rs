@@ -245,9 +245,8 @@ fn bg_nbd_and_mbg_nbd() {
 }
 
 #[test]
-fn bg_cnbd_and_mbg_cnbd() {
+fn bg_cnbd() {
     check(BgCnbd::new(0.9, 3.0, 0.8, 3.0, 2).unwrap(), 180);
-    check(MbgCnbd::new(0.9, 2.0, 0.8, 3.0, 3).unwrap(), 180);
 }
 
 /// How regular customers are is told by their purchases together with what moves them: in a season their beat is a faster one.

@@ -104,6 +104,11 @@ pub(crate) fn entries<'a>(
         }
     }
     if !args.by.is_empty() && all.iter().all(|entry| entry.moved == Moved::ByNothing) {
+        if args.by.penalty_of_columns.len() > 1 && names.iter().any(|name| name.ends_with("cnbd-k")) {
+            return Err(Failure::usage(
+                "bg-cnbd-k and mbg-cnbd-k choose their k under one penalty of the columns: give one --penalty-of-columns, or name another model beside them",
+            ));
+        }
         let those = if is_over_time {
             crate::by::OVER_TIME
         } else {

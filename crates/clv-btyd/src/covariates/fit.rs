@@ -289,7 +289,7 @@ impl Design {
         }
     }
 
-    /// Holds what a profile holds, and the coefficients that said nothing in the report.
+    /// Holds what a profile holds, and what was held in the report: coefficients that said nothing at nothing.
     pub(crate) fn hold(&self, near: Near<'_>, covariates: &Covariates, coordinates: &mut [Coordinate]) {
         for (place, coordinate) in coordinates.iter_mut().enumerate() {
             match near.held {
@@ -299,7 +299,10 @@ impl Design {
                 Some((held, value)) if held == place => {
                     coordinate.held = Some(self.coefficient_of_report(place, value, covariates));
                 }
-                _ if near.is_idle(place) => coordinate.held = Some(0.0),
+                // Also k, which no search finds.
+                _ if near.is_held(place) || place < self.parameters && coordinate.held.is_some() => {
+                    coordinate.held = near.start.get(place).copied();
+                }
                 _ => {}
             }
         }

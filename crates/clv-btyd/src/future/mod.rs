@@ -285,12 +285,22 @@ impl Future {
         }
     }
 
-    /// The process of a regular customer; of any other one nothing that is asked.
     /// Of a regular customer, in which phases of their beat they may be.
     pub(crate) fn phases(&self) -> Vec<Phase> {
         self.regular().phases().collect()
     }
 
+    /// Of a regular customer the process that does the same by this time without a beat, if so many purchases are to come.
+    pub(crate) fn merged(&self, t: f64) -> Option<(Self, f64)> {
+        self.regular().merged(t)
+    }
+
+    /// The process without a beat that buys as often.
+    pub(crate) fn without_beat(&self) -> Self {
+        self.regular().without_beat()
+    }
+
+    /// The process of a regular customer; of any other one nothing that is asked.
     fn regular(&self) -> Regular {
         match *self {
             Self::LeavesAfterRegular { shape, rate, a, b, k, silence } => {

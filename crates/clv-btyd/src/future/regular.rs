@@ -120,17 +120,25 @@ impl Regular {
 
     /// The process without a beat that does the same within `t`, where so many purchases are to come that a beat is nothing;
     /// with how many purchases the beat is ahead of it, to the first order.
-    fn merged(&self, t: f64) -> Option<(Future, f64)> {
+    pub(super) fn merged(&self, t: f64) -> Option<(Future, f64)> {
         let k = f64::from(self.k);
         // The mean of the clicks, and how far their chances reach if little is known of the rate.
         let per = t / self.rate;
         if self.shape * per <= MANY * k && 46.0 * per <= 20.0 * MANY * k {
             return None;
         }
-        let clicks: f64 = self.phases().map(|phase| phase.weight * phase.clicks).sum();
-        let same =
-            Future::LeavesAfterPurchase { k: self.shape + clicks, rate: self.rate * k, a: self.a, b: self.b };
-        Some((same, (clicks - (k - 1.0) / 2.0) / k))
+        Some((self.without_beat(), (self.mean_clicks() - (k - 1.0) / 2.0) / k))
+    }
+
+    /// Clicks since the last purchase.
+    fn mean_clicks(&self) -> f64 {
+        self.phases().map(|phase| phase.weight * phase.clicks).sum()
+    }
+
+    /// The process without a beat that buys as often.
+    pub(super) fn without_beat(&self) -> Future {
+        let (shape, rate) = (self.shape + self.mean_clicks(), self.rate * f64::from(self.k));
+        Future::LeavesAfterPurchase { k: shape, rate, a: self.a, b: self.b }
     }
 
     fn mean_over_phases(&self, of: impl Fn(Phase) -> f64) -> f64 {

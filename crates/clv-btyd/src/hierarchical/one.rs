@@ -355,13 +355,21 @@ mod tests {
     /// Of bursts as many come as the sum over all of them says, of which most are taken together.
     #[test]
     fn bursts_are_added_up() {
-        let own = [f64::ln(2.0), f64::ln(0.02), f64::ln(0.004)];
-        for silence in [0.0, 2.0] {
+        for (lambda, k, silence, t, delta) in [
+            (2.0, 0.004, 0.0, 3.0, 0.0),
+            (2.0, 0.004, 2.0, 3.0, 0.0),
+            (2.0, 0.004, 2.0, 0.5, 0.1),
+            (10.0, 8.0, 0.0, 52.0, 0.0),
+            (10.0, 50.0, 0.0, 52.0, 0.01),
+            (10.0, 1.0, 0.0, 52.0, 0.0),
+            (30.0, 20.0, 0.01, 20.0, 0.0),
+        ] {
+            let own = [f64::ln(lambda), f64::ln(0.004), f64::ln(k)];
             let by_hand = |t: f64, delta: f64| -> f64 {
                 let come = |n: u32| AtABeat::come(&own, silence, t, delta, f64::from(n));
                 (1..).map(come).take_while(|come| *come > 1e-14).sum()
             };
-            for (t, delta) in [(3.0, 0.0), (0.5, 0.1)] {
+            {
                 let (got, want) = (sum_come::<AtABeat>(&own, silence, t, delta), by_hand(t, delta));
                 assert!((got / want - 1.0).abs() < 1e-8, "{silence} {t}: {got} {want}");
             }

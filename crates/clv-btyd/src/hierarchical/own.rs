@@ -237,13 +237,14 @@ pub(super) fn sum_come<O: Own>(own: &Logs, silence: f64, t: f64, delta: f64) -> 
         }
         n += 1.0;
     }
-    // So many come only in bursts, where from one to the next hardly anything changes: the sum over a quarter more of them is an integral, but for the slope where
-    // it begins (Euler and Maclaurin).
+    // From one to the next hardly anything changes: the sum over many of them is an integral, but for the slope where it begins (Euler and Maclaurin). As many as
+    // come in bursts fall off slowly, and those at a beat by a deviation of √(n/k).
+    let k = own[2].exp();
     let slope = O::come(own, silence, t, delta, n) - O::come(own, silence, t, delta, n - 1.0);
     sum += slope / 24.0;
     let rule = rule(RuleSize::N8);
     while n < f64::from(u32::MAX) {
-        let many = (0.25 * n).floor();
+        let many = (0.25 * n).min((n / k).sqrt()).max(1.0).floor();
         let come = |node: &f64| O::come(own, silence, t, delta, n - 0.5 + many * node);
         let part: f64 = rule.nodes.iter().zip(&rule.weights).map(|(node, w)| w * many * come(node)).sum();
         sum += part;

@@ -53,6 +53,7 @@ impl<P: OverTime> BayesOverTime<P> {
         cx: &Context<'_>,
     ) -> Result<Posterior<OverTimeModel<P>>, Error> {
         self.covariates.expect_no_penalty()?;
+        self.bayes.each.expect_fixed()?;
         let each = OverTimeFit::new(self.covariates.clone()).each(self.bayes.each.clone());
         let prepared = each.prepare(training, timelines, names)?;
         let scratch = prepared.scratch();

@@ -51,7 +51,7 @@ impl Geometric<'_> {
         total.hessian[1] += 1.0 / alpha;
         total.hessian[n + 1] -= r / (alpha * alpha);
         let (mut before, mut stays) = (Stays::new(count), Stays::new(count));
-        let Scratch { clocks, silence, at, last, pace, sum, gradient, hessian } = scratch;
+        let Scratch { clocks, silence, gap, pace, sum, gradient, hessian, .. } = scratch;
         for (j, &row) in path.at.iter().enumerate() {
             pace.set(self.of, coefficients, path.pieces.row(row));
             if j > 0 {
@@ -68,7 +68,7 @@ impl Geometric<'_> {
             }
         }
         *clocks = Clocks::new(count);
-        *last = Clocks::new(count);
+        *gap = Clocks::new(count);
         sum.clear();
         let mut silent = clocks.clone();
         let (mut bought, mut start) = (0, 0.0);
@@ -78,14 +78,19 @@ impl Geometric<'_> {
             }
             pace.set(self.of, coefficients, path.pieces.row(piece));
             let length = path.pieces.length[piece];
-            // Only at a beat the times between purchases matter.
-            while beat > 1.0 && bought < path.times.len() && path.times[bought] <= start + length {
-                at.set_after(clocks, path.times[bought] - start, pace);
-                self.add_gap(last, at, total);
-                std::mem::swap(at, last);
-                bought += 1;
+            if beat > 1.0 {
+                // Only at a beat the times between purchases matter: what the clock went since the last one, from 0 on, that no digits are lost.
+                let (mut since, end) = (start, start + length);
+                while bought < path.times.len() && path.times[bought] <= end {
+                    gap.advance(path.times[bought] - since, pace);
+                    self.add_gap(gap, total);
+                    *gap = Clocks::new(count);
+                    since = path.times[bought];
+                    bought += 1;
+                }
+                gap.advance(end - since, pace);
+                start = end;
             }
-            start += length;
             clocks.advance(length, pace);
         }
         if path.silent == path.pieces.len() {
@@ -93,11 +98,11 @@ impl Geometric<'_> {
         }
         // What rounding put beyond the end is at the end.
         while beat > 1.0 && bought < path.times.len() {
-            self.add_gap(last, clocks, total);
-            last.clone_from(clocks);
+            self.add_gap(gap, total);
+            *gap = Clocks::new(count);
             bought += 1;
         }
-        *silence = (clocks.a - silent.a).max(0.0);
+        *silence = gap.a;
         let alpha_part = |at: &Clocks, power: f64, gradient: &mut [f64], hessian: &mut [f64]| {
             let per = 1.0 / (alpha + at.a);
             let ln = (alpha + at.a).ln();
@@ -133,7 +138,7 @@ impl Geometric<'_> {
             gradient[0] += rise;
             hessian[0] += bend;
             if clicks > 0 {
-                term += ln_gap(clicks as f64, (&silent, clocks), (n, first), gradient, hessian);
+                term += ln_gap(clicks as f64, gap, (n, first), gradient, hessian);
             }
             sum.add(term, gradient, hessian);
             alive.push(term);
@@ -150,7 +155,7 @@ impl Geometric<'_> {
             gradient.iter_mut().zip(&d_gradient).for_each(|(g, before)| *g += before);
             hessian.iter_mut().zip(&d_hessian).for_each(|(h, before)| *h += before);
             let last = stays.w - before.w;
-            let d = ln_rising(a + b + before.w, last) - ln_rising(b + before.w, last);
+            let d = ln_left(a, b + before.w, last);
             d_gradient.iter_mut().zip(&now_gradient).for_each(|(d, now)| *d -= now);
             d_hessian.iter_mut().zip(&now_hessian).for_each(|(d, now)| *d -= now);
             term += (-(-d).exp_m1()).ln();
@@ -169,11 +174,11 @@ impl Geometric<'_> {
     }
 
     /// Adds `(k − 1) ln D` of a gap between two purchases.
-    fn add_gap(&self, from: &Clocks, to: &Clocks, total: &mut Derivatives) {
+    fn add_gap(&self, gap: &Clocks, total: &mut Derivatives) {
         let n = self.values.len();
         let Derivatives { value, gradient, hessian } = total;
         let of = (n, n - self.of.len());
-        *value += ln_gap(self.clicks - 1.0, (from, to), of, gradient, hessian);
+        *value += ln_gap(self.clicks - 1.0, gap, of, gradient, hessian);
     }
 
     /// Chances to stay that were taken.
@@ -190,27 +195,32 @@ impl Geometric<'_> {
     }
 }
 
-/// `m ln D` of the purchases' clock between two moments, its derivatives in the coefficients added.
+/// `ln S(W) − ln S(W + w)` with `b + W` for `b`: of a tiny `w` by its slope, as the logarithms would cancel.
+fn ln_left(a: f64, b: f64, w: f64) -> f64 {
+    if w > 1e-5 * b.min(1.0) {
+        return ln_rising(a + b, w) - ln_rising(b, w);
+    }
+    w * (digamma(a + b + 0.5 * w) - digamma(b + 0.5 * w))
+}
+
+/// `m ln D` of what the purchases' clock went, its derivatives in the coefficients added.
 fn ln_gap(
     m: f64,
-    (from, to): (&Clocks, &Clocks),
+    gap: &Clocks,
     (n, first): (usize, usize),
     gradient: &mut [f64],
     hessian: &mut [f64],
 ) -> f64 {
-    // Moments that differ by less than rounding are some time apart.
-    let gap = (to.a - from.a).max(f64::MIN_POSITIVE);
     let count = n - first;
     for e in 0..count {
-        let slope = (to.a_e[e] - from.a_e[e]) / gap;
+        let slope = gap.a_e[e] / gap.a;
         gradient[first + e] += m * slope;
         for f in e..count {
-            let other = (to.a_e[f] - from.a_e[f]) / gap;
-            let bend = (to.a_ef[e * count + f] - from.a_ef[e * count + f]) / gap;
-            hessian[(first + e) * n + first + f] += m * (bend - slope * other);
+            let bend = gap.a_ef[e * count + f] / gap.a - slope * gap.a_e[f] / gap.a;
+            hessian[(first + e) * n + first + f] += m * bend;
         }
     }
-    m * gap.ln()
+    m * gap.a.ln()
 }
 
 /// `ln S(W)`, its derivatives added.

@@ -189,6 +189,12 @@ impl Prepared {
         rows.iter().map(|&row| &self.paths[row]).collect()
     }
 
+    /// Which coefficients these customers do not tell.
+    pub(super) fn idle_among(&self, paths: &[&Path]) -> Vec<bool> {
+        let weighed = weighed(paths.iter().copied(), self.terms.len());
+        Design { scaling: Design::scales(&weighed), ..self.design.clone() }.idle(&weighed)
+    }
+
     pub(super) fn scratch(&self) -> RefCell<Scratch> {
         RefCell::new(Scratch::new(self.design.parameters, self.coefficients.len()))
     }
@@ -230,7 +236,7 @@ impl Prepared {
                 total.hessian[i * n + j] = total.hessian[j * n + i];
             }
         }
-        Some(total)
+        total.gradient.iter().chain(&total.hessian).all(|v| v.is_finite()).then_some(total)
     }
 
     /// The model of values on the scale of a design.
@@ -251,6 +257,12 @@ impl Prepared {
             values,
         })
     }
+}
+
+/// The columns of customers by how long they were through them.
+fn weighed<'a>(paths: impl Iterator<Item = &'a Path>, terms: usize) -> Groups {
+    let pieces = paths.map(|path| &path.pieces);
+    Groups::weighed(pieces.flat_map(|p| (0..p.len()).map(|i| (p.length[i], p.row(i)))), terms)
 }
 
 /// The paths of the customers of a training.
@@ -371,10 +383,7 @@ impl<P: OverTime> OverTimeFit<P> {
         let effects = effects(&self.covariates, &Movable::of::<P>(), &terms, &known)?;
         let coefficients = coefficients::<P>(&effects)?;
         // Columns are scaled within the search, by their time-weighted means.
-        let weighed = Groups::weighed(
-            paths.iter().flat_map(|p| (0..p.pieces.len()).map(|i| (p.pieces.length[i], p.pieces.row(i)))),
-            terms.len(),
-        );
+        let weighed = weighed(paths.iter(), terms.len());
         let mut design =
             Design { parameters: P::PARAMETERS.len(), effects, scaling: Design::scales(&weighed) };
         for effect in &design.effects {

@@ -61,6 +61,7 @@ impl FutureOverTime {
     /// ```text
     /// Pareto/NBD   Σ over pieces of k/A · (b/B-clock) ∫ e^{−δt} (life/(life + B(t)))^s a(t) dt
     /// BG family    E_p Σ [P(alive at the start) − P(alive at the end)] / (1 − (1 − p)^w)
+    /// CNBD-k       E_λ,p Σ over clicks n of a run of Poisson(n; λA) (1 − ρ^m)/(1 − ρ), m the purchases among them, ρ = (1 − p)^w
     /// ```
     pub fn expected(&self, t: f64, delta: f64) -> f64 {
         let mut time = 0.0;

@@ -180,6 +180,7 @@ impl<P: OverTime> OverTimeModel<P> {
         let known =
             Known { timelines, terms: &self.terms, scaling: &self.scaling, fixed: FeatureMatrix::default() };
         let stretches = self.stretches(&known, customer, 0, (from, from.plus_days(horizon.in_days())))?;
+        expect_paces(P::KIND.name, &stretches)?;
         let leaves = stretches.first().map_or(1.0, |s| s.leaves);
         let (p_alive, now) = P::newcomer(&self.values, leaves);
         Ok(OwnFuture { p_alive, alive: FutureOverTime { now, stretches } })
@@ -214,6 +215,15 @@ pub(super) fn stretches(pieces: &Pieces, coefficients: &[Coefficient], values: &
     (0..pieces.len()).map(one).collect()
 }
 
+/// Refuses clocks that go faster than any number.
+fn expect_paces(model: &'static str, stretches: &[Stretch]) -> Result<(), Error> {
+    if stretches.iter().all(|s| (s.length * s.buys).is_finite() && (s.length * s.leaves).is_finite()) {
+        return Ok(());
+    }
+    let hint = ": a column is too far from what the coefficients were learned of";
+    Err(Error::CannotSay { model, quantity: "purchases at rates beyond any number", hint })
+}
+
 /// What models that differ in their values alone foresee, on the average of them.
 pub(super) fn foreseen<P: OverTime>(
     models: &[OverTimeModel<P>],
@@ -235,7 +245,12 @@ pub(super) fn foreseen<P: OverTime>(
             now.push((ln.exp(), P::alive(&model.values, &model.coefficients, &path, &scratch)));
         }
         let ahead = (end, end.plus_days(horizon.in_days()));
-        pieces.push(known.pieces(names.name(summary.customer[row]), row, ahead, &[], one.unit)?);
+        let own = known.pieces(names.name(summary.customer[row]), row, ahead, &[], one.unit)?;
+        for model in models {
+            let values = &model.values[P::PARAMETERS.len()..];
+            expect_paces(P::KIND.name, &stretches(&own, &model.coefficients, values))?;
+        }
+        pieces.push(own);
     }
     Ok(Foreseen {
         model: P::KIND.name,

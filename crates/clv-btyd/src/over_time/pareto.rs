@@ -16,10 +16,10 @@ const NOTHING: f64 = 45.0;
 #[derive(Debug)]
 pub struct Scratch {
     pub clocks: Clocks,
-    /// How far that of purchases went since the last of them.
+    /// How far that of purchases went since the last of them, of regular customers.
     pub silence: f64,
-    pub at: Clocks,
-    pub last: Clocks,
+    at: Clocks,
+    pub gap: Clocks,
     pub pace: Pace,
     pub sum: LnSum,
     pub gradient: Vec<f64>,
@@ -33,7 +33,7 @@ impl Scratch {
             clocks: Clocks::new(coefficients),
             silence: 0.0,
             at: Clocks::new(coefficients),
-            last: Clocks::new(coefficients),
+            gap: Clocks::new(coefficients),
             pace: Pace::new(coefficients),
             sum: LnSum::new(n),
             gradient: vec![0.0; n],

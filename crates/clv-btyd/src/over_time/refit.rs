@@ -66,6 +66,12 @@ impl<P: OverTime> Refit for OfPaths<'_, P> {
             Paths::Seen(rows) => self.prepared.some(rows),
             Paths::Simulated(paths) => paths.iter().collect(),
         };
+        // Those drawn may not have what tells a coefficient.
+        let idle = if near.held.is_some() { Vec::new() } else { self.prepared.idle_among(&paths) };
+        let first = self.prepared.design.parameters;
+        if idle.iter().zip(first..).any(|(idle, place)| *idle && !near.is_held(place)) {
+            return Err(refit::untold(P::KIND.name));
+        }
         let (design, covariates) = (&self.prepared.design, &self.settings.covariates);
         near.expect_names(self.prepared.coordinates.iter().map(|one| &*one.name))?;
         let mut bought = Cells::default();

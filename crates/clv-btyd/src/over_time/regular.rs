@@ -8,9 +8,12 @@
 use clv_math::logspace::one_minus_exp_over;
 use clv_math::special::{beta_inc, ln_gamma};
 
+use super::future::FutureOverTime;
 use super::future::{Node, Stretch, counted, nodes_by};
 use crate::future::{Future, Phase};
 
+/// Of more clicks than this to a count no table is made.
+const MANY: f64 = 3_000.0;
 /// Of a value of `λ` and one of `p` together: as little makes no difference.
 const NOTHING: f64 = 1e-15;
 /// The density of `ln λ` is cut where it is `e^{−34}` of its most.
@@ -138,7 +141,8 @@ impl Regular<'_> {
         let Some(likeliest) = likeliest else { return Vec::new() };
         let (mode, widest) =
             ((likeliest.shape / self.rate).ln(), phases.iter().map(|p| p.shape).fold(0.0, f64::max));
-        let step = 0.4 / widest.max(1.0).sqrt();
+        // A first purchase at a beat is a step of so much.
+        let step = 0.4 / widest.max(self.k as f64).sqrt();
         let top = most(mode);
         let mut found = Vec::new();
         for way in [-1.0, 1.0] {
@@ -165,7 +169,7 @@ impl Regular<'_> {
         let least = self.stretches.iter().map(|s| s.leaves).fold(f64::INFINITY, f64::min);
         let sure = -60.0 * (1.0 / least).max(1.0);
         let (mut nodes, mut never, mut at_once) = (Vec::new(), 0.0, 0.0);
-        for node in nodes_by(self.chance, 0.5) {
+        for node in nodes_by(self.chance, 0.4) {
             if node.ln_stay > -1e-15 {
                 never += node.weight;
             } else if node.ln_stay < sure {
@@ -179,9 +183,28 @@ impl Regular<'_> {
         nodes
     }
 
+    /// The process without a beat that does the same, where so many purchases are to come that a beat is nothing; with how many purchases the beat is ahead.
+    fn merged(&self) -> Option<(FutureOverTime, f64)> {
+        let (now, ahead) = self.now.merged(self.clock())?;
+        Some((FutureOverTime { now, stretches: self.stretches.clone() }, ahead))
+    }
+
+    /// The same of a count that is beyond any table.
+    fn beyond(&self, clicks: f64) -> Option<FutureOverTime> {
+        let now = self.now.without_beat();
+        (clicks > MANY).then(|| FutureOverTime { now, stretches: self.stretches.clone() })
+    }
+
+    fn length(&self) -> f64 {
+        self.stretches.iter().map(|s| s.length).sum()
+    }
+
     pub(super) fn survival(&self) -> f64 {
         if self.is_plain() {
             return self.now.survival(self.clock());
+        }
+        if let Some((same, _)) = self.merged() {
+            return same.survival(self.length());
         }
         let (runs, mut there, mut begun) = (self.runs(), 0.0, 0.0);
         self.each(|lambda, node, state| {
@@ -198,6 +221,12 @@ impl Regular<'_> {
     pub(super) fn expected(&self, delta: f64) -> f64 {
         if self.is_plain() && delta == 0.0 {
             return self.now.expected(0.0, self.clock());
+        }
+        if let Some((same, ahead)) = self.merged() {
+            let t = self.length();
+            // Of those who are still there and buy at all.
+            let buying = (same.survival(t) - same.probability_of(t, 0)).max(0.0);
+            return (same.expected(t, delta) + ahead * buying).max(0.0);
         }
         if delta == 0.0 {
             let (runs, mut total) = (self.runs(), 0.0);
@@ -261,6 +290,15 @@ impl Regular<'_> {
         let clock = self.clock();
         if self.is_plain() || clock == 0.0 {
             return self.now.probability_of(clock, count);
+        }
+        // So many clicks hardly come at all, of the shape that brings the most.
+        let (most, last) = (self.phases.iter().map(|p| p.shape).fold(0.0, f64::max), self.k as f64 - 1.0);
+        let least = f64::from(count) * self.k as f64 - last;
+        if least > 0.0 && beta_inc(least, most, clock / (self.rate + clock)) < 1e-17 {
+            return 0.0;
+        }
+        if let Some(same) = self.beyond(least) {
+            return same.probability_of(self.length(), count);
         }
         let (nodes, k, n) = (self.chances(), self.k, count as usize);
         // Of so many clicks in all, by the end of each stretch, how likely so many came before it.

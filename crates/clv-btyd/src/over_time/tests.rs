@@ -177,6 +177,36 @@ fn regular_customers_beside_forty_digits() {
     );
 }
 
+/// Who has just bought for the first time buys at a beat that is told from nothing else; and so many purchases that a beat is nothing are those of no beat.
+#[test]
+fn first_purchases_and_many() {
+    for (shape, rate, a, b, k, t) in [
+        (0.9, 6.0, 0.8, 3.0, 6, 26.0),
+        (0.5, 10.0, 0.8, 2.5, 10, 30.0),
+        (0.9, 4.0, 0.8, 3.0, 12, 52.0),
+        (1.0, 4.0, 5.0, 1.0, 50, 100.0),
+    ] {
+        let now = Future::LeavesAfterRegular { shape, rate, a, b, k, silence: 0.0 };
+        let stretches = vec![Stretch { length: t, buys: 1.0, leaves: 1.0 + 1e-13 }];
+        let other = FutureOverTime { now, stretches };
+        near(other.expected(t, 0.0), now.expected(0.0, t), 1e-8, "expected");
+        near(other.survival(t), now.survival(t), 1e-8, "survival");
+        near(other.probability_of(t, 1), now.probability_of(t, 1), 1e-8, "one");
+    }
+    let stretches = [(30.0, 1.0, 1.0), (20.0, 1.0, 0.4)]
+        .map(|(length, buys, leaves)| Stretch { length, buys, leaves })
+        .to_vec();
+    let heavy = Future::LeavesAfterRegular { shape: 9e4, rate: 1.0, a: 0.5, b: 900.0, k: 2, silence: 0.0 };
+    let future = FutureOverTime { now: heavy, stretches: stretches.clone() };
+    let (expected, survival) = (future.expected(50.0, 0.0), future.survival(50.0));
+    let same = FutureOverTime { now: heavy.without_beat(), stretches };
+    near(expected, same.expected(50.0, 0.0), 1e-3, "expected");
+    near(survival, same.survival(50.0), 1e-9, "survival");
+    assert!(
+        future.probability_of(50.0, 4_000_000_000) == 0.0 && future.probability_of(50.0, 1_000_000) >= 0.0
+    );
+}
+
 /// Of one click a purchase, and so no beat, the likelihood and the future are those of BG/NBD and MBG/NBD.
 #[test]
 fn a_beat_of_one_is_at_random() {
@@ -193,10 +223,10 @@ fn a_beat_of_one_is_at_random() {
     }
     check::<BgCnbd, BgNbd>();
     check::<MbgCnbd, MbgNbd>();
-    for (future, plain) in futures()[1..3].iter().zip(futures()[1..3].iter()) {
+    for plain in &futures()[1..3] {
         let Future::LeavesAfterPurchase { k: shape, rate, a, b } = plain.now else { continue };
         let now = Future::LeavesAfterRegular { shape, rate, a, b, k: 1, silence: 7.0 };
-        let future = FutureOverTime { now, stretches: future.stretches.clone() };
+        let future = FutureOverTime { now, stretches: plain.stretches.clone() };
         for t in [0.5, 6.0, 11.0, 28.5] {
             near(future.survival(t), plain.survival(t), 1e-9, "survival");
             near(future.expected(t, 0.0), plain.expected(t, 0.0), 1e-9, "expected");
