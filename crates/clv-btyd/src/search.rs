@@ -60,7 +60,11 @@ impl Options {
 
     pub(crate) fn fix(mut self, parameters: &[Parameter], name: &str, value: f64) -> Result<Self, Error> {
         let known = parameters.iter().find(|p| p.name == name);
-        let name = known.ok_or_else(|| unknown_parameter(name, parameters))?.name;
+        let known = known.ok_or_else(|| unknown_parameter(name, parameters))?;
+        let name = known.name;
+        if known.scale == Scale::Count && !(value >= 1.0 && value.fract() == 0.0) {
+            return Err(Error::Setting { name, given: value, allowed: "a whole number from 1 on" });
+        }
         if !(value.is_finite() && value > 0.0) {
             return Err(Error::Setting { name, given: value, allowed: "finite, above 0" });
         }

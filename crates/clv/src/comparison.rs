@@ -268,7 +268,10 @@ impl Comparison {
         let n = self.outcomes.len() as f64;
         let least = |origin: usize| {
             let rmse = |place: &usize| judged[*place].1[origin].rmse;
-            (0..judged.len()).min_by(|a, b| rmse(a).total_cmp(&rmse(b)))
+            let first = (0..judged.len()).min_by(|a, b| rmse(a).total_cmp(&rmse(b)))?;
+            // Of two that are the same neither is ahead.
+            let is_same = |other: usize| other != first && rmse(&other) <= rmse(&first) * (1.0 + 1e-9);
+            (!(0..judged.len()).any(is_same)).then_some(first)
         };
         let firsts: Vec<Option<usize>> = (0..self.outcomes.len()).map(least).collect();
         let one = |(place, (name, scores)): (usize, &(&String, Vec<&Scores>))| {
@@ -371,13 +374,31 @@ impl Comparison {
                     "{line}; {} is as good, and none of its parameters ran away: take {}.",
                     next.name, next.name
                 ),
-                _ => {
-                    format!("{line}: as good as each other; take either of {} and {}.", best.name, next.name)
-                }
+                _ => match said_by_training(of(&best.name), of(&next.name)) {
+                    Some((name, why)) => format!("{line}: as good as each other, and {why}: take {name}."),
+                    None => format!(
+                        "{line}: as good as each other; take either of {} and {}.",
+                        best.name, next.name
+                    ),
+                },
             },
             None => format!("{line}: take {}.", best.name),
         })
     }
+}
+
+/// Of two that forecast as well the one that the training period speaks for beyond doubt, or that has fewer parameters.
+fn said_by_training<'a>(
+    best: Option<&'a Criteria>,
+    next: Option<&'a Criteria>,
+) -> Option<(&'a str, &'static str)> {
+    let (a, b) = best.zip(next)?;
+    if a.of == b.of && (a.bic - b.bic).abs() > BEYOND_DOUBT {
+        let likelier = if a.bic < b.bic { a } else { b };
+        return Some((&likelier.name, "the training period speaks for one of them beyond doubt"));
+    }
+    let fewer = if a.parameters < b.parameters { a } else { b };
+    (a.parameters != b.parameters).then_some((&fewer.name, "one has fewer parameters"))
 }
 
 /// A difference in BIC that is beyond doubt.

@@ -125,6 +125,10 @@ fn at_a_beat(values: &[f64]) -> f64 {
 }
 
 fn leaves_after_regular((shape, rate): (f64, f64), (a, b): (f64, f64), (k, silence): (f64, f64)) -> Future {
+    // A beat of one is none.
+    if k == 1.0 {
+        return Future::LeavesAfterPurchase { k: shape, rate, a, b };
+    }
     Future::LeavesAfterRegular { shape, rate, a, b, k: k as u32, silence }
 }
 

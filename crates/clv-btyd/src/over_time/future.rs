@@ -303,11 +303,11 @@ impl Node {
 
 /// Nodes and weights for `p ~ Beta(a, b)`: the trapezoid rule in `ln(p/(1−p))`, whose density falls exponentially on either side.
 fn nodes(a: f64, b: f64) -> Vec<Node> {
-    nodes_by((a, b), 0.25)
+    nodes_by((a, b), (0.25, 0.25))
 }
 
-/// The same, at such a distance in deviations or, if these are more than one, in units.
-pub(super) fn nodes_by((a, b): (f64, f64), distance: f64) -> Vec<Node> {
+/// The same, no further apart than so many units and so many deviations.
+pub(super) fn nodes_by((a, b): (f64, f64), (units, deviations): (f64, f64)) -> Vec<Node> {
     let constant = ln_beta(a, b);
     let ln = |y: f64| {
         let (stay, leave) = (-softplus(y), -softplus(-y));
@@ -315,7 +315,7 @@ pub(super) fn nodes_by((a, b): (f64, f64), distance: f64) -> Vec<Node> {
     };
     let mode = (a / b).ln();
     let bend = (1.0 / a + 1.0 / b).sqrt();
-    let step = distance * bend.min(1.0);
+    let step = units.min(deviations * bend);
     let top = ln(mode).0;
     let mut found = Vec::new();
     for way in [-1.0, 1.0] {

@@ -441,14 +441,23 @@ impl Predict for Foreseen {
             if let Some(column) = &mut out.p_alive {
                 column[row] = mean(&|future| future.p_alive);
             }
-            if let Some(column) = &mut out.purchases {
-                column[row] = mean(&|future| future.expected(horizon, 0.0));
+            let discounting = ask.discounting();
+            let is_plain = discounting.period().is_none() && discounting.rate_per(self.unit) == 0.0;
+            let mut plain = None;
+            if out.purchases.is_some() || is_plain && out.discounted_purchases.is_some() {
+                plain = Some(mean(&|future| future.expected(horizon, 0.0)));
+            }
+            if let Some((column, plain)) = out.purchases.as_mut().zip(plain) {
+                column[row] = plain;
             }
             if let Some(column) = &mut out.discounted_purchases {
-                column[row] = mean(&|future| {
-                    let (by, within) =
-                        (|t: f64| future.expected(t, 0.0), |delta: f64| future.expected(horizon, delta));
-                    discounted_total(ask.discounting(), ask.horizon(), self.unit, by, within)
+                // Without a discount it is the same.
+                column[row] = plain.filter(|_| is_plain).unwrap_or_else(|| {
+                    mean(&|future| {
+                        let (by, within) =
+                            (|t: f64| future.expected(t, 0.0), |delta: f64| future.expected(horizon, delta));
+                        discounted_total(ask.discounting(), ask.horizon(), self.unit, by, within)
+                    })
                 });
             }
         }

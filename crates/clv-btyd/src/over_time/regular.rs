@@ -15,7 +15,7 @@ use crate::future::{Future, Phase};
 /// Of more clicks than this to a count no table is made.
 const MANY: f64 = 3_000.0;
 /// Of a value of `λ` and one of `p` together: as little makes no difference.
-const NOTHING: f64 = 1e-15;
+const NOTHING: f64 = 1e-14;
 /// The density of `ln λ` is cut where it is `e^{−34}` of its most.
 const FALLEN: f64 = 34.0;
 
@@ -141,8 +141,8 @@ impl Regular<'_> {
         let Some(likeliest) = likeliest else { return Vec::new() };
         let (mode, widest) =
             ((likeliest.shape / self.rate).ln(), phases.iter().map(|p| p.shape).fold(0.0, f64::max));
-        // A first purchase at a beat is a step of so much.
-        let step = 0.4 / widest.max(self.k as f64).sqrt();
+        // As wide as the density of a well-known rate, and not wider than the step of a first purchase at a beat.
+        let step = (0.9 / widest.sqrt()).min(0.3 / (self.k as f64).sqrt());
         let top = most(mode);
         let mut found = Vec::new();
         for way in [-1.0, 1.0] {
@@ -169,8 +169,8 @@ impl Regular<'_> {
         let least = self.stretches.iter().map(|s| s.leaves).fold(f64::INFINITY, f64::min);
         let sure = -60.0 * (1.0 / least).max(1.0);
         let (mut nodes, mut never, mut at_once) = (Vec::new(), 0.0, 0.0);
-        for node in nodes_by(self.chance, 0.4) {
-            if node.ln_stay > -1e-15 {
+        for node in nodes_by(self.chance, (0.4, 0.9)) {
+            if node.ln_stay > -1e-12 {
                 never += node.weight;
             } else if node.ln_stay < sure {
                 at_once += node.weight;

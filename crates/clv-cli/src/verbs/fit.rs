@@ -283,6 +283,8 @@ fn by_the_calendar(args: &Args, timelines: &[Timelines], names: &Names) -> Resul
     }
 }
 
+const BY_COHORT_ALONE: &str = "--by-cohort stands without --posterior and without columns";
+
 /// Where the `k` of a regular model comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OfK {
@@ -295,6 +297,9 @@ fn of_what_k(args: &Args) -> Result<OfK, Failure> {
     let model = &args.model;
     if args.fix.iter().any(|(name, _)| name == "k") {
         return Ok(OfK::Fixed);
+    }
+    if args.cohorts.by_cohort.is_some() && (args.posterior || !args.by.acting_is_empty()) {
+        return Err(Failure::usage(BY_COHORT_ALONE));
     }
     if args.posterior || args.cohorts.by_cohort.is_some() {
         return Err(Failure::usage(format_args!(
@@ -340,7 +345,7 @@ fn settings(args: &Args, unit: clv::TimeUnit) -> Result<BoxedFit, Failure> {
                 .expect_grain(args.transactions.grain())
                 .map_err(Failure::usage)?;
             if covariates.is_some() || args.posterior {
-                return Err(Failure::usage("--by-cohort stands without --posterior and without columns"));
+                return Err(Failure::usage(BY_COHORT_ALONE));
             }
             return args.cohorts.settings(CohortFit::by(period.into()).each(fit));
         }

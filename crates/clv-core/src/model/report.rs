@@ -241,7 +241,7 @@ impl fmt::Display for Warning {
                     (parameters.join(" and "), if parameters.len() > 1 { " apart" } else { "" });
                 write!(
                     f,
-                    "the data hardly tell {names}{apart}; forecasts are unaffected, the single values mean little; fix one or add a penalty"
+                    "the data hardly tell {names}{apart}; forecasts of customers and times like these are unaffected, the single values mean little; fix one or add a penalty"
                 )
             }
             Self::AtBoundary { parameter, value, meaning } => {
