@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use clv::attributes::{Attributes, Conflict};
-use clv::btyd::{Covariates, LikelihoodRatio, WithCovariates, ratio};
+use clv::btyd::{CovariateModel, Covariates, HowSure, LikelihoodRatio, WithCovariates, ratio};
 use clv::features::Beyond;
 use clv::model::PurchaseForecast;
 use clv::prelude::*;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("without all of them:  2 ln ratio {:.2}, p = {:.1e}", test.statistic, test.p_value);
 
     // How hard to hold coefficients back, by customers that are left out.
-    let (_, scores) = settings.choose_penalty(&training, &[0.0, 0.01, 0.1, 1.0], 5, &cx)?;
+    let (_, scores) = settings.clone().choose_penalty(&training, &[0.0, 0.01, 0.1, 1.0], 5, &cx)?;
     for score in scores {
         println!(
             "penalty {:<5} ln L of a customer left out {:.4}",
@@ -49,11 +49,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
 
-    // Somebody who has not bought yet, by covariates alone.
+    // How sure one of them is by the likelihood itself, where errors need not be normal.
+    let name = "dropout.own_came=friend";
+    let ends = settings.profile_interval(&training, &fitted, name, 0.95, &cx)?;
+    let [low, high] = [ends.lower, ends.upper].map(|end| end.map_or(f64::NAN, f64::exp));
+    println!("\n{name} by its profile: {low:.2} {high:.2}");
+
+    // Somebody who has not bought yet, by covariates alone; and between what, had other customers of the kind been seen.
+    let drawn = settings.bootstrap(&training, &fitted, 50, &cx.seed(1))?;
     for (came, friend, newsletter) in [("an advertisement", 0.0, 0.0), ("a friend", 1.0, 1.0)] {
         let own = [("own_newsletter=yes", newsletter), ("own_came=friend", friend), ("own_distance", 5.0)];
-        let expected = fitted.model.of_columns(&own)?.expected_of_new(52.0)?;
-        println!("who comes through {came} comes back {expected:.2} times in a year");
+        let comes_back = |model: &CovariateModel<ParetoNbd>| model.of_columns(&own)?.expected_of_new(52.0);
+        let (low, high) = drawn.interval(0.9, comes_back)?;
+        let expected = comes_back(&fitted.model)?;
+        println!("who comes through {came} comes back {expected:.2} times in a year ({low:.2} to {high:.2})");
     }
     Ok(())
 }

@@ -89,7 +89,11 @@ fn the_best_without_choosing_and_a_model_made_fast() {
     says("27-made-fast", &[], &["fused", "rounded to 64 steps", "boosted trees"]);
     says("29-contracts", &[], &["alpha 0.704, beta 1.182", "constant churn", "payments more"]);
     says("30-bg-bb", &[], &["delta", "still a customer", "bg-bb"]);
-    says("32-covariates", &[], &["purchase.own_newsletter=yes", "without the distance", "comes back"]);
+    says(
+        "32-covariates",
+        &[],
+        &["purchase.own_newsletter=yes", "without the distance", "by its profile", "comes back"],
+    );
     says("33-covariates-over-time", &[], &["times as often", "with season", "nothing from 2026-09-01 on"]);
     says("34-how-sure", &[], &["R-hat", "with 90% from", "the customer base is worth"]);
     let words = ["Ma & Liu", "by Pareto/NBD", "Pareto/GGG", "P(alive)", "covariance.lambda.mu"];
