@@ -46,7 +46,7 @@ use crate::process::{
 };
 
 /// No shop is more regular than this: a standard deviation of a seventh of the mean.
-const MOST: u32 = 50;
+pub(crate) const MOST: u32 = 50;
 
 /// Parameters of either model.
 #[derive(Clone, Copy, Debug, PartialEq)]

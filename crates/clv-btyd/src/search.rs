@@ -10,6 +10,7 @@ use clv_core::{Context, Error, FitReport, TimeUnit, Warning};
 use clv_math::curvature::Curvature;
 use clv_math::minimise::{Derivatives, Minimum, Newton, StopReason, newton};
 
+use crate::cnbd::MOST;
 use crate::process::{Parameter, Scale, unknown_parameter};
 use crate::refit::Near;
 
@@ -62,8 +63,9 @@ impl Options {
         let known = parameters.iter().find(|p| p.name == name);
         let known = known.ok_or_else(|| unknown_parameter(name, parameters))?;
         let name = known.name;
-        if known.scale == Scale::Count && !(value >= 1.0 && value.fract() == 0.0) {
-            return Err(Error::Setting { name, given: value, allowed: "a whole number from 1 on" });
+        let is_count = value.fract() == 0.0 && (1.0..=f64::from(MOST)).contains(&value);
+        if known.scale == Scale::Count && !is_count {
+            return Err(Error::Setting { name, given: value, allowed: "a whole number from 1 to 50" });
         }
         if !(value.is_finite() && value > 0.0) {
             return Err(Error::Setting { name, given: value, allowed: "finite, above 0" });

@@ -109,10 +109,11 @@ fn k_is_chosen_or_set_and_nothing_between() {
     let cells = common::cells(&common::in_steps(&MbgCnbd::new(1.3, 2.8, 0.42, 0.79, 2).unwrap(), 300, 104.0));
     let cx = Context::default();
     for k in [2.5, 51.0] {
-        let refused =
-            MaximumLikelihood::<MbgCnbd>::new().fix("k", k).unwrap().fit_cells(&cells, TimeUnit::Week, &cx);
+        let refused = MaximumLikelihood::<MbgCnbd>::new().fix("k", k);
         assert!(matches!(refused, Err(Error::Setting { name: "k", .. })), "{k}");
     }
+    let unset = MaximumLikelihood::<MbgCnbd>::new().fit_cells(&cells, TimeUnit::Week, &cx);
+    assert!(unset.unwrap_err().to_string().contains("RegularFit"));
     assert!(clv_btyd::RegularFit::<MbgCnbd>::new().only(0).is_err());
 }
 
