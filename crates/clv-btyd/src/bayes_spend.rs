@@ -8,7 +8,7 @@ use clv_math::minimise::Derivatives;
 use rand_chacha::ChaCha8Rng;
 
 use crate::gamma_gamma::{GammaGammaFit, SpendModel};
-use crate::posterior::{Posterior, Sampled, Sampler, Target};
+use crate::posterior::{Posterior, Sampled, Sampler, Target, modelled};
 use crate::posterior_model::{KEPT, at_least_one, evenly, saved_draws, told};
 use crate::process::Parameter;
 use crate::search::Coordinate;
@@ -163,10 +163,7 @@ pub(crate) fn sampled<P>(
     let (unit, warnings) = tell(&population(&likeliest)?);
     mode.unit = unit;
     mode.warnings.extend(warnings);
-    let chains: Vec<Vec<P>> = chains
-        .iter()
-        .map(|chain| chain.iter().map(|values| population(values)).collect::<Result<_, _>>())
-        .collect::<Result<_, _>>()?;
+    let chains = modelled(&chains, population)?;
     Ok(Posterior { chains, summaries, accepted, evaluations, mode })
 }
 

@@ -364,10 +364,7 @@ impl<P: Process> Bayes<P> {
         mode.unit = unit;
         mode.rows = cells.len();
         mode.warnings.extend(told::<P>(cells)?);
-        let chains: Vec<Vec<P>> = chains
-            .iter()
-            .map(|chain| chain.iter().map(|values| P::from_values(values)).collect::<Result<_, _>>())
-            .collect::<Result<_, _>>()?;
+        let chains = modelled(&chains, P::from_values)?;
         Ok(Posterior { chains, summaries, accepted, evaluations, mode })
     }
 }
@@ -430,6 +427,14 @@ pub(crate) fn summaries(chains: &[Vec<Vec<f64>>], coordinates: &[Coordinate]) ->
         PosteriorSummary::of(coordinate.name.clone(), &columns, coordinate.is_positive)
     };
     coordinates.iter().enumerate().map(of).collect()
+}
+
+/// Chains of values as chains of models.
+pub(crate) fn modelled<M>(
+    chains: &[Vec<Vec<f64>>],
+    model: impl Fn(&[f64]) -> Result<M, Error>,
+) -> Result<Vec<Vec<M>>, Error> {
+    chains.iter().map(|chain| chain.iter().map(|values| model(values)).collect()).collect()
 }
 
 impl<P: Clone> Posterior<P> {

@@ -181,7 +181,7 @@ pub(crate) fn profile_interval<R: Refit>(
 /// Whether customers tell each of the coefficients that were told.
 fn tells_all(found: &FitReport, report: &FitReport) -> bool {
     let told = report.parameters.iter().zip(&found.parameters).filter(|(p, _)| p.is_coefficient && !p.fixed);
-    told.into_iter().all(|(_, again)| !again.fixed)
+    told.map(|(_, again)| again).all(|again| !again.fixed)
 }
 
 pub(crate) fn untold(model: &'static str) -> Error {

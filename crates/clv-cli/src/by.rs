@@ -334,16 +334,15 @@ pub(crate) fn over_time(
         };
         Ok(Some(Box::new(Foreseeing { of, horizon })))
     }
+    fn chosen<P: Process>(covariates: Covariates) -> Option<RegularOverTime<P>> {
+        Some(RegularFit::new().over_time(covariates))
+    }
     match name {
         "pareto-nbd" => of::<ParetoNbd>(by, calendar, (horizon, by.covariates()?), |_| None),
         "bg-nbd" => of::<BgNbd>(by, calendar, (horizon, by.covariates()?), |_| None),
         "mbg-nbd" => of::<MbgNbd>(by, calendar, (horizon, by.covariates()?), |_| None),
-        "bg-cnbd-k" => of::<BgCnbd>(by, calendar, (horizon, of_one_penalty(name, by)?), |covariates| {
-            Some(RegularFit::new().over_time(covariates))
-        }),
-        "mbg-cnbd-k" => of::<MbgCnbd>(by, calendar, (horizon, of_one_penalty(name, by)?), |covariates| {
-            Some(RegularFit::new().over_time(covariates))
-        }),
+        "bg-cnbd-k" => of::<BgCnbd>(by, calendar, (horizon, of_one_penalty(name, by)?), chosen),
+        "mbg-cnbd-k" => of::<MbgCnbd>(by, calendar, (horizon, of_one_penalty(name, by)?), chosen),
         _ => Ok(None),
     }
 }

@@ -9,7 +9,7 @@ use super::fit::{Fits, WithCovariates, designed};
 use super::moved::Moved;
 use super::{CovariateModel, Covariates};
 use crate::model::PurchaseModel;
-use crate::posterior::{Bayes, Posterior, PosteriorSummary, Sampled, Target, summaries, told};
+use crate::posterior::{Bayes, Posterior, PosteriorSummary, Sampled, Target, modelled, summaries, told};
 use crate::process::{Process, expect_histories, mean_age};
 
 /// How to draw from the posterior of a purchase model with covariates.
@@ -89,16 +89,13 @@ impl<P: Process> BayesWithCovariates<P> {
         mode.rows = groups.cells.len();
         mode.warnings.extend(collinear);
         mode.warnings.extend(told::<P>(&groups.cells)?);
-        let model = |values: &Vec<f64>| {
+        let model = |values: &[f64]| {
             let process = P::from_values(&values[..design.parameters])?;
             let asked = (prepared.terms.clone(), prepared.words.clone());
             let moved = Moved::of(P::KIND.name, asked, design.clone(), values)?;
             Ok(CovariateModel::of(PurchaseModel::new(process, summary.unit), moved))
         };
-        let chains = chains
-            .iter()
-            .map(|chain| chain.iter().map(model).collect::<Result<_, Error>>())
-            .collect::<Result<_, Error>>()?;
+        let chains = modelled(&chains, model)?;
         Ok(Posterior { chains, summaries, accepted, evaluations, mode })
     }
 }

@@ -46,6 +46,7 @@ pub use fit::{PenaltyScore, WithCovariates};
 pub use model::CovariateModel;
 pub(crate) use model::{evaluate, expect_words, register};
 pub(crate) use moved::{MOST, Moved, saved_scaling};
+pub(crate) use refit::own_of;
 pub use term::Term;
 pub(crate) use term::Words;
 

@@ -1,6 +1,6 @@
 //! Fitting models with columns once more.
 
-use clv_core::{Context, Error, Fitted, Predict, Training};
+use clv_core::{Context, Customers, Error, Fitted, Predict, Training};
 use rand_chacha::ChaCha8Rng;
 
 use super::design::Groups;
@@ -55,6 +55,19 @@ impl<P: Process> Refit for OfColumns<'_, P> {
     }
 }
 
+/// What is asked of some of the customers of a training, with the columns that a model needs.
+pub(crate) fn own_of<T>(
+    data: &Training<'_>,
+    model: &dyn Predict,
+    rows: impl Iterator<Item = usize>,
+    of: impl Fn(&Customers<'_>, usize) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let features = data.features(model.needs())?;
+    let who = data.summary().customers();
+    let who = if features.rows() > 0 { who.with_features(&features)? } else { who };
+    rows.map(|row| of(&who, row)).collect()
+}
+
 impl<P: Process> Again for WithCovariates<P> {
     type Ready<'a> = OfColumns<'a, P>;
 
@@ -64,11 +77,8 @@ impl<P: Process> Again for WithCovariates<P> {
         model: &'a CovariateModel<P>,
     ) -> Result<OfColumns<'a, P>, Error> {
         expect_histories::<P>(data)?;
-        let features = data.features(model.needs())?;
-        let who = data.summary().customers();
-        who.expect_unit(model.unit())?;
-        let who = if features.rows() > 0 { who.with_features(&features)? } else { who };
-        let own = (0..who.len()).map(|row| model.of_customer(&who, row)).collect::<Result<_, Error>>()?;
+        data.summary().customers().expect_unit(model.unit())?;
+        let own = own_of(data, model, 0..data.summary().len(), |who, row| model.of_customer(who, row))?;
         Ok(OfColumns { settings: self, prepared: self.prepare(data)?, own })
     }
 

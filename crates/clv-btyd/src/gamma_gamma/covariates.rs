@@ -16,9 +16,9 @@ use super::{GammaGamma, KIND, PARAMETERS, SpendModel};
 use crate::bayes_spend::{BayesSpend, DrawnSpend, SpendFit};
 use crate::covariates::{
     Columns, Covariates, Design, Effect, Fits, Groups, MOST, Movable, Moved, Unscaled, Within, coefficients,
-    designed, effects, padded, unscaled,
+    designed, effects, own_of, padded, unscaled,
 };
-use crate::posterior::{Posterior, Sampler, Target};
+use crate::posterior::{Posterior, Sampler, Target, modelled};
 use crate::process::Parameter;
 use crate::refit::sealed::Again;
 use crate::refit::{Near, Refit, drawn_places};
@@ -202,11 +202,10 @@ impl Again for SpendWithCovariates {
         model: &'a SpendCovariateModel,
     ) -> Result<OfColumns<'a>, Error> {
         let prepared = self.prepare(data)?;
-        let features = data.features(model.needs())?;
-        let who = data.summary().customers();
-        let who = if features.rows() > 0 { who.with_features(&features)? } else { who };
-        let of = |&row: &usize| GammaGamma::from_values(&model.moved.of_customer(&who, row)?);
-        let own = prepared.spent.row.iter().map(of).collect::<Result<_, Error>>()?;
+        let rows = prepared.spent.row.iter().copied();
+        let own = own_of(data, model, rows, |who, row| {
+            GammaGamma::from_values(&model.moved.of_customer(who, row)?)
+        })?;
         Ok(OfColumns { settings: self, prepared, own })
     }
 
@@ -359,10 +358,7 @@ impl SpendFit for SpendWithCovariates {
         mode.unit = spent.unit;
         mode.warnings.extend(collinear);
         mode.warnings.extend(spent.warnings(model(&likeliest)?.parameters()));
-        let chains = chains
-            .iter()
-            .map(|chain| chain.iter().map(|values| model(values)).collect::<Result<_, Error>>())
-            .collect::<Result<_, Error>>()?;
+        let chains = modelled(&chains, model)?;
         Ok(Posterior { chains, summaries, accepted, evaluations, mode })
     }
 }

@@ -72,12 +72,11 @@ impl Own for AtRandom {
     }
 
     fn expected(own: &Logs, _seen: &Seen, ask: &Ask, unit: TimeUnit, _rng: &mut ChaCha8Rng) -> (f64, f64) {
-        let (lambda, mu) = (own[0].exp(), own[1].exp());
         let horizon = ask.horizon().in_units(unit);
-        let of = |rate: f64, t: f64| lambda * t * one_minus_exp_over(rate * t);
-        let continuous = |delta: f64| of(mu + delta, horizon);
-        let discounted = discounted_total(ask.discounting(), ask.horizon(), unit, |t| of(mu, t), continuous);
-        (of(mu, horizon), discounted)
+        let of = |t: f64, delta: f64| sum_come::<Self>(own, 0.0, t, delta);
+        let continuous = |delta: f64| of(horizon, delta);
+        let discounted = discounted_total(ask.discounting(), ask.horizon(), unit, |t| of(t, 0.0), continuous);
+        (of(horizon, 0.0), discounted)
     }
 
     /// Each purchase comes before leaving and before the discount takes it with `λ/(λ+μ+δ)`, and the `n`-th of such events by `t` with `P(n, (λ+μ+δ)t)`.

@@ -5,7 +5,7 @@ use clv_core::{Context, Error, Names, Timelines, Training};
 use super::fit::{OverTime, OverTimeFit};
 use super::model::OverTimeModel;
 use crate::covariates::{Covariates, Unscaled, padded, unscaled};
-use crate::posterior::{Bayes, Posterior, Target, told};
+use crate::posterior::{Bayes, Posterior, Target, modelled, told};
 
 /// How to draw from the posterior of a model with covariates that change with time; priors as [`BayesWithCovariates`](crate::BayesWithCovariates).
 ///
@@ -75,10 +75,7 @@ impl<P: OverTime> BayesOverTime<P> {
         mode.unit = unit;
         mode.warnings.extend(told::<P>(&training.cells())?);
         mode.warnings.extend(prepared.design.collinear(&prepared.idle));
-        let chains = chains
-            .into_iter()
-            .map(|chain| chain.into_iter().map(|values| prepared.model(&design, values, unit)).collect())
-            .collect::<Result<_, Error>>()?;
+        let chains = modelled(&chains, |values| prepared.model(&design, values.to_vec(), unit))?;
         Ok(Posterior { chains, summaries, accepted, evaluations, mode })
     }
 }
